@@ -1,0 +1,65 @@
+/* preprocess.h — from a decoded picture to a network's input, as the model file says: resize, crop, normalise.
+ *
+ * Equal to torchvision's ImageClassification preset to the last bit: shorter side to `resize` (longer =
+ * trunc(resize * long / short)), zero padding where smaller than the crop, centre crop with offsets rounded to
+ * even, then (x / divisor - mean) / std in f32. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_AUGMENT_PREPROCESS_H
+#define SK_AUGMENT_PREPROCESS_H
+
+#include <stdbool.h>
+
+#include "augment/resize.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "data/picture.h"
+
+enum { PREPROCESS_CHANNELS = 4 };
+
+enum colour_order { COLOUR_RGB, COLOUR_BGR };
+
+/* Plain data; copy freely. */
+struct preprocess {
+    int resize; /* the shorter side in pixels; 0 = no resize */
+    enum resize_filter filter;
+    bool antialias; /* always true so far; false is refused in a sentence */
+    int crop_height, crop_width; /* the input's size */
+    int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */
+    float divisor;               /* 255: numbers from 0 to 1 before mean and std */
+    float mean[PREPROCESS_CHANNELS], std[PREPROCESS_CHANNELS]; /* in the order of the input's channels */
+    enum colour_order order;
+    enum exif_policy exif; /* for who decodes the picture */
+};
+
+/* ImageNet's usual: resize 256, crop 224, bilinear, RGB, ImageNet mean and std. */
+struct preprocess preprocess_default(void);
+
+/* Ranges and sense of every field, before anything is run. */
+sk_status preprocess_check(const struct preprocess *p);
+
+/* As an object `key` of the model file's metadata, and back. A missing or unknown member is an error. */
+void preprocess_write(const struct preprocess *p, struct json_writer *w, const char *key);
+sk_status preprocess_read(const struct json *json, struct preprocess *p);
+
+/* The size after the resize step. */
+void preprocess_resized(const struct preprocess *p, int height, int width, int *new_height, int *new_width);
+
+/* One picture to input (crop_height,crop_width,channels). The scratch grows to the largest picture seen. */
+sk_status preprocess_apply(const struct preprocess *p, const struct picture *picture, struct scratch *scratch,
+                           float *input);
+
+/* The single steps, for the training pipeline. Results lie in the scratch or are the source itself. */
+sk_status preprocess_colour(const struct preprocess *p, const struct picture *source, struct scratch *scratch,
+                            struct picture *result);
+/* Cut (crop_height,crop_width) out of the middle, padding with zeros, into target (H,W,C). */
+void preprocess_centre(const struct picture *source, int height, int width, uint8_t *target);
+
+/* value -> number for every channel: table[channel * 256 + value]; and its use, colour order included. */
+struct normalise_table {
+    float value[PREPROCESS_CHANNELS * 256];
+    int channels;
+    bool reverse; /* BGR */
+};
+void normalise_prepare(const struct preprocess *p, struct normalise_table *table);
+void normalise_picture(const struct normalise_table *table, const struct picture *picture, float *input);
+
+#endif

@@ -1,0 +1,57 @@
+/* data.h — labelled pictures from any source format: opened by a SPEC, in parts train, val and test.
+ *
+ * SPEC is `fashion-mnist` (where Debian's package dataset-fashion-mnist installs it), `idx:DIR`,
+ * `cifar10:DIR`, `cifar100:DIR`, `folder:DIR`, or just a path, whose format is then found by its content.
+ * Everything about a dataset is checked when it is opened, except pictures in folders, which are
+ * decoded when read. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_DATA_H
+#define SK_DATA_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/picture.h"
+
+struct dataset;
+
+enum data_part { DATA_TRAIN, DATA_VAL, DATA_TEST, DATA_PARTS };
+
+/* How to open: zeros mean the defaults. */
+struct data_options {
+    /* 0: the source's own val part, else its test part serves as val too, else a tenth of each class of train.
+     * > 0 (and < 1): this share of each class of train, whatever else there is. < 0: no val part. */
+    double val_fraction;
+    uint64_t seed; /* of that split (RNG_SPLIT) */
+    enum exif_policy exif;
+};
+
+sk_status dataset_open(struct dataset **dataset, const char *spec, const struct data_options *options);
+void dataset_free(struct dataset *dataset); /* NULL is fine */
+
+const char *dataset_format(const struct dataset *dataset); /* "idx", "cifar10", "folder", … */
+const char *data_part_name(enum data_part part);           /* "train", "val", "test" */
+
+/* Classes are the same for all parts. */
+int dataset_classes(const struct dataset *dataset);
+const char *dataset_class_name(const struct dataset *dataset, int class_index);
+
+/* What read gives: channels 1 or 3; height = width = 0 where pictures differ in size. */
+int dataset_channels(const struct dataset *dataset);
+int dataset_height(const struct dataset *dataset);
+int dataset_width(const struct dataset *dataset);
+
+/* Pictures of a part are numbered 0 … count-1, in an order that depends on the source and the split alone. */
+uint32_t dataset_count(const struct dataset *dataset, enum data_part part); /* 0 where there is no such part */
+int32_t dataset_label(const struct dataset *dataset, enum data_part part, uint32_t index);
+/* True where val was split off train by the seed: the run then keeps the lists of names. */
+bool dataset_was_split(const struct dataset *dataset);
+/* The picture's name inside the source ("cat/7.jpg"), or its number there in text[size]; returns text. */
+const char *dataset_name(const struct dataset *dataset, enum data_part part, uint32_t index, char *text, size_t size);
+
+/* Read one picture; safe from many threads, each with its own scratch. The pixels lie in the scratch or in the
+ * dataset itself: never write to them. */
+sk_status dataset_read(const struct dataset *dataset, enum data_part part, uint32_t index, struct scratch *scratch,
+                       struct picture *picture);
+
+#endif

@@ -1,0 +1,60 @@
+/* loader.h — batches of augmented pictures, prefetched by worker threads.
+ *
+ * What a batch holds depends on (dataset, pipeline, seed, epoch, number) alone: workers, prefetch and where
+ * the loader started change no bit. All memory is taken when the loader is made.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_LOADER_H
+#define SK_DATA_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/data.h"
+
+struct loader;
+struct pipeline; /* augment/augment.h */
+
+struct loader_options {
+    const struct dataset *dataset; /* both outlive the loader */
+    const struct pipeline *pipeline;
+    enum data_part part;
+    int batch_size;
+    int workers;  /* threads of the loader's own; 0 = the caller does the work in loader_next */
+    int prefetch; /* batches ready ahead; 0 = 2, or as many as there are workers if that is more */
+    uint64_t seed;
+    bool train;     /* shuffle (RNG_SHUFFLE by epoch) and augment (RNG_AUGMENT by epoch and picture); */
+                    /* otherwise in order, every picture once, as for evaluation */
+    bool drop_last; /* leave out an epoch's last batch if it is short */
+    uint64_t epoch; /* where to start: */
+    int64_t batch;  /* number of the first batch within that epoch */
+    uint64_t end;   /* the epoch before which to stop; 0 = go on for ever */
+};
+
+struct batch {
+    float *images;     /* (N,H,W,C), normalised; rows from `count` on are zero */
+    int32_t *labels;   /* (N) */
+    uint32_t *indices; /* (N) number of each picture within the part */
+    int count;         /* pictures in this batch, 1 … batch_size */
+    uint64_t epoch;
+    int64_t number; /* within the epoch, from 0 */
+    bool last;      /* of its epoch */
+};
+
+sk_status loader_new(struct loader **loader, const struct loader_options *options);
+void loader_free(struct loader *loader); /* at any time; waits for workers to finish the picture in hand */
+
+int64_t loader_batches(const struct loader *loader); /* per epoch */
+int64_t loader_pictures(const struct loader *loader); /* per epoch: all, or whole batches with drop_last */
+
+/* The next batch, valid until the next call; NULL after the end. A worker's failure is handed over with its
+ * sentence, which names the picture; the loader is then at its end until loader_seek. */
+sk_status loader_next(struct loader *loader, const struct batch **batch);
+
+/* Go on from here (resume, or evaluation again); `end` as in the options. */
+sk_status loader_seek(struct loader *loader, uint64_t epoch, int64_t batch, uint64_t end);
+
+/* Seconds that loader_next has waited for data so far: shows a run that its workers hold back. */
+double loader_waited(const struct loader *loader);
+
+#endif

@@ -1,0 +1,61 @@
+/* picture.h — a decoded picture, and the buffers one worker reuses from picture to picture.
+ *
+ * A scratch belongs to one thread; what it holds is valid until the next picture is read into it. Header
+ * only, so that the small run library needs nothing else from data/.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_PICTURE_H
+#define SK_DATA_PICTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* 8-bit samples; channels is 1 (grey), 3 (RGB) or 4 (RGBA, only inside the decoders). */
+struct picture {
+    uint8_t *pixels; /* (H,W,C) */
+    int height, width, channels;
+};
+
+/* What is done with the EXIF orientation: ignored as most frameworks' loaders do, or applied. */
+enum exif_policy { EXIF_IGNORE, EXIF_APPLY };
+
+enum scratch_use {
+    SCRATCH_DECODE,  /* pixels as decoded */
+    SCRATCH_ROWS,    /* row pointers and single rows of the decoders */
+    SCRATCH_TURN,    /* after the EXIF orientation */
+    SCRATCH_COLOUR,  /* after grey <-> RGB */
+    SCRATCH_WEIGHTS, /* resize: windows and weights */
+    SCRATCH_PASS,    /* resize: between its two passes */
+    SCRATCH_RESIZED, /* after resize */
+    SCRATCH_CROP,    /* after pad, crop, flip */
+    SCRATCH_COUNT,
+};
+
+/* Zero-initialise; scratch_free at the end. */
+struct scratch {
+    struct {
+        void *data;
+        size_t capacity;
+    } slot[SCRATCH_COUNT];
+};
+
+/* At least `bytes` bytes for one use; the old content is kept only where the slot need not grow. NULL + sentence. */
+static inline void *scratch_reserve(struct scratch *scratch, enum scratch_use use, size_t bytes) {
+    if (scratch->slot[use].data && bytes <= scratch->slot[use].capacity) return scratch->slot[use].data;
+    size_t capacity = bytes + bytes / 4 + 64; /* room to spare: sizes vary from picture to picture */
+    block_free(scratch->slot[use].data);
+    scratch->slot[use].data = block_new(capacity);
+    scratch->slot[use].capacity = scratch->slot[use].data ? capacity : 0;
+    return scratch->slot[use].data;
+}
+
+static inline void scratch_free(struct scratch *scratch) {
+    for (int i = 0; i < SCRATCH_COUNT; i++) {
+        block_free(scratch->slot[i].data);
+        scratch->slot[i].data = NULL;
+        scratch->slot[i].capacity = 0;
+    }
+}
+
+#endif
