@@ -1,0 +1,51 @@
+/* schedule.h — steps of an epoch, and the learning rate of every optimizer step.
+ *
+ * lr(t) is a pure function of t, the number of optimizer steps already made: the first step uses lr(0), as
+ * in Optax. Evaluated in double. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TRAIN_SCHEDULE_H
+#define SK_TRAIN_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "files/recipe.h"
+
+/* How an epoch of `images` pictures is cut, for `world` processes that each take batch_size at a time. */
+struct epoch_plan {
+    int64_t images;          /* pictures there are */
+    int64_t batches;         /* batches per epoch and process: forward + backward passes */
+    int64_t steps;           /* optimizer steps per epoch */
+    int64_t images_used;     /* pictures that enter an optimizer step */
+    int64_t images_left_out; /* images - images_used: left out of each epoch (others every time) */
+    int64_t images_per_step; /* batch_size * accumulate * world, of a full step */
+    int64_t epochs, total_steps;
+};
+/* Fails with a sentence where no step would be left. */
+sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int world);
+
+struct schedule_kind;
+enum { SCHEDULE_MILESTONES = 64 };
+
+/* Plain data. All lengths are in units (steps, or epochs where by_epoch). */
+struct schedule {
+    const struct schedule_kind *kind;
+    double peak, warmup_init, end; /* already scaled to the batch */
+    double rate, exponent;
+    double warmup;      /* length of the warm-up */
+    double warmup_span; /* units over which the ramp reaches its end: warmup, or warmup - 1 */
+    double origin;      /* where the decay counts from */
+    double decay_every, total;
+    bool staircase, by_epoch, warmup_to_decayed;
+    int64_t steps_per_epoch;
+    double milestone[SCHEDULE_MILESTONES];
+    int milestones;
+};
+
+sk_status schedule_make(struct schedule *schedule, const struct recipe *recipe, const struct epoch_plan *plan);
+double schedule_lr(const struct schedule *schedule, int64_t step);
+
+/* What schedule.lr becomes for this many pictures per optimizer step (schedule.lr_for_batch). */
+double schedule_scaled(const struct recipe *recipe, double lr, int64_t images_per_step);
+
+#endif
