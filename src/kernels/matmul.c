@@ -1,0 +1,164 @@
+/* matmul.c — the register tiles of matmul.h (per-ISA: compiled once per level).
+ *
+ * A tile is MM_ROWS x two vectors: accumulators fill the registers, a step of depth costs two vector loads and
+ * one broadcast per row. Row tails are the same code for fewer rows (the row count is a constant in each
+ * instance), column tails the same code with masked ends. SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/matmul.h"
+
+/* Both compilers keep an array in registers once every index into it is a constant: hence forced inlining and unrolling. */
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* ---- C = A·B ---- */
+
+/* One depth step: row i lies at group i / 3 plus 0, 1 or 2 strides, so that six addresses serve all rows. */
+INLINE void mm_step(vf acc[][2], const float *const *a, int64_t lda, int64_t d, const float *b, int rows, int vectors) {
+    vf b0 = vload(b), b1 = vectors > 1 ? vload(b + VL) : vzero();
+    UNROLL for (int i = 0; i < rows; i++) {
+        vf x = vset(a[i / 3][(i % 3) * lda + d]);
+        acc[i][0] = vfma(x, b0, acc[i][0]);
+        if (vectors > 1) acc[i][1] = vfma(x, b1, acc[i][1]);
+    }
+}
+
+INLINE vf mm_load(const float *p, int lanes) { return lanes == VL ? vload(p) : vload_n(p, lanes); }
+INLINE void mm_store(float *p, vf x, int lanes) {
+    if (lanes == VL) vstore(p, x);
+    else vstore_n(p, x, lanes);
+}
+
+/* What follows the sum, in registers. `last` = lanes of the last vector. */
+INLINE void mm_finish(const struct matmul *m, vf acc[][2], int64_t row, int64_t col, int rows, int vectors,
+                      int last) {
+    vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int lanes = v == vectors - 1 ? last : VL;
+        int64_t at = col + v * VL;
+        if (m->bias) {
+            vf bias = mm_load(m->bias + at, lanes);
+            UNROLL for (int i = 0; i < rows; i++) acc[i][v] = vadd(acc[i][v], bias);
+        }
+        if (m->act != ACT_NONE) {
+            UNROLL for (int i = 0; i < rows; i++) acc[i][v] = vclamp(acc[i][v], low, high);
+        }
+        if (m->add) {
+            UNROLL for (int i = 0; i < rows; i++) {
+                acc[i][v] = vadd(acc[i][v], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
+            }
+        }
+        UNROLL for (int i = 0; i < rows; i++) mm_store(m->c + (row + i) * m->ldc + at, acc[i][v], lanes);
+    }
+}
+
+INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int last) {
+    vf acc[MM_ROWS][2];
+    const float *a[6], *b = m->b + matmul_panel(m->depth, col);
+    int64_t lda = m->lda, depth = m->depth;
+    UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            acc[i][v] = vzero();
+            if (m->accumulate) {
+                acc[i][v] = mm_load(m->c + (row + i) * m->ldc + col + v * VL, v == vectors - 1 ? last : VL);
+            }
+        }
+    }
+    for (int64_t d = 0; d < depth; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
+    mm_finish(m, acc, row, col, rows, vectors, last);
+}
+
+/* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. */
+#define MM_INSTANCE(rows)                                                                               \
+    static __attribute__((noinline)) void mm_##rows(const struct matmul *m, int64_t row, int64_t col) { \
+        int64_t left = m->cols - col;                                                                   \
+        if (rows > MM_ROWS) return;                                                                     \
+        if (left >= 2 * VL) mm_tile(m, row, col, rows, 2, VL);                                          \
+        else if (left > VL) mm_tile(m, row, col, rows, 2, (int)(left - VL));                            \
+        else mm_tile(m, row, col, rows, 1, (int)left);                                                  \
+    }
+MM_INSTANCE(1)
+MM_INSTANCE(2)
+MM_INSTANCE(3)
+MM_INSTANCE(4)
+MM_INSTANCE(5)
+MM_INSTANCE(6)
+MM_INSTANCE(7)
+MM_INSTANCE(8)
+MM_INSTANCE(9)
+MM_INSTANCE(10)
+MM_INSTANCE(11)
+MM_INSTANCE(12)
+MM_INSTANCE(13)
+MM_INSTANCE(14)
+
+static void (*const mm_rows[])(const struct matmul *m, int64_t row, int64_t col) = {
+    mm_1, mm_2, mm_3, mm_4, mm_5, mm_6, mm_7, mm_8, mm_9, mm_10, mm_11, mm_12, mm_13, mm_14};
+
+/* A panel of B stays in L1 while all rows of A pass by. */
+void KERNEL_NAME(matmul)(const struct matmul *m) {
+    for (int64_t col = 0; col < m->cols; col += MM_COLS) {
+        for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
+            int64_t rows = m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS;
+            mm_rows[rows - 1](m, row, col);
+        }
+    }
+}
+
+/* ---- W += Uᵀ·D ---- */
+
+enum { MT_ROWS = SIMD_REGISTERS == 32 ? 8 : 4 };
+
+INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col, int rows, int vectors, int last) {
+    vf acc[MT_ROWS][2];
+    const float *u = m->u + row, *d = m->d + col;
+    int64_t ldu = m->ldu, ldd = m->ldd, depth = m->rows;
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const float *w = m->w + (row + i) * m->ldw + col + v * VL;
+            acc[i][v] = m->from_zero ? vzero() : mm_load(w, v == vectors - 1 ? last : VL);
+        }
+    }
+    for (int64_t r = 0; r < depth; r++, u += ldu, d += ldd) {
+        vf d0 = mm_load(d, vectors > 1 ? VL : last), d1 = vectors > 1 ? mm_load(d + VL, last) : vzero();
+        UNROLL for (int i = 0; i < rows; i++) {
+            vf x = vset(u[i]);
+            acc[i][0] = vfma(x, d0, acc[i][0]);
+            if (vectors > 1) acc[i][1] = vfma(x, d1, acc[i][1]);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            mm_store(m->w + (row + i) * m->ldw + col + v * VL, acc[i][v], v == vectors - 1 ? last : VL);
+        }
+    }
+}
+
+#define MT_INSTANCE(rows)                                                                                           \
+    static __attribute__((noinline)) void mt_##rows(const struct matmul_transposed *m, int64_t row, int64_t col) {  \
+        int64_t left = m->k - col;                                                                                  \
+        if (rows > MT_ROWS) return;                                                                                 \
+        if (left >= 2 * VL) mt_tile(m, row, col, rows, 2, VL);                                                      \
+        else if (left > VL) mt_tile(m, row, col, rows, 2, (int)(left - VL));                                        \
+        else if (left == VL) mt_tile(m, row, col, rows, 1, VL);                                                     \
+        else mt_tile(m, row, col, rows, 1, (int)left);                                                              \
+    }
+MT_INSTANCE(1)
+MT_INSTANCE(2)
+MT_INSTANCE(3)
+MT_INSTANCE(4)
+MT_INSTANCE(5)
+MT_INSTANCE(6)
+MT_INSTANCE(7)
+MT_INSTANCE(8)
+
+static void (*const mt_rows[])(const struct matmul_transposed *m, int64_t row, int64_t col) = {mt_1, mt_2, mt_3, mt_4,
+                                                                                                mt_5, mt_6, mt_7, mt_8};
+
+void KERNEL_NAME(matmul_transposed)(const struct matmul_transposed *m) {
+    for (int64_t col = 0; col < m->k; col += MM_COLS) {
+        for (int64_t row = 0; row < m->c; row += MT_ROWS) {
+            int64_t rows = m->c - row < MT_ROWS ? m->c - row : MT_ROWS;
+            mt_rows[rows - 1](m, row, col);
+        }
+    }
+}

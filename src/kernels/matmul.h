@@ -1,0 +1,59 @@
+/* matmul.h — the matrix core: C = A·B over packed panels, and the transposed product of weight gradients.
+ *
+ * B (depth x cols) lies in panels of MM_COLS columns: panel p holds [depth][MM_COLS], zeros beyond the last
+ * column. A is read where it lies (row-major, lda). Every element is a chain of fused multiply-adds in the
+ * order of depth, from zero or from what C holds, so neither tile size nor instruction set changes a bit.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_KERNELS_MATMUL_H
+#define SK_KERNELS_MATMUL_H
+
+#include <math.h>
+
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+/* Rows of a register tile; a row count that is a multiple of it wastes nothing. 14 divides 112, 56, 28 and 14. */
+enum { MM_ROWS = SIMD_REGISTERS == 16 ? (VL == 1 ? 4 : 6) : (VL == 16 ? 14 : 8), MM_COLS = 2 * VL };
+
+/* The activations of kernels.h are clamps: act(x) = min(high, max(low, x)), NaN kept. */
+static inline float act_low(enum act act) { return act == ACT_NONE ? -INFINITY : 0.0f; }
+static inline float act_high(enum act act) { return act == ACT_RELU6 ? 6.0f : INFINITY; }
+static inline vf vclamp(vf x, vf low, vf high) { return vmin(high, vmax(low, x)); }
+
+/* C[i][j] = clamp(sum_d A[i][d]·B[d][j] (+ C[i][j]) (+ bias[j])) (+ add[i][j]), rows x cols. */
+struct matmul {
+    int64_t rows, depth, cols;
+    const float *a; /* (rows, depth), row stride lda */
+    int64_t lda;
+    const float *b; /* panels; a column range starts at b + matmul_panel(depth, first column) */
+    float *c;       /* (rows, cols), row stride ldc */
+    int64_t ldc;
+    bool accumulate;   /* the chains go on from what C holds */
+    const float *bias; /* (cols) or NULL */
+    const float *add;  /* (rows, cols), row stride ldadd, or NULL */
+    int64_t ldadd;
+    enum act act;
+};
+void KERNEL_NAME(matmul)(const struct matmul *m);
+
+/* Offset of the panel that begins with column `col` (a multiple of MM_COLS). */
+static inline int64_t matmul_panel(int64_t depth, int64_t col) { return col * depth; }
+/* Floats of the panels of (depth x cols). */
+static inline int64_t matmul_packed(int64_t depth, int64_t cols) {
+    return (cols + MM_COLS - 1) / MM_COLS * MM_COLS * depth;
+}
+
+/* W[i][j] += sum_r U[r][i]·D[r][j], i < c, j < k: chains in the order of r that go on from W. */
+struct matmul_transposed {
+    int64_t rows, c, k;
+    const float *u; /* (rows, c), row stride ldu */
+    int64_t ldu;
+    const float *d; /* (rows, k), row stride ldd */
+    int64_t ldd;
+    float *w; /* (c, k), row stride ldw */
+    int64_t ldw;
+    bool from_zero; /* W is not read: the chains begin at zero */
+};
+void KERNEL_NAME(matmul_transposed)(const struct matmul_transposed *m);
+
+#endif
