@@ -1,0 +1,136 @@
+/* arena.c — the only caller of malloc, calloc, realloc, posix_memalign and free.
+ *
+ * An arena is a list of chunks, newest first; an allocation is a step forward in the newest chunk.
+ * Chunks double up to 1 MiB, and a larger wish gets a chunk of its own.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ALIGNMENT = 16, CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size, used; /* of the bytes after this header */
+    size_t padding;    /* keeps the header a multiple of 16 on 32- and 64-bit machines alike */
+};
+
+static void *out_of_memory(size_t bytes) {
+    status_fail(SK_EMEMORY, "cannot get %zu bytes of memory", bytes);
+    return NULL;
+}
+
+/* A new chunk that holds at least `bytes` in front of the list; NULL without a sentence. */
+static struct arena_chunk *chunk_add(struct arena *arena, size_t bytes) {
+    size_t size = arena->head ? arena->head->size * 2 : CHUNK_MIN;
+    if (size > CHUNK_MAX) size = CHUNK_MAX;
+    if (size < bytes) size = bytes;
+    if (size > SIZE_MAX - sizeof(struct arena_chunk)) return NULL;
+    struct arena_chunk *chunk = malloc(sizeof *chunk + size);
+    if (!chunk) return NULL;
+    *chunk = (struct arena_chunk){.next = arena->head, .size = size};
+    arena->head = chunk;
+    return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes) {
+    if (bytes > SIZE_MAX / 2) return out_of_memory(bytes);
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (rounded == 0) rounded = ALIGNMENT;
+    struct arena_chunk *chunk = arena->head;
+    if (!chunk || chunk->size - chunk->used < rounded) chunk = chunk_add(arena, rounded);
+    if (!chunk) return out_of_memory(bytes);
+    unsigned char *start = (unsigned char *)(chunk + 1) + chunk->used;
+    chunk->used += rounded;
+    arena->bytes += rounded;
+    return memset(start, 0, rounded);
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size) {
+    if (size != 0 && count > SIZE_MAX / size) return out_of_memory(SIZE_MAX);
+    return arena_alloc(arena, count * size);
+}
+
+void *arena_grow(struct arena *arena, void *old, size_t *capacity, size_t want, size_t size) {
+    if (old && want <= *capacity) return old;
+    size_t fresh = *capacity ? *capacity : 8;
+    while (fresh < want) {
+        if (fresh > SIZE_MAX / 2) return out_of_memory(SIZE_MAX);
+        fresh *= 2;
+    }
+    void *items = arena_array(arena, fresh, size);
+    if (!items) return NULL;
+    if (old) memcpy(items, old, *capacity * size);
+    *capacity = fresh;
+    return items;
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t length) {
+    if (length == SIZE_MAX) return out_of_memory(length);
+    char *copy = arena_alloc(arena, length + 1); /* zeroed, so terminated */
+    if (copy && length) memcpy(copy, text, length);
+    return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text) {
+    return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0) return out_of_memory(0);
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    if (!text) return NULL;
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void arena_free(struct arena *arena) {
+    for (struct arena_chunk *chunk = arena->head; chunk;) {
+        struct arena_chunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
+    *arena = (struct arena){0};
+}
+
+sk_status region_new(struct region *region, size_t bytes) {
+    *region = (struct region){0};
+    void *data = NULL;
+    if (bytes > SIZE_MAX / 2 || posix_memalign(&data, HUGE_PAGE, bytes ? bytes : 1) != 0) {
+        return status_fail(SK_EMEMORY, "cannot get a region of %zu bytes of memory", bytes);
+    }
+    /* Only advice: a kernel without huge pages is slower, not wrong. */
+    if (bytes >= HUGE_PAGE) (void)madvise(data, bytes, MADV_HUGEPAGE);
+    memset(data, 0, bytes);
+    *region = (struct region){.data = data, .bytes = bytes};
+    return SK_OK;
+}
+
+void region_free(struct region *region) {
+    free(region->data);
+    *region = (struct region){0};
+}
+
+void *block_new(size_t bytes) {
+    void *block = calloc(1, bytes ? bytes : 1);
+    return block ? block : out_of_memory(bytes);
+}
+
+void *block_resize(void *block, size_t bytes) {
+    void *fresh = realloc(block, bytes ? bytes : 1);
+    return fresh ? fresh : out_of_memory(bytes);
+}
+
+void block_free(void *block) {
+    free(block);
+}
