@@ -47,6 +47,10 @@ void preprocess_resized(const struct preprocess *p, int height, int width, int *
 sk_status preprocess_apply(const struct preprocess *p, const struct picture *picture, struct scratch *scratch,
                            float *input);
 
+/* All but the normalisation: the 8-bit picture (crop_height,crop_width,channels). */
+sk_status preprocess_geometry(const struct preprocess *p, const struct picture *picture, struct scratch *scratch,
+                              struct picture *result);
+
 /* The single steps, for the training pipeline. Results lie in the scratch or are the source itself. */
 sk_status preprocess_colour(const struct preprocess *p, const struct picture *source, struct scratch *scratch,
                             struct picture *result);

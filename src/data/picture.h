@@ -28,7 +28,8 @@ enum scratch_use {
     SCRATCH_WEIGHTS, /* resize: windows and weights */
     SCRATCH_PASS,    /* resize: between its two passes */
     SCRATCH_RESIZED, /* after resize */
-    SCRATCH_CROP,    /* after pad, crop, flip */
+    SCRATCH_CROP,    /* after pad and crop */
+    SCRATCH_FLIP,    /* after the flip */
     SCRATCH_COUNT,
 };
 
@@ -38,6 +39,7 @@ struct scratch {
         void *data;
         size_t capacity;
     } slot[SCRATCH_COUNT];
+    uint64_t damaged; /* pictures decoded although their file is damaged, as other decoders do */
 };
 
 /* At least `bytes` bytes for one use; the old content is kept only where the slot need not grow. NULL + sentence. */

@@ -1,0 +1,16 @@
+/* random_resized_crop.h — the choice of the part, apart from its use, so that it can be tested on torch's draws.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_AUGMENT_RANDOM_RESIZED_CROP_H
+#define SK_AUGMENT_RANDOM_RESIZED_CROP_H
+
+#include <stdbool.h>
+
+#include "augment/resize.h"
+
+/* Height and width of a part with this share of the area and log(width / height); false where it does not fit. */
+bool crop_try(int height, int width, double share, double log_ratio, struct picture_box *box);
+/* After ten tries: the middle, as large as the ratios allow. */
+void crop_fallback(int height, int width, double ratio_min, double ratio_max, struct picture_box *box);
+
+#endif

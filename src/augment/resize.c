@@ -1,0 +1,241 @@
+/* resize.c — Pillow's antialiased resize: weights in double, then 22-bit fixed point, two passes with 8 bits between.
+ *
+ * Integer sums are exact, so the order of additions is free and the compiler may use vectors; only the
+ * weights' arithmetic must follow Pillow's (libImaging/Resample.c) operation by operation.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "augment/resize.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { WEIGHT_BITS = 22, SIDE_MAX = 1 << 24 };
+static const int64_t pixels_max = 178956970; /* as for decoding */
+
+static const char *const filter_names[RESIZE_FILTERS] = {
+    [RESIZE_BOX] = "box",
+    [RESIZE_BILINEAR] = "bilinear",
+    [RESIZE_BICUBIC] = "bicubic",
+    [RESIZE_NEAREST] = "nearest",
+};
+
+const char *resize_filter_name(enum resize_filter filter) {
+    return filter_names[filter];
+}
+
+bool resize_filter_by_name(const char *name, enum resize_filter *filter) {
+    for (int i = 0; i < RESIZE_FILTERS; i++) {
+        if (strcmp(name, filter_names[i]) != 0) continue;
+        *filter = (enum resize_filter)i;
+        return true;
+    }
+    return false;
+}
+
+static double filter_support(enum resize_filter filter) {
+    return filter == RESIZE_BICUBIC ? 2.0 : filter == RESIZE_BILINEAR ? 1.0 : 0.5;
+}
+
+static double filter_weight(enum resize_filter filter, double x) {
+    if (filter == RESIZE_BOX) return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+    x = fabs(x);
+    if (filter == RESIZE_BILINEAR) return x < 1.0 ? 1.0 - x : 0.0;
+    const double a = -0.5; /* Keys' constant; torch without antialias has -0.75 */
+    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
+}
+
+/* Along one axis: output position o is the sum of `count` inputs from `first`, times weights[o * taps + k]. */
+struct axis {
+    int out, taps;
+    int32_t *first, *count; /* (out) */
+    int32_t *weights;       /* (out,taps) */
+    double *exact;          /* (taps) while a window is made */
+};
+
+static int axis_taps(int in, int out, enum resize_filter filter) {
+    double scale = (double)in / out;
+    return (int)ceil(filter_support(filter) * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
+}
+
+static size_t axis_bytes(int out, int taps) {
+    return (size_t)taps * sizeof(double) + (size_t)out * 2 * sizeof(int32_t) +
+           (size_t)out * (size_t)taps * sizeof(int32_t) + sizeof(double);
+}
+
+static unsigned char *axis_place(struct axis *axis, unsigned char *memory, int out, int taps) {
+    axis->out = out;
+    axis->taps = taps;
+    axis->exact = (double *)memory;
+    axis->first = (int32_t *)(axis->exact + taps);
+    axis->count = axis->first + out;
+    axis->weights = axis->count + out;
+    size_t used = axis_bytes(out, taps);
+    return memory + used / sizeof(double) * sizeof(double);
+}
+
+static void axis_fill(struct axis *axis, int in, enum resize_filter filter) {
+    double scale = (double)in / axis->out;
+    double widen = scale < 1.0 ? 1.0 : scale;
+    double support = filter_support(filter) * widen, shrink = 1.0 / widen;
+    for (int o = 0; o < axis->out; o++) {
+        double centre = (o + 0.5) * scale, sum = 0.0;
+        int first = (int)(centre - support + 0.5), end = (int)(centre + support + 0.5);
+        if (first < 0) first = 0;
+        if (end > in) end = in;
+        int count = end - first;
+        for (int k = 0; k < count; k++) {
+            axis->exact[k] = filter_weight(filter, (k + first - centre + 0.5) * shrink);
+            sum += axis->exact[k];
+        }
+        int32_t *weights = axis->weights + (size_t)o * (size_t)axis->taps;
+        for (int k = 0; k < count; k++) {
+            double w = (sum != 0.0 ? axis->exact[k] / sum : axis->exact[k]) * (1 << WEIGHT_BITS);
+            weights[k] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+        }
+        axis->first[o] = first;
+        axis->count[o] = count;
+    }
+}
+
+static inline uint8_t to_byte(int32_t sum) {
+    int32_t value = sum >> WEIGHT_BITS; /* an arithmetic shift on every compiler we build with */
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+/* One row, all channels; `channels` is a constant wherever this is called, so the inner loop unrolls. */
+static inline void row_across(const struct axis *axis, int channels, const uint8_t *in, uint8_t *out) {
+    const int32_t *weights = axis->weights;
+    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += channels) {
+        const uint8_t *pixel = in + (size_t)axis->first[o] * (size_t)channels;
+        int32_t sum[4];
+        for (int c = 0; c < channels; c++) sum[c] = 1 << (WEIGHT_BITS - 1);
+        int count = axis->count[o];
+        for (int k = 0; k < count; k++, pixel += channels) {
+            for (int c = 0; c < channels; c++) sum[c] += pixel[c] * weights[k];
+        }
+        for (int c = 0; c < channels; c++) out[c] = to_byte(sum[c]);
+    }
+}
+
+/* in (rows,·,C) with a stride in bytes to out (rows,axis->out,C). */
+static void pass_across(const struct axis *axis, int channels, const uint8_t *in, size_t stride, int rows,
+                        uint8_t *out) {
+    size_t out_stride = (size_t)axis->out * (size_t)channels;
+    for (int y = 0; y < rows; y++, in += stride, out += out_stride) {
+        if (channels == 1) row_across(axis, 1, in, out);
+        else if (channels == 3) row_across(axis, 3, in, out);
+        else row_across(axis, 4, in, out);
+    }
+}
+
+/* in (·,width) rows of bytes with a stride to out (axis->out,width): a strip of bytes at a time stays in registers. */
+static void pass_down(const struct axis *axis, const uint8_t *in, size_t stride, size_t width, uint8_t *out) {
+    enum { STRIP = 32 };
+    for (int o = 0; o < axis->out; o++, out += width) {
+        const int32_t *weights = axis->weights + (size_t)o * (size_t)axis->taps;
+        const uint8_t *rows = in + (size_t)axis->first[o] * stride;
+        int count = axis->count[o];
+        size_t x = 0;
+        for (; x + STRIP <= width; x += STRIP) {
+            int32_t sum[STRIP];
+            for (int i = 0; i < STRIP; i++) sum[i] = 1 << (WEIGHT_BITS - 1);
+            const uint8_t *row = rows + x;
+            for (int k = 0; k < count; k++, row += stride) {
+                for (int i = 0; i < STRIP; i++) sum[i] += row[i] * weights[k];
+            }
+            for (int i = 0; i < STRIP; i++) out[x + (size_t)i] = to_byte(sum[i]);
+        }
+        for (; x < width; x++) {
+            int32_t sum = 1 << (WEIGHT_BITS - 1);
+            for (int k = 0; k < count; k++) sum += rows[(size_t)k * stride + x] * weights[k];
+            out[x] = to_byte(sum);
+        }
+    }
+}
+
+/* Pillow walks its affine grid by repeated addition; so do we. */
+static void resize_nearest(const uint8_t *in, size_t stride, int in_height, int in_width, struct picture *result) {
+    double down = (double)in_height / result->height, across = (double)in_width / result->width;
+    size_t channels = (size_t)result->channels;
+    uint8_t *out = result->pixels;
+    double y_in = down * 0.5;
+    for (int y = 0; y < result->height; y++, y_in += down) {
+        int row = (int)y_in < in_height ? (int)y_in : in_height - 1;
+        double x_in = across * 0.5;
+        for (int x = 0; x < result->width; x++, x_in += across, out += channels) {
+            int column = (int)x_in < in_width ? (int)x_in : in_width - 1;
+            memcpy(out, in + (size_t)row * stride + (size_t)column * channels, channels);
+        }
+    }
+}
+
+static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height, int in_width,
+                                 enum resize_filter filter, struct scratch *scratch, struct picture *result) {
+    int across_taps = axis_taps(in_width, result->width, filter);
+    int down_taps = axis_taps(in_height, result->height, filter);
+    unsigned char *memory =
+        scratch_reserve(scratch, SCRATCH_WEIGHTS,
+                        axis_bytes(result->width, across_taps) + axis_bytes(result->height, down_taps) + 64);
+    if (!memory) return SK_EMEMORY;
+    struct axis across, down;
+    memory = axis_place(&across, memory, result->width, across_taps);
+    axis_place(&down, memory, result->height, down_taps);
+
+    size_t out_stride = (size_t)result->width * (size_t)result->channels;
+    if (in_width != result->width) {
+        axis_fill(&across, in_width, filter);
+        uint8_t *between = result->pixels; /* where the height stays, the first pass is the last */
+        if (in_height != result->height) {
+            between = scratch_reserve(scratch, SCRATCH_PASS, out_stride * (size_t)in_height);
+            if (!between) return SK_EMEMORY;
+        }
+        pass_across(&across, result->channels, in, stride, in_height, between);
+        if (in_height == result->height) return SK_OK;
+        in = between;
+        stride = out_stride;
+    }
+    axis_fill(&down, in_height, filter);
+    pass_down(&down, in, stride, out_stride, result->pixels);
+    return SK_OK;
+}
+
+sk_status resize_picture(const struct picture *source, const struct picture_box *box, int height, int width,
+                         enum resize_filter filter, struct scratch *scratch, struct picture *result) {
+    struct picture_box whole = {.height = source->height, .width = source->width};
+    if (!box) box = &whole;
+    FAIL_IF(source->channels != 1 && source->channels != 3 && source->channels != 4, SK_EINTERNAL,
+            "resize: a picture has %d channels; expected 1, 3 or 4", source->channels);
+    FAIL_IF(box->top < 0 || box->left < 0 || box->height < 1 || box->width < 1 ||
+                box->height > source->height - box->top || box->width > source->width - box->left,
+            SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left,
+            box->height, box->width, source->height, source->width);
+    FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
+            SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
+            box->width, height, width, (long long)pixels_max);
+    /* Cropping keeps the width of the first pass within bounds: (height of the box) x (new width). */
+    FAIL_IF((int64_t)box->height * width > 4 * pixels_max, SK_EDATA,
+            "a picture of %dx%d pixels cannot be resized to %dx%d: its first pass has too many pixels", box->height,
+            box->width, height, width);
+
+    size_t channels = (size_t)source->channels, stride = (size_t)source->width * channels;
+    const uint8_t *in = source->pixels + (size_t)box->top * stride + (size_t)box->left * channels;
+    if (box->height == source->height && box->width == source->width && height == box->height && width == box->width) {
+        *result = *source;
+        return SK_OK;
+    }
+    uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * channels);
+    if (!out) return SK_EMEMORY;
+    *result = (struct picture){.pixels = out, .height = height, .width = width, .channels = source->channels};
+    if (height == box->height && width == box->width) {
+        for (int y = 0; y < height; y++) {
+            memcpy(out + (size_t)y * (size_t)width * channels, in + (size_t)y * stride, (size_t)width * channels);
+        }
+        return SK_OK;
+    }
+    if (filter == RESIZE_NEAREST) {
+        resize_nearest(in, stride, box->height, box->width, result);
+        return SK_OK;
+    }
+    return resize_filtered(in, stride, box->height, box->width, filter, scratch, result);
+}
