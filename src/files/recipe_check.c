@@ -1,0 +1,32 @@
+/* recipe_check.c — what no single key can say: lists of agreeing length, low not above high.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "files/recipe_keys.h"
+
+/* mean and std have one number per channel. */
+static sk_status check_channels(const struct recipe *r, enum recipe_key_id id, const struct f64_list *list) {
+    if (list->count == (size_t)r->preprocess_channels) return SK_OK;
+    return recipe_fail(r, id, "%zu numbers for preprocess.channels %lld; give one per channel", list->count,
+                       (long long)r->preprocess_channels);
+}
+
+static sk_status check_rising(const struct recipe *r, enum recipe_key_id id, const struct f64_list *list) {
+    for (size_t i = 1; i < list->count; i++) {
+        if (list->item[i] < list->item[i - 1])
+            return recipe_fail(r, id, "%g stands before %g; expected rising numbers", list->item[i - 1], list->item[i]);
+    }
+    return SK_OK;
+}
+
+sk_status recipe_check(const struct recipe *r) {
+    TRY(check_channels(r, RECIPE_preprocess_mean, &r->preprocess_mean));
+    TRY(check_channels(r, RECIPE_preprocess_std, &r->preprocess_std));
+    TRY(check_rising(r, RECIPE_augment_rrc_scale, &r->augment_rrc_scale));
+    TRY(check_rising(r, RECIPE_augment_rrc_ratio, &r->augment_rrc_ratio));
+    TRY(check_rising(r, RECIPE_schedule_milestones, &r->schedule_milestones));
+    if (r->optimizer_nesterov && r->optimizer_momentum == 0)
+        return recipe_fail(r, RECIPE_optimizer_nesterov, "true, but optimizer.momentum is 0; set a momentum or turn it off");
+    if (r->schedule_end_lr > r->schedule_lr)
+        return recipe_fail(r, RECIPE_schedule_end_lr, "%g is above schedule.lr %g", r->schedule_end_lr, r->schedule_lr);
+    return SK_OK;
+}

@@ -1,0 +1,61 @@
+/* recipe_doc.c — docs/recipes.md, rendered from keys.def so that it cannot fall behind.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "files/recipe_keys.h"
+
+static const char intro[] =
+    "# Recipes\n\n"
+    "A recipe is a YAML file of the keys below, in groups (`schedule:` with `lr:` under it) or with dots\n"
+    "(`schedule.lr:`). On the command line the same keys stand as `schedule.lr=0.1`, lists as `a,b,c`. What a recipe\n"
+    "leaves out has its default. Numbers are strict: `0.064abc`, `1e3` for a whole number or `yes` for a bool are\n"
+    "errors that name the line; so is a key that does not exist or stands twice. Anchors, aliases and tags are not\n"
+    "read.\n\n"
+    "Two maps are kept beside the keys: `source:` cites where a value was published (key, group or `recipe` to text),\n"
+    "`expect:` holds the top-1 accuracy that a right run has after an epoch (`5: [60, 65]`).\n\n"
+    "`siskin recipe show` prints every value with its origin, `siskin recipe trace` what it will do, `siskin recipe\n"
+    "lint` what looks like a mistake.\n\n"
+    "This file is rendered from `src/files/keys.def`; change it there.\n";
+
+static void add_range(const struct recipe_key *key, struct text *text) {
+    static const char *const types[] = {"number",  "whole number",    "bool",
+                                        "choice",  "text",            "list of numbers",
+                                        "list of whole numbers", "list of texts"};
+    if (key->type == RECIPE_CHOICE) {
+        for (size_t i = 0; i < key->word_count; i++) text_addf(text, "%s`%s`", i ? ", " : "", key->words[i]);
+        return;
+    }
+    text_add(text, types[key->type]);
+    if (key->type == RECIPE_BOOL || key->type == RECIPE_TEXT || key->type == RECIPE_TEXTS) return;
+    text_add(text, ", ");
+    recipe_print_f64(key->low, text);
+    text_add(text, " to ");
+    bool whole = key->type == RECIPE_I64 || key->type == RECIPE_I64S;
+    if (whole)
+        text_addf(text, "%.0f", key->high);
+    else
+        recipe_print_f64(key->high, text);
+}
+
+sk_status recipe_markdown(struct text *text) {
+    const char *last = NULL;
+    size_t last_length = 0;
+    text_add(text, intro);
+    for (int id = 0; id < RECIPE_KEYS; id++) {
+        const struct recipe_key *key = &recipe_keys[id];
+        const char *dot = strchr(key->name, '.');
+        size_t length = dot ? (size_t)(dot - key->name) : 0;
+        if (!last || length != last_length || strncmp(last, key->name, length) != 0) {
+            text_add(text, "\n## ");
+            text_add_n(text, dot ? key->name : "the run", dot ? length : strlen("the run"));
+            text_add(text, "\n| key | default | values | meaning |\n|---|---|---|---|\n");
+        }
+        text_addf(text, "| `%s` | `%s` | ", key->name, *key->preset ? key->preset : " ");
+        add_range(key, text);
+        text_addf(text, " | %s |\n", key->help);
+        last = key->name;
+        last_length = length;
+    }
+    return text_check(text);
+}
