@@ -52,7 +52,7 @@ INLINE void mm_finish(const struct matmul *m, vf acc[][2], int64_t row, int64_t 
 
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int last) {
     vf acc[MM_ROWS][2];
-    const float *a[6], *b = m->b + matmul_panel(m->depth, col);
+    const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
     int64_t lda = m->lda, depth = m->depth;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
     UNROLL for (int i = 0; i < rows; i++) {

@@ -25,7 +25,8 @@ struct matmul {
     int64_t rows, depth, cols;
     const float *a; /* (rows, depth), row stride lda */
     int64_t lda;
-    const float *b; /* panels; a column range starts at b + matmul_panel(depth, first column) */
+    const float *b; /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
+    int64_t panel_depth; /* the depth they were packed with where `depth` is a part of it; 0: depth */
     float *c;       /* (rows, cols), row stride ldc */
     int64_t ldc;
     bool accumulate;   /* the chains go on from what C holds */

@@ -1,0 +1,243 @@
+/* conv_backward.c — the gradients of a convolution by matrix products (per-ISA: compiled once per level).
+ *
+ * Pointwise: one walk over blocks of BLOCK_ROWS rows loads dy and the viewed input once and forms both dw += uᵀ·dy
+ * and dx = dy·wᵀ. Any other: tiles of dx (which gather dy) and tiles of dw (which gather the input). Weight
+ * gradients are summed in conv_chunks parts, each a chain over its rows, so that no tiling changes a bit.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/im2col.h"
+#include "kernels/variants.h"
+
+enum { TILES_A_THREAD = 2, REDUCE_TILE = 1 << 14 };
+
+static int64_t output_rows(const struct conv_shape *s) { return s->n * s->p * s->q; }
+static int64_t input_rows(const struct conv_shape *s) { return s->n * s->h * s->w; }
+static bool wants_weights(const struct conv_backward *job) { return job->dw || job->dbias; }
+static int64_t weight_count(const struct conv_shape *s) { return conv_depth(s) * s->k; }
+
+/* First row of chunk `index` of `chunks`: whole blocks, spread evenly, none empty. */
+static int64_t chunk_row(int64_t rows, int64_t chunks, int64_t index) {
+    return min_i64(rows, conv_blocks(rows) * index / chunks * BLOCK_ROWS);
+}
+
+/* ---- plan ---- */
+
+static int64_t piece_count(const struct pieces *p) {
+    return ceil_div(p->taps, p->step_taps) * ceil_div(p->channels, p->step_channels);
+}
+
+static size_t plan_pointwise(struct conv_backward *job, int threads) {
+    const struct conv_shape *s = &job->s;
+    int64_t rows = output_rows(s), panels = ceil_div(s->c, MM_COLS);
+    int64_t parts = wants_weights(job) ? conv_chunks(rows) : conv_blocks(rows);
+    int64_t want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
+    int64_t splits = min_i64(panels, ceil_div(want, parts));
+    job->col_tile = ceil_div(panels, splits) * MM_COLS;
+    job->dx_tiles = 0;
+    job->dw_tiles = parts;
+    job->tiles = parts * ceil_div(s->c, job->col_tile);
+    return (size_t)(BLOCK_ROWS * (tile_stride(s->k) + tile_stride(min_i64(job->col_tile, s->c)))) * sizeof(float);
+}
+
+static size_t plan_general(struct conv_backward *job, int threads) {
+    const struct conv_shape *s = &job->s;
+    int64_t want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
+    int64_t in = s->c / s->groups, out = s->k / s->groups, panels = ceil_div(in, MM_COLS);
+    struct pieces dx_pieces = pieces_of(s, out), dw_pieces = pieces_of(s, in);
+    int64_t blocks = conv_blocks(input_rows(s)) * s->groups;
+    job->col_tile = ceil_div(panels, min_i64(panels, ceil_div(want, blocks))) * MM_COLS;
+    job->dx_tiles = job->dx ? blocks * ceil_div(in, job->col_tile) : 0;
+    int64_t chunks = conv_chunks(output_rows(s)), units = s->groups * piece_count(&dw_pieces);
+    job->dw_tiles = wants_weights(job) ? chunks * min_i64(units, ceil_div(want, chunks)) : 0;
+    job->tiles = job->dx_tiles + job->dw_tiles;
+    int64_t dx_width = tile_stride(pieces_width(&dx_pieces));
+    int64_t dw_width = tile_stride(pieces_width(&dw_pieces)) + tile_stride(out);
+    return (size_t)(BLOCK_ROWS * (dx_width > dw_width ? dx_width : dw_width)) * sizeof(float);
+}
+
+size_t KERNEL_NAME(conv_backward_plan)(struct conv_backward *job, int threads) {
+    job->reduce_tiles = (job->dw ? ceil_div(weight_count(&job->s), REDUCE_TILE) : 0) + (job->dbias != NULL);
+    return conv_is_pointwise(&job->s) ? plan_pointwise(job, threads) : plan_general(job, threads);
+}
+
+/* ---- parts of both walks ---- */
+
+/* A tile of rows: from scratch, or where they lie. */
+struct rows_view {
+    const float *data;
+    int64_t stride;
+};
+
+/* Rows row … row + rows of the output gradient, channels from … from + count. */
+static struct rows_view load_gradient(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from,
+                                      int64_t count, float *tile) {
+    int64_t k = job->s.k, stride = tile_stride(count);
+    if (grad_is_identity(&job->dy) && !stride_is_bad(k)) return (struct rows_view){job->dy.g + row * k + from, k};
+    for (int64_t i = 0; i < rows; i++) grad_load_row(&job->dy, (row + i) * k + from, tile + i * stride, from, count);
+    return (struct rows_view){tile, stride};
+}
+
+/* The same of the viewed input of a pointwise convolution. */
+static struct rows_view load_input(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from,
+                                   int64_t count, float *tile) {
+    int64_t c = job->s.c, stride = tile_stride(count);
+    const float *x = job->in.x + row * c + from;
+    if (view_is_identity(&job->in) && !stride_is_bad(c)) return (struct rows_view){x, c};
+    for (int64_t i = 0; i < rows; i++) view_load_row(&job->in, x + i * c, tile + i * stride, from, count);
+    return (struct rows_view){tile, stride};
+}
+
+/* dbias_parts[chunk] (+)= sums of the tile: blocks in f32, added in order. */
+static void add_bias(const struct conv_backward *job, int64_t chunk, bool first, int64_t rows, struct rows_view dy,
+                     int64_t from, int64_t count) {
+    float *part = job->dbias_parts + chunk * job->s.k + from;
+    for (int64_t j = 0; j < count; j += VL) {
+        float sums[VL];
+        int n = (int)min_i64(VL, count - j);
+        view_sums(rows, n, dy.data + j, dy.stride, sums, NULL);
+        vf sum = vload_n(sums, n);
+        vstore_n(part + j, first ? sum : vadd(vload_n(part + j, n), sum), n);
+    }
+}
+
+/* Mask a block of dx in place and sum it: channels from … from + count of rows row … row + rows. */
+static void finish_dx(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from, int64_t count) {
+    const struct load_view *in = &job->in;
+    int64_t c = job->s.c;
+    if (in->act == ACT_NONE && !job->sums) return;
+    for (int64_t j = from; j < from + count; j += VL) {
+        int n = (int)min_i64(VL, from + count - j);
+        vf scale = in->scale ? vload_n(in->scale + j, n) : vzero(), shift = in->scale ? vload_n(in->shift + j, n) : scale;
+        vf sum = vzero(), product = vzero();
+        for (int64_t i = row; i < row + rows; i++) {
+            vf x = vload_n(in->x + i * c + j, n), dx = vload_n(job->dx + i * c + j, n);
+            dx = view_mask(dx, in->scale ? vfma(scale, x, shift) : x, in->act);
+            vstore_n(job->dx + i * c + j, dx, n);
+            sum = vadd(sum, dx);
+            product = vfma(dx, x, product);
+        }
+        if (job->sums) {
+            float *sums = job->sums + row / BLOCK_ROWS * 2 * c + j;
+            vstore_n(sums, sum, n);
+            vstore_n(sums + c, product, n);
+        }
+    }
+}
+
+/* ---- pointwise: one walk ---- */
+
+static void pointwise_run(const struct conv_backward *job, int64_t tile, float *scratch) {
+    const struct conv_shape *s = &job->s;
+    int64_t rows = output_rows(s), splits = ceil_div(s->c, job->col_tile), chunk = tile / splits;
+    int64_t col = tile % splits * job->col_tile, cols = min_i64(job->col_tile, s->c - col);
+    int64_t begin = chunk_row(rows, job->dw_tiles, chunk), end = chunk_row(rows, job->dw_tiles, chunk + 1);
+    float *input_tile = scratch + BLOCK_ROWS * tile_stride(s->k);
+    for (int64_t row = begin; row < end; row += BLOCK_ROWS) {
+        int64_t count = min_i64(BLOCK_ROWS, end - row);
+        struct rows_view dy = load_gradient(job, row, count, 0, s->k, scratch);
+        if (job->dbias && col == 0) add_bias(job, chunk, row == begin, count, dy, 0, s->k);
+        if (job->dw) {
+            struct rows_view u = load_input(job, row, count, col, cols, input_tile);
+            KERNEL_NAME(matmul_transposed)(&(struct matmul_transposed){
+                .rows = count, .c = cols, .k = s->k, .u = u.data, .ldu = u.stride, .d = dy.data, .ldd = dy.stride,
+                .w = job->dw_parts + chunk * weight_count(s) + col * s->k, .ldw = s->k, .from_zero = row == begin});
+        }
+        if (job->dx) {
+            const float *add = job->add ? job->add + row * s->c + col : NULL;
+            KERNEL_NAME(matmul)(&(struct matmul){
+                .rows = count, .depth = s->k, .cols = cols, .a = dy.data, .lda = dy.stride,
+                .b = job->packed + matmul_panel(s->k, col), .c = job->dx + row * s->c + col, .ldc = s->c,
+                .add = add, .ldadd = s->c});
+            finish_dx(job, row, count, col, cols);
+        }
+    }
+}
+
+/* ---- any other: dx gathers the gradient, dw the input ---- */
+
+static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch) {
+    const struct conv_shape *s = &job->s;
+    int64_t in = s->c / s->groups, out = s->k / s->groups, depth = (int64_t)s->r * s->s * out;
+    int64_t splits = ceil_div(in, job->col_tile), group = tile / splits % s->groups;
+    int64_t col = tile % splits * job->col_tile, at = group * in + col, row = tile / (splits * s->groups) * BLOCK_ROWS;
+    struct pieces pieces = pieces_of(s, out);
+    struct gather g = {.s = s, .row = row, .rows = min_i64(BLOCK_ROWS, input_rows(s) - row), .tile = scratch,
+                       .stride = tile_stride(pieces_width(&pieces))};
+    struct matmul m = {.rows = g.rows, .cols = min_i64(job->col_tile, in - col), .a = scratch, .lda = g.stride,
+                       .panel_depth = depth, .c = job->dx + row * s->c + at, .ldc = s->c, .ldadd = s->c};
+    const float *packed = job->packed + group * matmul_packed(depth, in) + matmul_panel(depth, col);
+    for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
+        g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
+        for (int64_t from = 0; from < out; from += pieces.step_channels) {
+            g.channels = min_i64(pieces.step_channels, out - from);
+            g.from = group * out + from;
+            gather_gradient(&g, &job->dy);
+            bool last = g.tap + g.taps == pieces.taps && from + g.channels == out;
+            m.depth = g.taps * g.channels;
+            m.b = packed + (g.tap * out + from) * MM_COLS;
+            m.accumulate = g.tap + from > 0;
+            m.add = last && job->add ? job->add + row * s->c + at : NULL;
+            KERNEL_NAME(matmul)(&m);
+        }
+    }
+    finish_dx(job, row, g.rows, at, m.cols);
+}
+
+/* One piece of one group's depth, over the rows of a chunk. */
+static void dw_unit(const struct conv_backward *job, int64_t chunk, int64_t unit, float *scratch) {
+    const struct conv_shape *s = &job->s;
+    int64_t in = s->c / s->groups, out = s->k / s->groups, rows = output_rows(s), chunks = conv_chunks(rows);
+    struct pieces pieces = pieces_of(s, in);
+    int64_t across = ceil_div(in, pieces.step_channels), count = piece_count(&pieces);
+    int64_t group = unit / count, piece = unit % count, from = piece % across * pieces.step_channels;
+    struct gather g = {.s = s, .tap = piece / across * pieces.step_taps, .channels = min_i64(pieces.step_channels, in - from),
+                       .from = group * in + from, .tile = scratch, .stride = tile_stride(pieces_width(&pieces))};
+    g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
+    int64_t begin = chunk_row(rows, chunks, chunk), end = chunk_row(rows, chunks, chunk + 1);
+    float *part = job->dw_parts + chunk * weight_count(s) + (g.tap * in + from) * s->k + group * out;
+    for (g.row = begin; g.row < end; g.row += BLOCK_ROWS) {
+        g.rows = min_i64(BLOCK_ROWS, end - g.row);
+        struct rows_view dy = load_gradient(job, g.row, g.rows, group * out, out, scratch + BLOCK_ROWS * g.stride);
+        if (job->dbias && piece == 0) add_bias(job, chunk, g.row == begin, g.rows, dy, group * out, out);
+        if (!job->dw) continue;
+        gather_input(&g, &job->in);
+        KERNEL_NAME(matmul_transposed)(&(struct matmul_transposed){
+            .rows = g.rows, .c = g.taps * g.channels, .k = out, .u = scratch, .ldu = g.stride, .d = dy.data,
+            .ldd = dy.stride, .w = part, .ldw = s->k, .from_zero = g.row == begin});
+    }
+}
+
+static void dw_run(const struct conv_backward *job, int64_t tile, float *scratch) {
+    const struct conv_shape *s = &job->s;
+    struct pieces pieces = pieces_of(s, s->c / s->groups);
+    int64_t chunks = conv_chunks(output_rows(s)), splits = job->dw_tiles / chunks;
+    int64_t units = s->groups * piece_count(&pieces), chunk = tile / splits, split = tile % splits;
+    for (int64_t u = units * split / splits; u < units * (split + 1) / splits; u++) dw_unit(job, chunk, u, scratch);
+}
+
+void KERNEL_NAME(conv_backward_run)(const struct conv_backward *job, int64_t tile, void *scratch) {
+    if (conv_is_pointwise(&job->s)) pointwise_run(job, tile, scratch);
+    else if (tile < job->dx_tiles) dx_run(job, tile, scratch);
+    else dw_run(job, tile - job->dx_tiles, scratch);
+}
+
+/* ---- the merge of the parts, in index order ---- */
+
+static void merge_parts(const float *parts, int64_t chunks, int64_t size, int64_t begin, int64_t end, float *to) {
+    for (int64_t i = begin; i < end; i += VL) {
+        int n = (int)min_i64(VL, end - i);
+        vf sum = vload_n(parts + i, n);
+        for (int64_t k = 1; k < chunks; k++) sum = vadd(sum, vload_n(parts + k * size + i, n));
+        vstore_n(to + i, sum, n);
+    }
+}
+
+void KERNEL_NAME(conv_backward_reduce)(const struct conv_backward *job, int64_t tile) {
+    const struct conv_shape *s = &job->s;
+    int64_t chunks = conv_chunks(output_rows(s)), size = weight_count(s);
+    int64_t begin = tile * REDUCE_TILE;
+    if (job->dw && begin < size) {
+        merge_parts(job->dw_parts, chunks, size, begin, min_i64(size, begin + REDUCE_TILE), job->dw);
+    } else {
+        merge_parts(job->dbias_parts, chunks, s->k, 0, s->k, job->dbias);
+    }
+}

@@ -1,0 +1,114 @@
+/* conv_forward.c — convolution forward by matrix products (per-ISA: compiled once per level).
+ *
+ * A tile is some output rows (pixels) by some columns of one group. A pointwise convolution of an unviewed input
+ * reads A where it lies; every other one gathers its rows, viewed once, to a tile in L2 that all columns use.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/im2col.h"
+#include "kernels/variants.h"
+
+enum {
+    TILE_WORK = 1 << 17,    /* multiply-adds below which a tile is not worth claiming */
+    TILES_A_THREAD = 4,     /* so that the last tiles even out */
+};
+
+static int64_t forward_rows(const struct conv_forward *job) { return job->s.n * job->s.p * job->s.q; }
+
+static bool forward_is_direct(const struct conv_forward *job) {
+    return conv_is_pointwise(&job->s) && view_is_identity(&job->in) && !stride_is_bad(job->s.c);
+}
+
+size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
+    const struct conv_shape *s = &job->s;
+    int64_t rows = forward_rows(job), depth = conv_depth(s), cols = s->k / s->groups;
+    int64_t work = rows * depth * cols, want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
+    want = min_i64(want, work / TILE_WORK + 1);
+    job->row_tile = BLOCK_ROWS;
+    while (ceil_div(rows, job->row_tile) > 4 * want && job->row_tile * depth * cols < 4 * TILE_WORK) job->row_tile *= 2;
+    for (int half = BLOCK_ROWS / 2; !job->stats && half >= 28 && ceil_div(rows, job->row_tile) < want; half /= 2) {
+        job->row_tile = ceil_div(half, MM_ROWS) * MM_ROWS;
+    }
+    int64_t row_tiles = ceil_div(rows, job->row_tile), panels = ceil_div(cols, MM_COLS);
+    int64_t splits = min_i64(panels, ceil_div(want, row_tiles * s->groups));
+    job->col_tile = ceil_div(panels, splits) * MM_COLS;
+    job->tiles = row_tiles * s->groups * ceil_div(cols, job->col_tile);
+    if (forward_is_direct(job)) return 0;
+    struct pieces pieces = pieces_of(s, s->c / s->groups);
+    return (size_t)(BLOCK_ROWS * tile_stride(pieces_width(&pieces))) * sizeof(float);
+}
+
+/* One block of rows x the columns col … col + cols of a group, whose first output channel is `first`. */
+struct forward_block {
+    int64_t row, rows, group, col, cols;
+};
+
+static struct matmul forward_matmul(const struct conv_forward *job, const struct forward_block *b) {
+    const struct conv_shape *s = &job->s;
+    int64_t depth = conv_depth(s), out = s->k / s->groups, at = b->group * out + b->col;
+    return (struct matmul){
+        .rows = b->rows,
+        .depth = depth,
+        .cols = b->cols,
+        .b = job->packed + b->group * matmul_packed(depth, out) + matmul_panel(depth, b->col),
+        .panel_depth = depth,
+        .c = job->y + b->row * s->k + at,
+        .ldc = s->k,
+        .bias = job->bias ? job->bias + at : NULL,
+        .add = job->add ? job->add + b->row * s->k + at : NULL,
+        .ldadd = s->k,
+        .act = job->act,
+    };
+}
+
+/* The product by pieces of depth: what follows the sum comes with the last one. */
+static void forward_gathered(const struct conv_forward *job, const struct forward_block *b, float *tile) {
+    const struct conv_shape *s = &job->s;
+    int64_t in = s->c / s->groups;
+    struct pieces pieces = pieces_of(s, in);
+    struct matmul whole = forward_matmul(job, b);
+    struct gather g = {.s = s, .row = b->row, .rows = b->rows, .tile = tile, .stride = tile_stride(pieces_width(&pieces))};
+    for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
+        g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
+        for (int64_t from = 0; from < in; from += pieces.step_channels) {
+            g.channels = min_i64(pieces.step_channels, in - from);
+            g.from = b->group * in + from;
+            gather_input(&g, &job->in);
+            struct matmul m = whole;
+            m.a = tile;
+            m.lda = g.stride;
+            m.depth = g.taps * g.channels;
+            m.b = whole.b + (g.tap * in + from) * MM_COLS;
+            m.accumulate = g.tap + from > 0;
+            if (g.tap + g.taps < pieces.taps || from + g.channels < in) {
+                m.bias = m.add = NULL;
+                m.act = ACT_NONE;
+            }
+            KERNEL_NAME(matmul)(&m);
+        }
+    }
+}
+
+void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile, void *scratch) {
+    const struct conv_shape *s = &job->s;
+    int64_t rows = forward_rows(job), out = s->k / s->groups;
+    int64_t splits = ceil_div(out, job->col_tile);
+    struct forward_block b = {.group = tile / splits % s->groups, .col = tile % splits * job->col_tile};
+    b.cols = min_i64(job->col_tile, out - b.col);
+    int64_t begin = tile / (splits * s->groups) * job->row_tile, end = min_i64(rows, begin + job->row_tile);
+    bool direct = forward_is_direct(job);
+    for (b.row = begin; b.row < end; b.row += BLOCK_ROWS) {
+        b.rows = min_i64(BLOCK_ROWS, end - b.row);
+        if (direct) {
+            struct matmul m = forward_matmul(job, &b);
+            m.a = job->in.x + b.row * s->c;
+            m.lda = s->c;
+            KERNEL_NAME(matmul)(&m);
+        } else {
+            forward_gathered(job, &b, scratch);
+        }
+        if (job->stats) {
+            int64_t at = b.group * out + b.col;
+            float *sums = job->stats + b.row / BLOCK_ROWS * 2 * s->k + at;
+            view_sums(b.rows, b.cols, job->y + b.row * s->k + at, s->k, sums, sums + s->k);
+        }
+    }
+}

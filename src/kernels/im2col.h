@@ -1,0 +1,119 @@
+/* im2col.h — gathers the rows of a convolution's matrix: what each output pixel sees of the input, or each input
+ * pixel of the gradient.
+ *
+ * A depth is (tap, channel), tap = r*S + s. A gather covers `taps` whole taps of `channels` channels each; deep
+ * products go by such pieces, so that a tile stays in L2 (struct pieces). SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_KERNELS_IM2COL_H
+#define SK_KERNELS_IM2COL_H
+
+#include "kernels/view.h"
+
+static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* 1x1, one group, every pixel once: the matrix is the tensor itself. */
+static inline bool conv_is_pointwise(const struct conv_shape *s) {
+    return s->r == 1 && s->s == 1 && s->groups == 1 && s->stride_h == 1 && s->stride_w == 1 && !s->pad_top &&
+           !s->pad_left && s->p == s->h && s->q == s->w;
+}
+static inline int64_t conv_depth(const struct conv_shape *s) { return (int64_t)s->r * s->s * (s->c / s->groups); }
+
+/* Strides of scratch tiles: whole cache lines, and never a multiple of 2 KiB, where rows would share a set of L1. */
+static inline int64_t tile_stride(int64_t columns) {
+    int64_t stride = (columns + 15) / 16 * 16;
+    return stride % 512 ? stride : stride + 16;
+}
+static inline bool stride_is_bad(int64_t columns) { return columns % 512 == 0; }
+
+enum { PIECE_DEPTH = 512 };
+
+/* Depth in pieces of at most about PIECE_DEPTH: several whole taps, or a range of one tap's channels. */
+struct pieces {
+    int64_t taps, channels;             /* in all: taps, and channels of a tap */
+    int64_t step_taps, step_channels;   /* of a piece */
+};
+static inline struct pieces pieces_of(const struct conv_shape *s, int64_t channels) {
+    struct pieces p = {.taps = (int64_t)s->r * s->s, .channels = channels};
+    p.step_channels = min_i64(channels, PIECE_DEPTH);
+    p.step_taps = p.step_channels < channels ? 1 : PIECE_DEPTH / channels;
+    if (p.step_taps > s->s) p.step_taps -= p.step_taps % s->s;
+    if (p.step_taps > p.taps) p.step_taps = p.taps;
+    return p;
+}
+static inline int64_t pieces_width(const struct pieces *p) { return p->step_taps * p->step_channels; }
+
+/* Rows row … row + rows, taps tap … tap + taps, channels from … from + channels (of the whole tensor). */
+struct gather {
+    const struct conv_shape *s;
+    int64_t row, rows, tap, taps, from, channels;
+    float *tile; /* (rows, taps*channels), row stride `stride` */
+    int64_t stride;
+};
+
+/* A run of taps of one kernel row whose pixels are neighbours: one copy. Only for all channels, no view. */
+static inline void gather_runs(const struct gather *g, const float *x, int64_t ih, int64_t iw, float *to) {
+    const struct conv_shape *s = g->s;
+    int64_t first = iw < 0 ? -iw : 0, last = min_i64(s->s, s->w - iw);
+    int64_t width = s->s * s->c, begin = first * s->c, end = last * s->c;
+    if (ih < 0 || ih >= s->h || begin >= end) {
+        view_zero(to, width);
+        return;
+    }
+    const float *from = x + (ih * s->w + iw) * s->c;
+    for (int64_t i = 0; i < begin; i++) to[i] = 0.0f;
+    int64_t i = begin;
+    for (; i + VL <= end; i += VL) vstore(to + i, vload(from + i));
+    if (i < end) vstore_n(to + i, vload_n(from + i, (int)(end - i)), (int)(end - i));
+    for (i = end; i < width; i++) to[i] = 0.0f;
+}
+
+static inline void gather_input(const struct gather *g, const struct load_view *view) {
+    const struct conv_shape *s = g->s;
+    bool plain = view_is_identity(view);
+    bool runs = plain && s->dilation_w == 1 && g->channels == s->c && g->tap % s->s == 0 && g->taps % s->s == 0;
+    int64_t n = g->row / (s->p * s->q), p = g->row / s->q % s->p, q = g->row % s->q;
+    for (int64_t i = 0; i < g->rows; i++) {
+        const float *x = view->x + n * s->h * s->w * s->c;
+        float *to = g->tile + i * g->stride;
+        int64_t top = p * s->stride_h - s->pad_top, left = q * s->stride_w - s->pad_left;
+        int64_t step = runs ? s->s : 1;
+        for (int64_t t = g->tap; t < g->tap + g->taps; t += step, to += step * g->channels) {
+            int64_t r = t / s->s, ih = top + r * s->dilation_h, iw = left + t % s->s * s->dilation_w;
+            if (runs) {
+                gather_runs(g, x, ih, iw, to);
+            } else if (ih < 0 || ih >= s->h || iw < 0 || iw >= s->w) {
+                view_zero(to, g->channels);
+            } else {
+                view_load_row(view, x + (ih * s->w + iw) * s->c + g->from, to, g->from, g->channels);
+            }
+        }
+        if (++q == s->q) {
+            q = 0;
+            if (++p == s->p) p = 0, n++;
+        }
+    }
+}
+
+/* Rows are input pixels; tap (r, s) of pixel (h, w) is the output pixel that saw it through (r, s), if there is one. */
+static inline void gather_gradient(const struct gather *g, const struct grad_view *view) {
+    const struct conv_shape *s = g->s;
+    int64_t n = g->row / (s->h * s->w), h = g->row / s->w % s->h, w = g->row % s->w;
+    for (int64_t i = 0; i < g->rows; i++) {
+        float *to = g->tile + i * g->stride;
+        for (int64_t t = g->tap; t < g->tap + g->taps; t++, to += g->channels) {
+            int64_t y = h + s->pad_top - t / s->s * s->dilation_h, x = w + s->pad_left - t % s->s * s->dilation_w;
+            int64_t p = y / s->stride_h, q = x / s->stride_w;
+            if (y < 0 || x < 0 || y % s->stride_h || x % s->stride_w || p >= s->p || q >= s->q) {
+                view_zero(to, g->channels);
+            } else {
+                grad_load_row(view, ((n * s->p + p) * s->q + q) * s->k + g->from, to, g->from, g->channels);
+            }
+        }
+        if (++w == s->w) {
+            w = 0;
+            if (++h == s->h) h = 0, n++;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* variants.h — the prototypes of one level's kernels, for the per-ISA files that define and list them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_KERNELS_VARIANTS_H
+#define SK_KERNELS_VARIANTS_H
+
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+#define LEVEL(name, isa, class)
+#define KERNEL(slot, returns, arguments) returns KERNEL_NAME(slot) arguments;
+#include "kernels/kernels.def"
+
+/* The level's table. */
+extern const struct kernels KERNEL_NAME(kernels_table);
+
+#endif
