@@ -1,0 +1,116 @@
+/* optimizer.c — the optimizer that a recipe names, and one step of it, cut at the tensors' borders.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "train/optimizer_kind.h"
+
+static const struct optimizer_kind *const kinds[] = {
+#define OPTIMIZER(name) &name##_optimizer,
+#include "train/optimizers.def"
+#undef OPTIMIZER
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static sk_status find_kind(const struct optimizer_kind **kind, const struct recipe *recipe) {
+    const char *names[KINDS];
+    for (int i = 0; i < KINDS; i++) {
+        names[i] = kinds[i]->name;
+        if (strcmp(names[i], recipe->optimizer_name) != 0) continue;
+        *kind = kinds[i];
+        return SK_OK;
+    }
+    const char *near = nearest_word(recipe->optimizer_name, names, KINDS);
+    return recipe_fail(recipe, RECIPE_optimizer_name, "found '%s', expected sgd or rmsprop%s%s%s",
+                       recipe->optimizer_name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+sk_status optimizer_make(struct optimizer *optimizer, const struct recipe *recipe) {
+    *optimizer = (struct optimizer){
+        .momentum = recipe->optimizer_momentum,
+        .alpha = recipe->optimizer_alpha,
+        .eps = recipe->optimizer_eps,
+        .initial_mean_square = recipe->optimizer_initial_mean_square,
+        .nesterov = recipe->optimizer_nesterov,
+        .lr_in_momentum = recipe->optimizer_lr_in_momentum,
+        .eps_in_sqrt = recipe->optimizer_eps_in_sqrt,
+        .centered = recipe->optimizer_centered,
+        .bias_correction = recipe->optimizer_bias_correction,
+        .decoupled = recipe->weight_decay_order == CHOICE_DECAY_DECOUPLED,
+    };
+    TRY(find_kind(&optimizer->kind, recipe));
+    struct optimizer_slot slots[OPTIMIZER_SLOTS];
+    optimizer->slots = optimizer->kind->slots(optimizer, slots);
+    return SK_OK;
+}
+
+const char *optimizer_slot_name(const struct optimizer *optimizer, int slot) {
+    struct optimizer_slot slots[OPTIMIZER_SLOTS];
+    return slot < optimizer->kind->slots(optimizer, slots) ? slots[slot].name : NULL;
+}
+
+double optimizer_slot_start(const struct optimizer *optimizer, int slot) {
+    struct optimizer_slot slots[OPTIMIZER_SLOTS];
+    return slot < optimizer->kind->slots(optimizer, slots) ? slots[slot].start : 0;
+}
+
+/* The first segment that ends beyond `at`. */
+static int64_t segment_at(const struct optimizer_step *step, int64_t at) {
+    int64_t low = 0, high = step->segment_count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (step->segments[middle].end > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The next run of one coefficient from `at`; false at the end. */
+struct runs {
+    const struct optimizer *optimizer;
+    const struct optimizer_step *step;
+    int64_t at, end, segment;
+    struct update update;
+};
+
+static struct runs runs_begin(const struct optimizer *optimizer, const struct optimizer_step *step, int64_t begin,
+                              int64_t end) {
+    struct runs runs = {.optimizer = optimizer, .step = step, .at = begin, .end = end};
+    runs.segment = segment_at(step, begin);
+    runs.update.lr = step->lr;
+    runs.update.correction = optimizer->bias_correction ? 1 - pow(optimizer->alpha, (double)step->step + 1) : 1;
+    return runs;
+}
+
+static bool runs_next(struct runs *runs) {
+    const struct optimizer_step *step = runs->step;
+    if (runs->at >= runs->end || runs->segment >= step->segment_count) return false;
+    double decay = step->segments[runs->segment].decay;
+    /* Neighbours of one coefficient are one run. */
+    int64_t end = step->segments[runs->segment++].end;
+    while (end < runs->end && runs->segment < step->segment_count && step->segments[runs->segment].decay == decay)
+        end = step->segments[runs->segment++].end;
+    runs->update.decay = runs->optimizer->decoupled ? 0 : decay;
+    runs->update.decoupled = runs->optimizer->decoupled ? decay * step->lr : 0;
+    runs->update.begin = runs->at;
+    runs->update.end = runs->at = end < runs->end ? end : runs->end;
+    return true;
+}
+
+void optimizer_update_f32(const struct optimizer *optimizer, const struct optimizer_step *step,
+                          const struct blocks_f32 *blocks, int64_t begin, int64_t end) {
+    struct runs runs = runs_begin(optimizer, step, begin, end);
+    while (runs_next(&runs)) optimizer->kind->update_f32(optimizer, &runs.update, blocks);
+}
+
+void optimizer_update_f64(const struct optimizer *optimizer, const struct optimizer_step *step,
+                          const struct blocks_f64 *blocks, int64_t begin, int64_t end) {
+    struct runs runs = runs_begin(optimizer, step, begin, end);
+    while (runs_next(&runs)) optimizer->kind->update_f64(optimizer, &runs.update, blocks);
+}

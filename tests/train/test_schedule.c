@@ -1,0 +1,134 @@
+/* test_schedule.c — learning rates against Optax, PyTorch, Keras, timm and Model Garden; the cut of an epoch.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/schedule.h"
+
+#include "sequences.h"
+
+enum { VALUES = 32 };
+
+static void check_schedule(struct arena *arena, const struct json *json) {
+    const char *name = json_string(json, "name", "?");
+    struct recipe recipe;
+    struct schedule schedule;
+    recipe_from_keys(&recipe, arena, json_get(json, "keys"));
+    recipe.epochs = json_integer(json, "epochs", 0);
+    recipe.batch_size = 1;
+    struct epoch_plan plan;
+    assert_int_equal(epoch_plan_make(&plan, &recipe, json_integer(json, "steps_per_epoch", 0), 1), SK_OK);
+    if (schedule_make(&schedule, &recipe, &plan) != SK_OK) fail_msg("%s: %s", name, sk_error());
+    double steps[VALUES], values[VALUES];
+    size_t count = numbers(json_get(json, "steps"), steps, VALUES);
+    assert_int_equal(numbers(json_get(json, "values"), values, VALUES), count);
+    bool single = strstr(name, "keras") || strstr(name, "model_garden"); /* these print float32 */
+    double tolerance = (single ? 1e-6 : 1e-12) * recipe.schedule_lr;
+    for (size_t i = 0; i < count; i++) {
+        double lr = schedule_lr(&schedule, (int64_t)steps[i]);
+        if (!(fabs(lr - values[i]) <= tolerance))
+            fail_msg("%s: step %.0f: %.17g, expected %.17g", name, steps[i], lr, values[i]);
+    }
+}
+
+static void test_golden_schedules(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    const struct json *schedules = json_get(read_fixture(&arena, "schedules.json"), "schedules");
+    assert_non_null(schedules);
+    assert_true(schedules->count >= 20);
+    for (const struct json *json = schedules->child; json; json = json->next) check_schedule(&arena, json);
+    arena_free(&arena);
+}
+
+struct cut {
+    const char *batch, *accumulate, *drop_last, *steps;
+    int64_t images;
+    int world;
+    int64_t batches_made, steps_made, used, per_step;
+};
+
+static void test_epoch_plan(void **state) {
+    (void)state;
+    static const struct cut cuts[] = {
+        {"1024", "1", "true", "floor", 1281167, 1, 1251, 1251, 1281024, 1024},
+        {"1024", "1", "false", "floor", 1281167, 1, 1252, 1252, 1281167, 1024},
+        {"1024", "4", "true", "floor", 1281167, 1, 1248, 312, 1277952, 4096},
+        {"1024", "4", "true", "ceil", 1281167, 1, 1251, 313, 1281024, 4096},
+        {"1024", "4", "false", "ceil", 1281167, 1, 1252, 313, 1281167, 4096},
+        {"128", "1", "true", "floor", 1281167, 8, 1251, 1251, 1281024, 1024},
+        {"128", "1", "true", "floor", 60000, 1, 468, 468, 59904, 128},
+        {"128", "1", "false", "floor", 60000, 1, 469, 469, 60000, 128},
+        {"100", "1", "false", "ceil", 60000, 1, 600, 600, 60000, 100},
+        {"64", "8", "false", "ceil", 10, 1, 1, 1, 10, 512},
+    };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        const struct cut *c = &cuts[i];
+        struct arena arena = {0};
+        struct recipe recipe;
+        struct epoch_plan plan;
+        assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "batch_size", c->batch), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "accumulate", c->accumulate), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "drop_last", c->drop_last), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "steps_per_epoch", c->steps), SK_OK);
+        assert_int_equal(epoch_plan_make(&plan, &recipe, c->images, c->world), SK_OK);
+        assert_int_equal(plan.batches, c->batches_made);
+        assert_int_equal(plan.steps, c->steps_made);
+        assert_int_equal(plan.images_used, c->used);
+        assert_int_equal(plan.images_left_out, c->images - c->used);
+        assert_int_equal(plan.images_per_step, c->per_step);
+        assert_int_equal(plan.total_steps, c->steps_made * 90);
+        arena_free(&arena);
+    }
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct epoch_plan plan;
+    struct schedule schedule;
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    assert_int_equal(epoch_plan_make(&plan, &recipe, 31, 1), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "batch_size"));
+    assert_int_equal(epoch_plan_make(&plan, &recipe, 320, 1), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.name", "cosin"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "did you mean 'cosine'?"));
+    assert_int_equal(recipe_set(&recipe, "schedule.name", "cosine"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.warmup_epochs", "90"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "schedule.warmup_epochs"));
+    assert_int_equal(recipe_set(&recipe, "schedule.warmup_epochs", "0"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.decay_epochs", "0.05"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "schedule.decay_epochs"));
+    arena_free(&arena);
+}
+
+/* 0.008 * 1024 / 128 = 0.064, as linear scaling has it. */
+static void test_scaling(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct epoch_plan plan;
+    struct schedule schedule;
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.lr", "0.008"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.lr_for_batch", "128"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "batch_size", "256"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "accumulate", "2"), SK_OK);
+    assert_int_equal(epoch_plan_make(&plan, &recipe, 10240, 2), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_OK);
+    assert_true(fabs(schedule_lr(&schedule, 0) - 0.064) < 1e-15);
+    arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_schedules),
+        cmocka_unit_test(test_epoch_plan),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_scaling),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
