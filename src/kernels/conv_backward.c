@@ -9,10 +9,18 @@
 
 enum { TILES_A_THREAD = 2, REDUCE_TILE = 1 << 14 };
 
-static int64_t output_rows(const struct conv_shape *s) { return s->n * s->p * s->q; }
-static int64_t input_rows(const struct conv_shape *s) { return s->n * s->h * s->w; }
-static bool wants_weights(const struct conv_backward *job) { return job->dw || job->dbias; }
-static int64_t weight_count(const struct conv_shape *s) { return conv_depth(s) * s->k; }
+static int64_t output_rows(const struct conv_shape *s) {
+    return s->n * s->p * s->q;
+}
+static int64_t input_rows(const struct conv_shape *s) {
+    return s->n * s->h * s->w;
+}
+static bool wants_weights(const struct conv_backward *job) {
+    return job->dw || job->dbias;
+}
+static int64_t weight_count(const struct conv_shape *s) {
+    return conv_depth(s) * s->k;
+}
 
 /* First row of chunk `index` of `chunks`: whole blocks, spread evenly, none empty. */
 static int64_t chunk_row(int64_t rows, int64_t chunks, int64_t index) {
@@ -106,7 +114,8 @@ static void finish_dx(const struct conv_backward *job, int64_t row, int64_t rows
     if (in->act == ACT_NONE && !job->sums) return;
     for (int64_t j = from; j < from + count; j += VL) {
         int n = (int)min_i64(VL, from + count - j);
-        vf scale = in->scale ? vload_n(in->scale + j, n) : vzero(), shift = in->scale ? vload_n(in->shift + j, n) : scale;
+        vf scale = in->scale ? vload_n(in->scale + j, n) : vzero(),
+           shift = in->scale ? vload_n(in->shift + j, n) : scale;
         vf sum = vzero(), product = vzero();
         for (int64_t i = row; i < row + rows; i++) {
             vf x = vload_n(in->x + i * c + j, n), dx = vload_n(job->dx + i * c + j, n);
@@ -137,16 +146,31 @@ static void pointwise_run(const struct conv_backward *job, int64_t tile, float *
         if (job->dbias && col == 0) add_bias(job, chunk, row == begin, count, dy, 0, s->k);
         if (job->dw) {
             struct rows_view u = load_input(job, row, count, col, cols, input_tile);
-            KERNEL_NAME(matmul_transposed)(&(struct matmul_transposed){
-                .rows = count, .c = cols, .k = s->k, .u = u.data, .ldu = u.stride, .d = dy.data, .ldd = dy.stride,
-                .w = job->dw_parts + chunk * weight_count(s) + col * s->k, .ldw = s->k, .from_zero = row == begin});
+            KERNEL_NAME(matmul_transposed)
+            (&(struct matmul_transposed){.rows = count,
+                                         .c = cols,
+                                         .k = s->k,
+                                         .u = u.data,
+                                         .ldu = u.stride,
+                                         .d = dy.data,
+                                         .ldd = dy.stride,
+                                         .w = job->dw_parts + chunk * weight_count(s) + col * s->k,
+                                         .ldw = s->k,
+                                         .from_zero = row == begin});
         }
         if (job->dx) {
             const float *add = job->add ? job->add + row * s->c + col : NULL;
-            KERNEL_NAME(matmul)(&(struct matmul){
-                .rows = count, .depth = s->k, .cols = cols, .a = dy.data, .lda = dy.stride,
-                .b = job->packed + matmul_panel(s->k, col), .c = job->dx + row * s->c + col, .ldc = s->c,
-                .add = add, .ldadd = s->c});
+            KERNEL_NAME(matmul)
+            (&(struct matmul){.rows = count,
+                              .depth = s->k,
+                              .cols = cols,
+                              .a = dy.data,
+                              .lda = dy.stride,
+                              .b = job->packed + matmul_panel(s->k, col),
+                              .c = job->dx + row * s->c + col,
+                              .ldc = s->c,
+                              .add = add,
+                              .ldadd = s->c});
             finish_dx(job, row, count, col, cols);
         }
     }
@@ -160,10 +184,19 @@ static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch
     int64_t splits = ceil_div(in, job->col_tile), group = tile / splits % s->groups;
     int64_t col = tile % splits * job->col_tile, at = group * in + col, row = tile / (splits * s->groups) * BLOCK_ROWS;
     struct pieces pieces = pieces_of(s, out);
-    struct gather g = {.s = s, .row = row, .rows = min_i64(BLOCK_ROWS, input_rows(s) - row), .tile = scratch,
+    struct gather g = {.s = s,
+                       .row = row,
+                       .rows = min_i64(BLOCK_ROWS, input_rows(s) - row),
+                       .tile = scratch,
                        .stride = tile_stride(pieces_width(&pieces))};
-    struct matmul m = {.rows = g.rows, .cols = min_i64(job->col_tile, in - col), .a = scratch, .lda = g.stride,
-                       .panel_depth = depth, .c = job->dx + row * s->c + at, .ldc = s->c, .ldadd = s->c};
+    struct matmul m = {.rows = g.rows,
+                       .cols = min_i64(job->col_tile, in - col),
+                       .a = scratch,
+                       .lda = g.stride,
+                       .panel_depth = depth,
+                       .c = job->dx + row * s->c + at,
+                       .ldc = s->c,
+                       .ldadd = s->c};
     const float *packed = job->packed + group * matmul_packed(depth, in) + matmul_panel(depth, col);
     for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
         g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
@@ -189,8 +222,12 @@ static void dw_unit(const struct conv_backward *job, int64_t chunk, int64_t unit
     struct pieces pieces = pieces_of(s, in);
     int64_t across = ceil_div(in, pieces.step_channels), count = piece_count(&pieces);
     int64_t group = unit / count, piece = unit % count, from = piece % across * pieces.step_channels;
-    struct gather g = {.s = s, .tap = piece / across * pieces.step_taps, .channels = min_i64(pieces.step_channels, in - from),
-                       .from = group * in + from, .tile = scratch, .stride = tile_stride(pieces_width(&pieces))};
+    struct gather g = {.s = s,
+                       .tap = piece / across * pieces.step_taps,
+                       .channels = min_i64(pieces.step_channels, in - from),
+                       .from = group * in + from,
+                       .tile = scratch,
+                       .stride = tile_stride(pieces_width(&pieces))};
     g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
     int64_t begin = chunk_row(rows, chunks, chunk), end = chunk_row(rows, chunks, chunk + 1);
     float *part = job->dw_parts + chunk * weight_count(s) + (g.tap * in + from) * s->k + group * out;
@@ -200,9 +237,17 @@ static void dw_unit(const struct conv_backward *job, int64_t chunk, int64_t unit
         if (job->dbias && piece == 0) add_bias(job, chunk, g.row == begin, g.rows, dy, group * out, out);
         if (!job->dw) continue;
         gather_input(&g, &job->in);
-        KERNEL_NAME(matmul_transposed)(&(struct matmul_transposed){
-            .rows = g.rows, .c = g.taps * g.channels, .k = out, .u = scratch, .ldu = g.stride, .d = dy.data,
-            .ldd = dy.stride, .w = part, .ldw = s->k, .from_zero = g.row == begin});
+        KERNEL_NAME(matmul_transposed)
+        (&(struct matmul_transposed){.rows = g.rows,
+                                     .c = g.taps * g.channels,
+                                     .k = out,
+                                     .u = scratch,
+                                     .ldu = g.stride,
+                                     .d = dy.data,
+                                     .ldd = dy.stride,
+                                     .w = part,
+                                     .ldw = s->k,
+                                     .from_zero = g.row == begin});
     }
 }
 
@@ -215,9 +260,12 @@ static void dw_run(const struct conv_backward *job, int64_t tile, float *scratch
 }
 
 void KERNEL_NAME(conv_backward_run)(const struct conv_backward *job, int64_t tile, void *scratch) {
-    if (conv_is_pointwise(&job->s)) pointwise_run(job, tile, scratch);
-    else if (tile < job->dx_tiles) dx_run(job, tile, scratch);
-    else dw_run(job, tile - job->dx_tiles, scratch);
+    if (conv_is_pointwise(&job->s))
+        pointwise_run(job, tile, scratch);
+    else if (tile < job->dx_tiles)
+        dx_run(job, tile, scratch);
+    else
+        dw_run(job, tile - job->dx_tiles, scratch);
 }
 
 /* ---- the merge of the parts, in index order ---- */

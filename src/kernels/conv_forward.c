@@ -7,11 +7,13 @@
 #include "kernels/variants.h"
 
 enum {
-    TILE_WORK = 1 << 17,    /* multiply-adds below which a tile is not worth claiming */
-    TILES_A_THREAD = 4,     /* so that the last tiles even out */
+    TILE_WORK = 1 << 17, /* multiply-adds below which a tile is not worth claiming */
+    TILES_A_THREAD = 4,  /* so that the last tiles even out */
 };
 
-static int64_t forward_rows(const struct conv_forward *job) { return job->s.n * job->s.p * job->s.q; }
+static int64_t forward_rows(const struct conv_forward *job) {
+    return job->s.n * job->s.p * job->s.q;
+}
 
 static bool forward_is_direct(const struct conv_forward *job) {
     return conv_is_pointwise(&job->s) && view_is_identity(&job->in) && !stride_is_bad(job->s.c);
@@ -65,7 +67,8 @@ static void forward_gathered(const struct conv_forward *job, const struct forwar
     int64_t in = s->c / s->groups;
     struct pieces pieces = pieces_of(s, in);
     struct matmul whole = forward_matmul(job, b);
-    struct gather g = {.s = s, .row = b->row, .rows = b->rows, .tile = tile, .stride = tile_stride(pieces_width(&pieces))};
+    struct gather g = {
+        .s = s, .row = b->row, .rows = b->rows, .tile = tile, .stride = tile_stride(pieces_width(&pieces))};
     for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
         g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
         for (int64_t from = 0; from < in; from += pieces.step_channels) {

@@ -5,11 +5,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/kernels.h"
 
-#define BUILT_MARK_1 0,
+#define BUILT_MARK_1                     0,
 #define BUILT_SECOND(first, second, ...) second
-#define BUILT_EXPAND(...) BUILT_SECOND(__VA_ARGS__)
-#define BUILT_PASTE(value) BUILT_EXPAND(BUILT_MARK_##value 1, 0, 0)
-#define BUILT(flag) BUILT_PASTE(flag)
+#define BUILT_EXPAND(...)                BUILT_SECOND(__VA_ARGS__)
+#define BUILT_PASTE(value)               BUILT_EXPAND(BUILT_MARK_##value 1, 0, 0)
+#define BUILT(flag)                      BUILT_PASTE(flag)
 
 extern const struct kernels kernels_table_plain, kernels_table_neon, kernels_table_avx2, kernels_table_avx512;
 
@@ -20,9 +20,13 @@ static const struct kernels *const tables[ISA_COUNT] = {
     [ISA_AVX512] = BUILT(SISKIN_HAVE_AVX512) ? &kernels_table_avx512 : NULL,
 };
 
-const struct kernels *kernels_of(enum isa isa) { return isa >= 0 && isa < ISA_COUNT ? tables[isa] : NULL; }
+const struct kernels *kernels_of(enum isa isa) {
+    return isa >= 0 && isa < ISA_COUNT ? tables[isa] : NULL;
+}
 
-int64_t conv_blocks(int64_t rows) { return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS; }
+int64_t conv_blocks(int64_t rows) {
+    return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
 
 int64_t conv_chunks(int64_t rows) {
     int64_t blocks = conv_blocks(rows), chunks = rows / 784;

@@ -8,29 +8,37 @@
 
 #include "kernels/view.h"
 
-static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
 
 /* 1x1, one group, every pixel once: the matrix is the tensor itself. */
 static inline bool conv_is_pointwise(const struct conv_shape *s) {
     return s->r == 1 && s->s == 1 && s->groups == 1 && s->stride_h == 1 && s->stride_w == 1 && !s->pad_top &&
            !s->pad_left && s->p == s->h && s->q == s->w;
 }
-static inline int64_t conv_depth(const struct conv_shape *s) { return (int64_t)s->r * s->s * (s->c / s->groups); }
+static inline int64_t conv_depth(const struct conv_shape *s) {
+    return (int64_t)s->r * s->s * (s->c / s->groups);
+}
 
 /* Strides of scratch tiles: whole cache lines, and never a multiple of 2 KiB, where rows would share a set of L1. */
 static inline int64_t tile_stride(int64_t columns) {
     int64_t stride = (columns + 15) / 16 * 16;
     return stride % 512 ? stride : stride + 16;
 }
-static inline bool stride_is_bad(int64_t columns) { return columns % 512 == 0; }
+static inline bool stride_is_bad(int64_t columns) {
+    return columns % 512 == 0;
+}
 
 enum { PIECE_DEPTH = 512 };
 
 /* Depth in pieces of at most about PIECE_DEPTH: several whole taps, or a range of one tap's channels. */
 struct pieces {
-    int64_t taps, channels;             /* in all: taps, and channels of a tap */
-    int64_t step_taps, step_channels;   /* of a piece */
+    int64_t taps, channels;           /* in all: taps, and channels of a tap */
+    int64_t step_taps, step_channels; /* of a piece */
 };
 static inline struct pieces pieces_of(const struct conv_shape *s, int64_t channels) {
     struct pieces p = {.taps = (int64_t)s->r * s->s, .channels = channels};
@@ -40,7 +48,9 @@ static inline struct pieces pieces_of(const struct conv_shape *s, int64_t channe
     if (p.step_taps > p.taps) p.step_taps = p.taps;
     return p;
 }
-static inline int64_t pieces_width(const struct pieces *p) { return p->step_taps * p->step_channels; }
+static inline int64_t pieces_width(const struct pieces *p) {
+    return p->step_taps * p->step_channels;
+}
 
 /* Rows row … row + rows, taps tap … tap + taps, channels from … from + channels (of the whole tensor). */
 struct gather {

@@ -5,7 +5,7 @@
  * instance), column tails the same code with masked ends. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/matmul.h"
 
-/* Both compilers keep an array in registers once every index into it is a constant: hence forced inlining and unrolling. */
+/* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling. */
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -21,15 +21,18 @@ INLINE void mm_step(vf acc[][2], const float *const *a, int64_t lda, int64_t d, 
     }
 }
 
-INLINE vf mm_load(const float *p, int lanes) { return lanes == VL ? vload(p) : vload_n(p, lanes); }
+INLINE vf mm_load(const float *p, int lanes) {
+    return lanes == VL ? vload(p) : vload_n(p, lanes);
+}
 INLINE void mm_store(float *p, vf x, int lanes) {
-    if (lanes == VL) vstore(p, x);
-    else vstore_n(p, x, lanes);
+    if (lanes == VL)
+        vstore(p, x);
+    else
+        vstore_n(p, x, lanes);
 }
 
 /* What follows the sum, in registers. `last` = lanes of the last vector. */
-INLINE void mm_finish(const struct matmul *m, vf acc[][2], int64_t row, int64_t col, int rows, int vectors,
-                      int last) {
+INLINE void mm_finish(const struct matmul *m, vf acc[][2], int64_t row, int64_t col, int rows, int vectors, int last) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v == vectors - 1 ? last : VL;
@@ -68,13 +71,16 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
 }
 
 /* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. */
-#define MM_INSTANCE(rows)                                                                               \
-    static __attribute__((noinline)) void mm_##rows(const struct matmul *m, int64_t row, int64_t col) { \
-        int64_t left = m->cols - col;                                                                   \
-        if (rows > MM_ROWS) return;                                                                     \
-        if (left >= 2 * VL) mm_tile(m, row, col, rows, 2, VL);                                          \
-        else if (left > VL) mm_tile(m, row, col, rows, 2, (int)(left - VL));                            \
-        else mm_tile(m, row, col, rows, 1, (int)left);                                                  \
+#define MM_INSTANCE(rows)                                                                                              \
+    static __attribute__((noinline)) void mm_##rows(const struct matmul *m, int64_t row, int64_t col) {                \
+        int64_t left = m->cols - col;                                                                                  \
+        if (rows > MM_ROWS) return;                                                                                    \
+        if (left >= 2 * VL)                                                                                            \
+            mm_tile(m, row, col, rows, 2, VL);                                                                         \
+        else if (left > VL)                                                                                            \
+            mm_tile(m, row, col, rows, 2, (int)(left - VL));                                                           \
+        else                                                                                                           \
+            mm_tile(m, row, col, rows, 1, (int)left);                                                                  \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)
@@ -133,14 +139,18 @@ INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col,
     }
 }
 
-#define MT_INSTANCE(rows)                                                                                           \
-    static __attribute__((noinline)) void mt_##rows(const struct matmul_transposed *m, int64_t row, int64_t col) {  \
-        int64_t left = m->k - col;                                                                                  \
-        if (rows > MT_ROWS) return;                                                                                 \
-        if (left >= 2 * VL) mt_tile(m, row, col, rows, 2, VL);                                                      \
-        else if (left > VL) mt_tile(m, row, col, rows, 2, (int)(left - VL));                                        \
-        else if (left == VL) mt_tile(m, row, col, rows, 1, VL);                                                     \
-        else mt_tile(m, row, col, rows, 1, (int)left);                                                              \
+#define MT_INSTANCE(rows)                                                                                              \
+    static __attribute__((noinline)) void mt_##rows(const struct matmul_transposed *m, int64_t row, int64_t col) {     \
+        int64_t left = m->k - col;                                                                                     \
+        if (rows > MT_ROWS) return;                                                                                    \
+        if (left >= 2 * VL)                                                                                            \
+            mt_tile(m, row, col, rows, 2, VL);                                                                         \
+        else if (left > VL)                                                                                            \
+            mt_tile(m, row, col, rows, 2, (int)(left - VL));                                                           \
+        else if (left == VL)                                                                                           \
+            mt_tile(m, row, col, rows, 1, VL);                                                                         \
+        else                                                                                                           \
+            mt_tile(m, row, col, rows, 1, (int)left);                                                                  \
     }
 MT_INSTANCE(1)
 MT_INSTANCE(2)
@@ -152,7 +162,7 @@ MT_INSTANCE(7)
 MT_INSTANCE(8)
 
 static void (*const mt_rows[])(const struct matmul_transposed *m, int64_t row, int64_t col) = {mt_1, mt_2, mt_3, mt_4,
-                                                                                                mt_5, mt_6, mt_7, mt_8};
+                                                                                               mt_5, mt_6, mt_7, mt_8};
 
 void KERNEL_NAME(matmul_transposed)(const struct matmul_transposed *m) {
     for (int64_t col = 0; col < m->k; col += MM_COLS) {

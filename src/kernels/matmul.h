@@ -16,18 +16,24 @@
 enum { MM_ROWS = SIMD_REGISTERS == 16 ? (VL == 1 ? 4 : 6) : (VL == 16 ? 14 : 8), MM_COLS = 2 * VL };
 
 /* The activations of kernels.h are clamps: act(x) = min(high, max(low, x)), NaN kept. */
-static inline float act_low(enum act act) { return act == ACT_NONE ? -INFINITY : 0.0f; }
-static inline float act_high(enum act act) { return act == ACT_RELU6 ? 6.0f : INFINITY; }
-static inline vf vclamp(vf x, vf low, vf high) { return vmin(high, vmax(low, x)); }
+static inline float act_low(enum act act) {
+    return act == ACT_NONE ? -INFINITY : 0.0f;
+}
+static inline float act_high(enum act act) {
+    return act == ACT_RELU6 ? 6.0f : INFINITY;
+}
+static inline vf vclamp(vf x, vf low, vf high) {
+    return vmin(high, vmax(low, x));
+}
 
 /* C[i][j] = clamp(sum_d A[i][d]·B[d][j] (+ C[i][j]) (+ bias[j])) (+ add[i][j]), rows x cols. */
 struct matmul {
     int64_t rows, depth, cols;
     const float *a; /* (rows, depth), row stride lda */
     int64_t lda;
-    const float *b; /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
+    const float *b;      /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
     int64_t panel_depth; /* the depth they were packed with where `depth` is a part of it; 0: depth */
-    float *c;       /* (rows, cols), row stride ldc */
+    float *c;            /* (rows, cols), row stride ldc */
     int64_t ldc;
     bool accumulate;   /* the chains go on from what C holds */
     const float *bias; /* (cols) or NULL */
@@ -38,7 +44,9 @@ struct matmul {
 void KERNEL_NAME(matmul)(const struct matmul *m);
 
 /* Offset of the panel that begins with column `col` (a multiple of MM_COLS). */
-static inline int64_t matmul_panel(int64_t depth, int64_t col) { return col * depth; }
+static inline int64_t matmul_panel(int64_t depth, int64_t col) {
+    return col * depth;
+}
 /* Floats of the panels of (depth x cols). */
 static inline int64_t matmul_packed(int64_t depth, int64_t cols) {
     return (cols + MM_COLS - 1) / MM_COLS * MM_COLS * depth;

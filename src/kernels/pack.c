@@ -1,4 +1,4 @@
-/* pack.c — convolution weights (R,S,C/groups,K) to the panels that the matrix core reads (per-ISA: compiled once per level).
+/* pack.c — convolution weights (R,S,C/groups,K) to the panels of the matrix core (per-ISA: compiled once per level).
  *
  * PACK_FORWARD: a group's matrix is (R*S*C/groups, K/groups) as it lies. PACK_BACKWARD: depth is (r, s, k) and the
  * columns are input channels, which is the matrix that takes a gathered gradient to the input's gradient.
@@ -29,7 +29,8 @@ void KERNEL_NAME(pack_plan)(struct pack_job *job) {
     job->tiles = job->s.groups * pack_shape(&job->s, job->direction).panels;
 }
 
-static void pack_forward(const struct pack_job *job, const struct pack_shape *p, int64_t group, int64_t col, float *to) {
+static void pack_forward(const struct pack_job *job, const struct pack_shape *p, int64_t group, int64_t col,
+                         float *to) {
     int64_t left = p->cols - col < MM_COLS ? p->cols - col : MM_COLS;
     const float *w = job->w + group * p->cols + col;
     for (int64_t d = 0; d < p->depth; d++, w += job->s.k, to += MM_COLS) {
@@ -38,7 +39,8 @@ static void pack_forward(const struct pack_job *job, const struct pack_shape *p,
     }
 }
 
-static void pack_backward(const struct pack_job *job, const struct pack_shape *p, int64_t group, int64_t col, float *to) {
+static void pack_backward(const struct pack_job *job, const struct pack_shape *p, int64_t group, int64_t col,
+                          float *to) {
     const struct conv_shape *s = &job->s;
     int64_t out = s->k / s->groups, left = p->cols - col < MM_COLS ? p->cols - col : MM_COLS;
     for (int64_t tap = 0; tap < (int64_t)s->r * s->s; tap++) {
@@ -54,6 +56,8 @@ void KERNEL_NAME(pack_run)(const struct pack_job *job, int64_t tile) {
     struct pack_shape p = pack_shape(&job->s, job->direction);
     int64_t group = tile / p.panels, panel = tile % p.panels;
     float *to = job->packed + group * matmul_packed(p.depth, p.cols) + matmul_panel(p.depth, panel * MM_COLS);
-    if (job->direction == PACK_FORWARD) pack_forward(job, &p, group, panel * MM_COLS, to);
-    else pack_backward(job, &p, group, panel * MM_COLS, to);
+    if (job->direction == PACK_FORWARD)
+        pack_forward(job, &p, group, panel * MM_COLS, to);
+    else
+        pack_backward(job, &p, group, panel * MM_COLS, to);
 }

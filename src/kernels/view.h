@@ -7,8 +7,12 @@
 
 #include "kernels/matmul.h"
 
-static inline bool view_is_identity(const struct load_view *view) { return !view->scale && view->act == ACT_NONE; }
-static inline bool grad_is_identity(const struct grad_view *view) { return !view->y; }
+static inline bool view_is_identity(const struct load_view *view) {
+    return !view->scale && view->act == ACT_NONE;
+}
+static inline bool grad_is_identity(const struct grad_view *view) {
+    return !view->y;
+}
 
 /* x and dx lane by lane: dx where the activation's slope at v is 1, else 0. */
 static inline vf view_mask(vf dx, vf v, enum act act) {
@@ -16,7 +20,8 @@ static inline vf view_mask(vf dx, vf v, enum act act) {
 }
 
 /* tile[0 … count) = view of x[0 … count), channels from … from + count. */
-static inline void view_load_row(const struct load_view *view, const float *x, float *tile, int64_t from, int64_t count) {
+static inline void view_load_row(const struct load_view *view, const float *x, float *tile, int64_t from,
+                                 int64_t count) {
     vf low = vset(act_low(view->act)), high = vset(act_high(view->act));
     int64_t i = 0;
     if (!view->scale) {
@@ -58,7 +63,9 @@ static inline void grad_load_row(const struct grad_view *view, int64_t at, float
     }
 }
 
-static inline void view_zero(float *tile, int64_t count) { memset(tile, 0, (size_t)count * sizeof *tile); }
+static inline void view_zero(float *tile, int64_t count) {
+    memset(tile, 0, (size_t)count * sizeof *tile);
+}
 
 /* sums[j] = sum over rows of t[i][j] and, where wanted, squares[j] = sum of t[i][j]*t[i][j], in row order. */
 static inline void view_sums(int64_t rows, int64_t cols, const float *t, int64_t stride, float *sums, float *squares) {
