@@ -145,8 +145,7 @@ sk_status preprocess_read(const struct json *json, struct preprocess *p) {
     read.order = order ? COLOUR_BGR : COLOUR_RGB;
     read.exif = exif ? EXIF_APPLY : EXIF_IGNORE;
     const struct json *divisor = json_get(json, "divisor");
-    FAIL_IF(!divisor || divisor->kind != JSON_NUMBER, SK_EFORMAT,
-            "preprocessing: \"divisor\" is missing or no number");
+    FAIL_IF(!divisor || divisor->kind != JSON_NUMBER, SK_EFORMAT, "preprocessing: \"divisor\" is missing or no number");
     read.divisor = (float)divisor->number;
     TRY(read_numbers(json, "mean", read.channels, read.mean));
     TRY(read_numbers(json, "std", read.channels, read.std));
@@ -211,7 +210,8 @@ void preprocess_centre(const struct picture *source, int height, int width, uint
     size_t channels = (size_t)source->channels;
     if (down.count < height || across.count < width) memset(target, 0, (size_t)height * (size_t)width * channels);
     for (int y = 0; y < down.count; y++) {
-        const uint8_t *from = source->pixels + ((size_t)(down.from + y) * (size_t)source->width + (size_t)across.from) * channels;
+        const uint8_t *from =
+            source->pixels + ((size_t)(down.from + y) * (size_t)source->width + (size_t)across.from) * channels;
         uint8_t *to = target + ((size_t)(down.to + y) * (size_t)width + (size_t)across.to) * channels;
         memcpy(to, from, (size_t)across.count * channels);
     }

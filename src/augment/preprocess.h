@@ -21,7 +21,7 @@ enum colour_order { COLOUR_RGB, COLOUR_BGR };
 struct preprocess {
     int resize; /* the shorter side in pixels; 0 = no resize */
     enum resize_filter filter;
-    bool antialias; /* always true so far; false is refused in a sentence */
+    bool antialias;              /* always true so far; false is refused in a sentence */
     int crop_height, crop_width; /* the input's size */
     int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */
     float divisor;               /* 255: numbers from 0 to 1 before mean and std */

@@ -42,8 +42,10 @@ static void cut_row(const struct picture *source, int y, int left, int width, en
             continue;
         }
         int at = padded(left + x, source->width, mode);
-        if (at < 0) memset(out + (size_t)x * channels, 0, channels);
-        else memcpy(out + (size_t)x * channels, row + (size_t)at * channels, channels);
+        if (at < 0)
+            memset(out + (size_t)x * channels, 0, channels);
+        else
+            memcpy(out + (size_t)x * channels, row + (size_t)at * channels, channels);
     }
 }
 
@@ -64,8 +66,10 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     if (!out) return SK_EMEMORY;
     for (int y = 0; y < height; y++) {
         int at = padded(top + y, picture->height, options->pad_mode);
-        if (at < 0) memset(out + (size_t)y * stride, 0, stride);
-        else cut_row(picture, at, left, width, options->pad_mode, out + (size_t)y * stride);
+        if (at < 0)
+            memset(out + (size_t)y * stride, 0, stride);
+        else
+            cut_row(picture, at, left, width, options->pad_mode, out + (size_t)y * stride);
     }
     picture->pixels = out;
     picture->height = height;

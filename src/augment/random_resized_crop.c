@@ -23,8 +23,10 @@ void crop_fallback(int height, int width, double ratio_min, double ratio_max, st
     double ratio = (double)width / height;
     box->width = width;
     box->height = height;
-    if (ratio < ratio_min) box->height = (int)nearbyint(width / ratio_min);
-    else if (ratio > ratio_max) box->width = (int)nearbyint(height * ratio_max);
+    if (ratio < ratio_min)
+        box->height = (int)nearbyint(width / ratio_min);
+    else if (ratio > ratio_max)
+        box->width = (int)nearbyint(height * ratio_max);
     if (box->height < 1) box->height = 1;
     if (box->width < 1) box->width = 1;
     if (box->height > height) box->height = height;

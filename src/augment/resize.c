@@ -123,9 +123,12 @@ static void pass_across(const struct axis *axis, int channels, const uint8_t *in
                         uint8_t *out) {
     size_t out_stride = (size_t)axis->out * (size_t)channels;
     for (int y = 0; y < rows; y++, in += stride, out += out_stride) {
-        if (channels == 1) row_across(axis, 1, in, out);
-        else if (channels == 3) row_across(axis, 3, in, out);
-        else row_across(axis, 4, in, out);
+        if (channels == 1)
+            row_across(axis, 1, in, out);
+        else if (channels == 3)
+            row_across(axis, 3, in, out);
+        else
+            row_across(axis, 4, in, out);
     }
 }
 
@@ -174,9 +177,8 @@ static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height
                                  enum resize_filter filter, struct scratch *scratch, struct picture *result) {
     int across_taps = axis_taps(in_width, result->width, filter);
     int down_taps = axis_taps(in_height, result->height, filter);
-    unsigned char *memory =
-        scratch_reserve(scratch, SCRATCH_WEIGHTS,
-                        axis_bytes(result->width, across_taps) + axis_bytes(result->height, down_taps) + 64);
+    unsigned char *memory = scratch_reserve(
+        scratch, SCRATCH_WEIGHTS, axis_bytes(result->width, across_taps) + axis_bytes(result->height, down_taps) + 64);
     if (!memory) return SK_EMEMORY;
     struct axis across, down;
     memory = axis_place(&across, memory, result->width, across_taps);
@@ -208,8 +210,8 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
             "resize: a picture has %d channels; expected 1, 3 or 4", source->channels);
     FAIL_IF(box->top < 0 || box->left < 0 || box->height < 1 || box->width < 1 ||
                 box->height > source->height - box->top || box->width > source->width - box->left,
-            SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left,
-            box->height, box->width, source->height, source->width);
+            SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left, box->height,
+            box->width, source->height, source->width);
     FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
             SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
             box->width, height, width, (long long)pixels_max);

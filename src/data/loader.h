@@ -44,7 +44,7 @@ struct batch {
 sk_status loader_new(struct loader **loader, const struct loader_options *options);
 void loader_free(struct loader *loader); /* at any time; waits for workers to finish the picture in hand */
 
-int64_t loader_batches(const struct loader *loader); /* per epoch */
+int64_t loader_batches(const struct loader *loader);  /* per epoch */
 int64_t loader_pictures(const struct loader *loader); /* per epoch: all, or whole batches with drop_last */
 
 /* The next batch, valid until the next call; NULL after the end. A worker's failure is handed over with its
@@ -56,5 +56,8 @@ sk_status loader_seek(struct loader *loader, uint64_t epoch, int64_t batch, uint
 
 /* Seconds that loader_next has waited for data so far: shows a run that its workers hold back. */
 double loader_waited(const struct loader *loader);
+
+/* Pictures decoded so far although their files are damaged (what libjpeg warns of and other readers ignore). */
+uint64_t loader_damaged(struct loader *loader);
 
 #endif

@@ -1,0 +1,136 @@
+/* decode_jpeg.c — JPEG by libjpeg-turbo with the settings Pillow uses: islow DCT, fancy upsampling.
+ *
+ * CMYK and YCCK are taken as Adobe writes them (inverted), then converted to RGB by Pillow's formula.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "data/decoder.h"
+
+enum { SCANS_MAX = 500 };
+
+/* `errors` comes first: libjpeg hands our functions a pointer to it. */
+struct jpeg_work {
+    struct jpeg_error_mgr errors;
+    struct jpeg_decompress_struct info;
+    struct jpeg_progress_mgr progress;
+    jmp_buf back;
+    struct decode_job *job;
+    sk_status status;
+    bool truncated;
+    char message[JMSG_LENGTH_MAX];
+};
+
+static struct jpeg_work *work_of(j_common_ptr info) {
+    return (struct jpeg_work *)info->err;
+}
+
+/* libjpeg demands that its error function never returns. The jump crosses only libjpeg's frames and stage()'s, which
+ * own nothing. */
+static void on_error(j_common_ptr info) {
+    struct jpeg_work *work = work_of(info);
+    info->err->format_message(info, work->message);
+    longjmp(work->back, 1);
+}
+
+static void on_message(j_common_ptr info, int level) {
+    if (level >= 0) return; /* traces */
+    info->err->num_warnings++;
+    if (info->err->msg_code == JWRN_JPEG_EOF) work_of(info)->truncated = true;
+}
+
+/* A progressive file may name the same large picture in ever more scans of a few bytes each. */
+static void on_progress(j_common_ptr info) {
+    struct jpeg_work *work = work_of(info);
+    if (!info->is_decompressor || work->info.input_scan_number <= SCANS_MAX) return;
+    snprintf(work->message, sizeof work->message, "more than %d scans", SCANS_MAX);
+    longjmp(work->back, 1);
+}
+
+static void find_orientation(struct jpeg_work *work) {
+    for (jpeg_saved_marker_ptr m = work->info.marker_list; m; m = m->next) {
+        if (m->marker != JPEG_APP0 + 1 || m->data_length < 6 || memcmp(m->data, "Exif\0", 6) != 0) continue;
+        int found = exif_orientation(m->data + 6, m->data_length - 6);
+        if (found) work->job->orientation = found;
+        return;
+    }
+}
+
+/* a * b / 255, rounded as Pillow does. */
+static unsigned scale_255(unsigned a, unsigned b) {
+    unsigned product = a * b + 128;
+    return ((product >> 8) + product) >> 8;
+}
+
+/* Inverted CMYK, so that every number is one of light: (1 - C)·(1 - K) and so on. */
+static void cmyk_row(const uint8_t *in, size_t width, uint8_t *out) {
+    for (size_t x = 0; x < width; x++, in += 4, out += 3) {
+        unsigned light = in[3];
+        for (int c = 0; c < 3; c++) {
+            int value = (int)light - (int)scale_255(255U - in[c], light);
+            out[c] = (uint8_t)(value < 0 ? 0 : value);
+        }
+    }
+}
+
+static void read_rows(struct jpeg_work *work, uint8_t *cmyk) {
+    const struct picture *picture = work->job->picture;
+    size_t stride = (size_t)picture->width * (size_t)picture->channels;
+    while (work->info.output_scanline < work->info.output_height) {
+        uint8_t *out = picture->pixels + work->info.output_scanline * stride;
+        JSAMPROW row = cmyk ? cmyk : out;
+        if (jpeg_read_scanlines(&work->info, &row, 1) != 1) break;
+        if (cmyk) cmyk_row(cmyk, (size_t)picture->width, out);
+    }
+}
+
+/* Everything that libjpeg may jump out of. */
+static void stage(struct jpeg_work *work) {
+    struct jpeg_decompress_struct *info = &work->info;
+    jpeg_create_decompress(info);
+    info->progress = &work->progress;
+    jpeg_mem_src(info, work->job->bytes, work->job->size);
+    if (work->job->want_orientation) jpeg_save_markers(info, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(info, TRUE);
+    if (work->job->want_orientation) find_orientation(work);
+    bool cmyk = info->num_components == 4;
+    info->out_color_space = info->num_components == 1 ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
+    info->dct_method = JDCT_ISLOW;
+    int channels = info->num_components == 1 ? 1 : 3;
+    work->status = decode_take(work->job, info->image_height, info->image_width, channels, channels);
+    if (work->status != SK_OK) return;
+    uint8_t *row = NULL;
+    if (cmyk) {
+        row = scratch_reserve(work->job->scratch, SCRATCH_ROWS, (size_t)info->image_width * 4);
+        if (!row) work->status = SK_EMEMORY;
+        if (!row) return;
+    }
+    jpeg_start_decompress(info);
+    read_rows(work, row);
+}
+
+/* The one place with setjmp; it touches no local variable after the jump. */
+static bool guarded(struct jpeg_work *work) {
+    if (setjmp(work->back)) return false;
+    stage(work);
+    return true;
+}
+
+sk_status decode_jpeg(struct decode_job *job) {
+    struct jpeg_work work = {.job = job};
+    work.info.err = jpeg_std_error(&work.errors);
+    work.errors.error_exit = on_error;
+    work.errors.emit_message = on_message;
+    work.progress.progress_monitor = on_progress;
+    bool done = guarded(&work);
+    long warnings = work.errors.num_warnings;
+    jpeg_destroy_decompress(&work.info);
+    FAIL_IF(work.truncated, SK_EFORMAT, "%s: the JPEG data end before the picture is complete", job->what);
+    FAIL_IF(!done, SK_EFORMAT, "%s: broken JPEG: %s", job->what, work.message);
+    if (work.status == SK_OK && warnings > 0) job->scratch->damaged++;
+    return work.status;
+}

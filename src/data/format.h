@@ -1,0 +1,68 @@
+/* format.h — what one source format offers, and the dataset it fills in.
+ *
+ * A format is one file and one row of formats.def. Its open() checks everything about the source and fills
+ * the sources; the split into parts is done for all formats alike afterwards.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_FORMAT_H
+#define SK_DATA_FORMAT_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "data/data.h"
+
+enum { DATA_CLASSES_MAX = 100000 };
+#define DATA_SAMPLES_MAX 100000000U
+
+/* The pictures as the source keeps them, before any split; count = 0 where it has no such part. */
+struct data_source {
+    uint32_t count;
+    int32_t *labels; /* (count) */
+    /* either all pixels in memory: */
+    const uint8_t *pixels; /* (count,H,W,C) */
+    struct region memory;  /* that holds them */
+    /* or one file each, relative to the dataset's path: */
+    char **names; /* (count) */
+};
+
+/* A list into one source. */
+struct data_list {
+    enum data_part source;
+    uint32_t count;
+    uint32_t *samples; /* (count); NULL = all of the source in order */
+};
+
+struct dataset {
+    struct arena arena;
+    const struct data_format *format;
+    const char *path;
+    struct data_options options;
+    int class_count;
+    char **class_names;
+    int height, width, channels;
+    bool split; /* val was taken from train */
+    struct data_source source[DATA_PARTS];
+    struct data_list list[DATA_PARTS];
+};
+
+struct data_format {
+    const char *what; /* for sentences: "IDX files" */
+    /* True where the folder looks like this format; reads names only. */
+    bool (*detect)(const char *path);
+    sk_status (*open)(struct dataset *dataset, const char *path);
+    /* Read sample i of a source; NULL = the pixels are in memory. */
+    sk_status (*read)(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
+                      struct picture *picture);
+};
+
+#define FORMAT(name) extern const struct data_format data_format_##name;
+#include "data/formats.def"
+#undef FORMAT
+
+/* Split `val_fraction` of each class of train off as val; data_split.c. */
+sk_status data_split(struct dataset *dataset, double fraction);
+
+/* Fill class_names from `names` (copied) or, where NULL, with the numbers. */
+sk_status data_name_classes(struct dataset *dataset, const char *const *names, int count);
+
+#endif

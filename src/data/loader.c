@@ -1,0 +1,392 @@
+/* loader.c — a ring of batches that workers fill a few pictures at a time, in the order in which they will be taken.
+ *
+ * One mutex guards the whole ring: it is taken once per CHUNK pictures, so it never matters. A picture's
+ * place in its batch, its index and its random numbers are decided under the mutex; the work is not.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "data/loader.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "augment/augment.h"
+#include "base/arena.h"
+#include "base/rng.h"
+
+enum { CHUNK = 8, WORKERS_MAX = 256, PREFETCH_MAX = 1024, BATCH_MAX = 1 << 20, SENTENCE = 1024 };
+
+enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
+
+struct slot {
+    struct batch batch;
+    enum slot_state state;
+    int claimed, done; /* pictures */
+    sk_status status;  /* of the first picture in the batch that failed, */
+    int failed_at;     /* its place, */
+    char sentence[SENTENCE];
+};
+
+struct worker {
+    struct loader *loader;
+    struct scratch scratch;
+    pthread_t thread;
+};
+
+struct loader {
+    struct arena arena;
+    struct region images;
+    struct loader_options options;
+    uint32_t count;  /* pictures in the part */
+    int64_t batches; /* per epoch */
+    size_t size;     /* floats of one picture */
+    uint32_t *order; /* of order_epoch */
+    uint64_t order_epoch;
+    bool order_known;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work, ready; /* for the workers; for the caller */
+    struct slot *slot;          /* (slots) */
+    int slots;
+    uint64_t fill, take; /* how many batches were begun and taken since the last seek; slot = number % slots */
+    uint64_t epoch;      /* of the batch to begin next */
+    int64_t number;
+    bool stop, failed;
+    int busy; /* workers with pictures in hand */
+    double waited;
+    uint64_t damaged;
+
+    struct worker *worker;
+    int workers, started;
+};
+
+/* ---- under the mutex ----------------------------------------------------------------------- */
+
+static bool at_end(const struct loader *loader) {
+    return loader->options.end != 0 && loader->epoch >= loader->options.end;
+}
+
+static void make_order(struct loader *loader) {
+    if (loader->order_known && loader->order_epoch == loader->epoch) return;
+    for (uint32_t i = 0; i < loader->count; i++) loader->order[i] = i;
+    if (loader->options.train) {
+        struct rng rng = rng_at(loader->options.seed, RNG_SHUFFLE, loader->epoch, 0);
+        rng_shuffle(&rng, loader->order, loader->count);
+    }
+    loader->order_epoch = loader->epoch;
+    loader->order_known = true;
+}
+
+/* Begin the next batch in the next free slot: decide what it holds. False where there is none to begin. */
+static bool begin_batch(struct loader *loader) {
+    struct slot *slot = &loader->slot[loader->fill % (uint64_t)loader->slots];
+    if (at_end(loader) || slot->state != SLOT_FREE) return false;
+    make_order(loader);
+    struct batch *batch = &slot->batch;
+    int size = loader->options.batch_size;
+    uint64_t first = (uint64_t)loader->number * (uint64_t)size, left = loader->count - first;
+    batch->count = left < (uint64_t)size ? (int)left : size;
+    batch->epoch = loader->epoch;
+    batch->number = loader->number;
+    batch->last = loader->number + 1 == loader->batches;
+    memset(batch->indices, 0, (size_t)size * sizeof *batch->indices);
+    memset(batch->labels, 0, (size_t)size * sizeof *batch->labels);
+    memcpy(batch->indices, loader->order + first, (size_t)batch->count * sizeof *batch->indices);
+    slot->state = SLOT_FILLING;
+    slot->claimed = slot->done = 0;
+    slot->status = SK_OK;
+    loader->fill++;
+    if (batch->last) {
+        loader->epoch++;
+        loader->number = 0;
+    } else {
+        loader->number++;
+    }
+    return true;
+}
+
+/* The oldest pictures nobody works on yet: places `from` … `from + n - 1` of a slot. */
+static struct slot *claim(struct loader *loader, int *from, int *n) {
+    for (;;) {
+        for (uint64_t i = loader->take; i < loader->fill; i++) {
+            struct slot *slot = &loader->slot[i % (uint64_t)loader->slots];
+            int left = slot->batch.count - slot->claimed;
+            if (slot->state != SLOT_FILLING || left == 0) continue;
+            *from = slot->claimed;
+            *n = left < CHUNK ? left : CHUNK;
+            slot->claimed += *n;
+            return slot;
+        }
+        if (!begin_batch(loader)) return NULL;
+    }
+}
+
+static void finish(struct loader *loader, struct slot *slot, int n, int failed_at, sk_status status) {
+    slot->done += n;
+    /* Whichever worker is first, the failure told is that of the first picture. */
+    if (status != SK_OK && (slot->status == SK_OK || failed_at < slot->failed_at)) {
+        slot->status = status;
+        slot->failed_at = failed_at;
+        snprintf(slot->sentence, sizeof slot->sentence, "%s", sk_error());
+    }
+    if (slot->done == slot->batch.count) {
+        slot->state = SLOT_READY;
+        pthread_cond_signal(&loader->ready);
+    }
+}
+
+/* ---- outside it ---------------------------------------------------------------------------- */
+
+static sk_status make_picture(const struct loader *loader, const struct batch *batch, int at, struct scratch *scratch) {
+    const struct loader_options *options = &loader->options;
+    uint32_t index = batch->indices[at];
+    float *input = batch->images + (size_t)at * loader->size;
+    struct picture picture;
+    TRY(dataset_read(options->dataset, options->part, index, scratch, &picture));
+    batch->labels[at] = dataset_label(options->dataset, options->part, index);
+    struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
+    sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
+                                      : pipeline_eval(options->pipeline, &picture, scratch, input);
+    if (status == SK_OK) return SK_OK;
+    char name[512];
+    return status_prefix(status, "%s", dataset_name(options->dataset, options->part, index, name, sizeof name));
+}
+
+/* Make the claimed pictures; the mutex is held on entry and on return. */
+static void work_on(struct loader *loader, struct slot *slot, int from, int n, struct scratch *scratch) {
+    loader->busy++;
+    pthread_mutex_unlock(&loader->mutex);
+    const struct batch *batch = &slot->batch;
+    uint64_t damaged = scratch->damaged;
+    sk_status status = SK_OK;
+    int at = from;
+    while (at < from + n) {
+        status = make_picture(loader, batch, at, scratch);
+        if (status != SK_OK) break;
+        at++;
+    }
+    if (from + n == batch->count) { /* whoever has the last picture clears what is missing of a short batch */
+        size_t missing = (size_t)(loader->options.batch_size - batch->count) * loader->size;
+        memset(batch->images + (size_t)batch->count * loader->size, 0, missing * sizeof *batch->images);
+    }
+    pthread_mutex_lock(&loader->mutex);
+    loader->busy--;
+    loader->damaged += scratch->damaged - damaged;
+    finish(loader, slot, n, at, status);
+    if (loader->busy == 0) pthread_cond_signal(&loader->ready); /* seek waits for this */
+}
+
+static void *worker_main(void *argument) {
+    struct worker *worker = argument;
+    struct loader *loader = worker->loader;
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stop) {
+        int from, n;
+        struct slot *slot = loader->failed ? NULL : claim(loader, &from, &n);
+        if (slot)
+            work_on(loader, slot, from, n, &worker->scratch);
+        else
+            pthread_cond_wait(&loader->work, &loader->mutex);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return NULL;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static sk_status check_options(const struct loader_options *o, uint32_t count) {
+    const char *part = data_part_name(o->part);
+    FAIL_IF(count == 0, SK_EDATA, "the data have no %s part", part);
+    FAIL_IF(o->batch_size < 1 || o->batch_size > BATCH_MAX, SK_EUSAGE, "batch size %d; expected 1 to %d", o->batch_size,
+            BATCH_MAX);
+    FAIL_IF(o->workers < 0 || o->workers > WORKERS_MAX, SK_EUSAGE, "%d data workers; expected 0 to %d", o->workers,
+            WORKERS_MAX);
+    FAIL_IF(o->prefetch < 0 || o->prefetch > PREFETCH_MAX, SK_EUSAGE, "prefetch %d; expected 0 to %d", o->prefetch,
+            PREFETCH_MAX);
+    FAIL_IF(o->drop_last && count < (uint32_t)o->batch_size, SK_EDATA,
+            "the %s part has %u pictures, less than one batch of %d, and short batches are dropped: take a smaller "
+            "batch or keep them",
+            part, count, o->batch_size);
+    return SK_OK;
+}
+
+static sk_status take_memory(struct loader *loader) {
+    const struct loader_options *o = &loader->options;
+    int prefetch = o->prefetch ? o->prefetch : o->workers > 2 ? o->workers : 2;
+    loader->slots = o->workers ? prefetch + 1 : 1; /* one is in the caller's hands */
+    size_t batch = (size_t)o->batch_size, slots = (size_t)loader->slots;
+    FAIL_IF(loader->size > SIZE_MAX / 8 / batch / slots, SK_EMEMORY, "%zu batches of %zu pictures do not fit memory",
+            slots, batch);
+    loader->order = arena_array(&loader->arena, loader->count, sizeof *loader->order);
+    loader->slot = arena_array(&loader->arena, slots, sizeof *loader->slot);
+    loader->worker = arena_array(&loader->arena, (size_t)o->workers + 1, sizeof *loader->worker);
+    if (!loader->order || !loader->slot || !loader->worker) return SK_EMEMORY;
+    TRY(region_new(&loader->images, slots * batch * loader->size * sizeof(float)));
+    for (size_t i = 0; i < slots; i++) {
+        struct batch *b = &loader->slot[i].batch;
+        b->images = (float *)loader->images.data + i * batch * loader->size;
+        b->labels = arena_array(&loader->arena, batch, sizeof *b->labels);
+        b->indices = arena_array(&loader->arena, batch, sizeof *b->indices);
+        if (!b->labels || !b->indices) return SK_EMEMORY;
+    }
+    return SK_OK;
+}
+
+static sk_status check_start(const struct loader *loader, int64_t batch) {
+    FAIL_IF(batch < 0 || batch > loader->batches, SK_EUSAGE, "batch %lld to start at; an epoch has %lld",
+            (long long)batch, (long long)loader->batches);
+    return SK_OK;
+}
+
+/* Where to begin; the batch after an epoch's last one is the next epoch's first. */
+static void start_at(struct loader *loader, uint64_t epoch, int64_t batch) {
+    loader->epoch = batch == loader->batches ? epoch + 1 : epoch;
+    loader->number = batch == loader->batches ? 0 : batch;
+}
+
+static sk_status start_workers(struct loader *loader) {
+    for (; loader->started < loader->workers; loader->started++) {
+        struct worker *worker = &loader->worker[loader->started];
+        worker->loader = loader;
+        int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+        FAIL_IF(error, SK_EMEMORY, "cannot start data worker %d of %d: %s", loader->started + 1, loader->workers,
+                strerror(error));
+    }
+    return SK_OK;
+}
+
+static sk_status prepare(struct loader *loader) {
+    const struct loader_options *o = &loader->options;
+    loader->count = dataset_count(o->dataset, o->part);
+    TRY(check_options(o, loader->count));
+    loader->size = (size_t)pipeline_size(o->pipeline);
+    loader->batches = loader->count / o->batch_size;
+    if (!o->drop_last && loader->count % (uint32_t)o->batch_size) loader->batches++;
+    TRY(check_start(loader, o->batch));
+    TRY(take_memory(loader));
+    start_at(loader, o->epoch, o->batch);
+    loader->workers = o->workers;
+    return start_workers(loader);
+}
+
+sk_status loader_new(struct loader **out, const struct loader_options *options) {
+    *out = NULL;
+    struct loader *loader = block_new(sizeof *loader);
+    if (!loader) return SK_EMEMORY;
+    loader->options = *options;
+    pthread_mutex_init(&loader->mutex, NULL);
+    pthread_cond_init(&loader->work, NULL);
+    pthread_cond_init(&loader->ready, NULL);
+    sk_status status = prepare(loader);
+    if (status != SK_OK)
+        loader_free(loader);
+    else
+        *out = loader;
+    return status;
+}
+
+void loader_free(struct loader *loader) {
+    if (!loader) return;
+    pthread_mutex_lock(&loader->mutex);
+    loader->stop = true;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->mutex);
+    for (int i = 0; i < loader->started; i++) pthread_join(loader->worker[i].thread, NULL);
+    if (loader->worker) {
+        for (int i = 0; i <= loader->options.workers; i++) scratch_free(&loader->worker[i].scratch);
+    }
+    pthread_cond_destroy(&loader->ready);
+    pthread_cond_destroy(&loader->work);
+    pthread_mutex_destroy(&loader->mutex);
+    region_free(&loader->images);
+    arena_free(&loader->arena);
+    block_free(loader);
+}
+
+int64_t loader_batches(const struct loader *loader) {
+    return loader->batches;
+}
+
+int64_t loader_pictures(const struct loader *loader) {
+    return loader->options.drop_last ? loader->batches * loader->options.batch_size : (int64_t)loader->count;
+}
+
+/* ---- use ----------------------------------------------------------------------------------- */
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Wait until a slot is ready; without workers, do the work here (the last worker's scratch is the caller's). */
+static void wait_ready(struct loader *loader, const struct slot *slot) {
+    double start = seconds();
+    while (slot->state != SLOT_READY) {
+        int from, n;
+        struct slot *mine = loader->workers == 0 ? claim(loader, &from, &n) : NULL;
+        if (mine)
+            work_on(loader, mine, from, n, &loader->worker[0].scratch);
+        else
+            pthread_cond_wait(&loader->ready, &loader->mutex);
+    }
+    loader->waited += seconds() - start;
+}
+
+/* Give the slot in the caller's hands back to the workers. */
+static void release_taken(struct loader *loader) {
+    if (loader->take == 0) return;
+    struct slot *slot = &loader->slot[(loader->take - 1) % (uint64_t)loader->slots];
+    if (slot->state != SLOT_TAKEN) return;
+    slot->state = SLOT_FREE;
+    pthread_cond_broadcast(&loader->work);
+}
+
+sk_status loader_next(struct loader *loader, const struct batch **batch) {
+    *batch = NULL;
+    pthread_mutex_lock(&loader->mutex);
+    release_taken(loader);
+    sk_status status = SK_OK;
+    if (!loader->failed && (loader->take < loader->fill || begin_batch(loader))) {
+        struct slot *slot = &loader->slot[loader->take % (uint64_t)loader->slots];
+        pthread_cond_broadcast(&loader->work); /* begin_batch may have been ours */
+        wait_ready(loader, slot);
+        loader->take++;
+        slot->state = SLOT_TAKEN;
+        status = slot->status;
+        if (status != SK_OK) {
+            loader->failed = true;
+            status_fail(status, "%s", slot->sentence);
+        } else {
+            *batch = &slot->batch;
+        }
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return status;
+}
+
+sk_status loader_seek(struct loader *loader, uint64_t epoch, int64_t batch, uint64_t end) {
+    TRY(check_start(loader, batch));
+    pthread_mutex_lock(&loader->mutex);
+    loader->failed = true; /* nobody claims more */
+    while (loader->busy > 0) pthread_cond_wait(&loader->ready, &loader->mutex);
+    for (int i = 0; i < loader->slots; i++) loader->slot[i].state = SLOT_FREE;
+    loader->fill = loader->take = 0;
+    loader->options.end = end;
+    start_at(loader, epoch, batch);
+    loader->failed = false;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->mutex);
+    return SK_OK;
+}
+
+double loader_waited(const struct loader *loader) {
+    return loader->waited;
+}
+
+uint64_t loader_damaged(struct loader *loader) {
+    pthread_mutex_lock(&loader->mutex);
+    uint64_t damaged = loader->damaged;
+    pthread_mutex_unlock(&loader->mutex);
+    return damaged;
+}
