@@ -28,6 +28,7 @@ struct decay_tensor {
     int rank;
     enum decay_kind kind;
     int64_t elements;
+    int64_t offset; /* of its first element in the parameter block; rising */
 };
 
 struct decay_decision {
@@ -35,8 +36,17 @@ struct decay_decision {
     const char *rule; /* the entry of weight_decay.exclude that hit it, or "decayed" */
 };
 
+/* A graph's trained parameters, in its order, in the arena. */
+struct graph;
+sk_status decay_tensors(const struct graph *graph, struct arena *arena, struct decay_tensor **tensors, size_t *count);
+
 /* One decision per tensor into decisions[count]. A word that is no rule, and a pattern that hits nothing, fail. */
 sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *tensors, size_t count,
                        struct decay_decision *decisions);
+
+/* The decisions as segments[count] over a block of `elements`; the padding behind a tensor goes with it. */
+struct decay_segment; /* train/optimizer.h */
+void decay_segments(const struct decay_tensor *tensors, const struct decay_decision *decisions, size_t count,
+                    int64_t elements, struct decay_segment *segments);
 
 #endif

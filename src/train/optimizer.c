@@ -76,15 +76,15 @@ struct runs {
     const struct optimizer *optimizer;
     const struct optimizer_step *step;
     int64_t at, end, segment;
-    struct update update;
+    struct element_run run;
 };
 
 static struct runs runs_begin(const struct optimizer *optimizer, const struct optimizer_step *step, int64_t begin,
                               int64_t end) {
     struct runs runs = {.optimizer = optimizer, .step = step, .at = begin, .end = end};
     runs.segment = segment_at(step, begin);
-    runs.update.lr = step->lr;
-    runs.update.correction = optimizer->bias_correction ? 1 - pow(optimizer->alpha, (double)step->step + 1) : 1;
+    runs.run.lr = step->lr;
+    runs.run.correction = optimizer->bias_correction ? 1 - pow(optimizer->alpha, (double)step->step + 1) : 1;
     return runs;
 }
 
@@ -96,21 +96,21 @@ static bool runs_next(struct runs *runs) {
     int64_t end = step->segments[runs->segment++].end;
     while (end < runs->end && runs->segment < step->segment_count && step->segments[runs->segment].decay == decay)
         end = step->segments[runs->segment++].end;
-    runs->update.decay = runs->optimizer->decoupled ? 0 : decay;
-    runs->update.decoupled = runs->optimizer->decoupled ? decay * step->lr : 0;
-    runs->update.begin = runs->at;
-    runs->update.end = runs->at = end < runs->end ? end : runs->end;
+    runs->run.decay = runs->optimizer->decoupled ? 0 : decay;
+    runs->run.decoupled = runs->optimizer->decoupled ? decay * step->lr : 0;
+    runs->run.begin = runs->at;
+    runs->run.end = runs->at = end < runs->end ? end : runs->end;
     return true;
 }
 
 void optimizer_update_f32(const struct optimizer *optimizer, const struct optimizer_step *step,
                           const struct blocks_f32 *blocks, int64_t begin, int64_t end) {
     struct runs runs = runs_begin(optimizer, step, begin, end);
-    while (runs_next(&runs)) optimizer->kind->update_f32(optimizer, &runs.update, blocks);
+    while (runs_next(&runs)) optimizer->kind->update_f32(optimizer, &runs.run, blocks);
 }
 
 void optimizer_update_f64(const struct optimizer *optimizer, const struct optimizer_step *step,
                           const struct blocks_f64 *blocks, int64_t begin, int64_t end) {
     struct runs runs = runs_begin(optimizer, step, begin, end);
-    while (runs_next(&runs)) optimizer->kind->update_f64(optimizer, &runs.update, blocks);
+    while (runs_next(&runs)) optimizer->kind->update_f64(optimizer, &runs.run, blocks);
 }

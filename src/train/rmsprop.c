@@ -20,7 +20,7 @@ struct parts_f64 {
     const double *g;
 };
 
-static struct rmsprop_factors factors(const struct optimizer *o, const struct update *u) {
+static struct rmsprop_factors factors(const struct optimizer *o, const struct element_run *u) {
     return (struct rmsprop_factors){
         .momentum = o->momentum,
         .alpha = o->alpha,

@@ -39,9 +39,9 @@ static inline __attribute__((always_inline)) void NAMED(loop)(const struct rmspr
     }
 }
 
-static void NAMED(update)(const struct optimizer *o, const struct update *update, const struct BLOCKS *blocks) {
-    struct rmsprop_factors f = factors(o, update);
-    int64_t at = update->begin, n = update->end - update->begin;
+static void NAMED(update)(const struct optimizer *o, const struct element_run *run, const struct BLOCKS *blocks) {
+    struct rmsprop_factors f = factors(o, run);
+    int64_t at = run->begin, n = run->end - run->begin;
     bool buffered = o->momentum > 0;
     struct NAMED(parts) x = {.p = blocks->parameters + at, .g = blocks->gradients + at, .v = blocks->slot[0] + at};
     if (buffered) x.b = blocks->slot[1] + at;

@@ -9,7 +9,7 @@ struct sgd_factors {
     double momentum, decay, decoupled, in, out, direct, carried;
 };
 
-static struct sgd_factors factors(const struct optimizer *o, const struct update *u) {
+static struct sgd_factors factors(const struct optimizer *o, const struct element_run *u) {
     return (struct sgd_factors){
         .momentum = o->momentum,
         .decay = u->decay,

@@ -23,10 +23,10 @@ static void NAMED(loop_plain)(const struct sgd_factors *f, int64_t n, REAL *rest
     for (int64_t i = 0; i < n; i++) p[i] = (p[i] - decoupled * p[i]) - lr * (g[i] + decay * p[i]);
 }
 
-static void NAMED(update)(const struct optimizer *optimizer, const struct update *update,
+static void NAMED(update)(const struct optimizer *optimizer, const struct element_run *run,
                           const struct BLOCKS *blocks) {
-    struct sgd_factors f = factors(optimizer, update);
-    int64_t at = update->begin, n = update->end - update->begin;
+    struct sgd_factors f = factors(optimizer, run);
+    int64_t at = run->begin, n = run->end - run->begin;
     if (optimizer->momentum > 0)
         NAMED(loop_momentum)(&f, n, blocks->parameters + at, blocks->gradients + at, blocks->slot[0] + at);
     else
