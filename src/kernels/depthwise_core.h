@@ -1,0 +1,281 @@
+/* depthwise_core.h — one output row of a depthwise correlation: forward, data gradient and inverted residual share it.
+ *
+ * The input rows lie in L2 as columns of `step` floats (channels, padded to whole vectors), with zero columns
+ * where the tensor is padded, so the inner loop knows no borders. Lanes are channels; the weights of a vector of
+ * channels stay in registers while a row passes by, several outputs at once. Every output is one chain of fused
+ * multiply-adds from zero in the order (row, column) of the taps, at every level and for every tile.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_KERNELS_DEPTHWISE_CORE_H
+#define SK_KERNELS_DEPTHWISE_CORE_H
+
+#include "kernels/matmul.h"
+
+/* Arrays of vectors stay in registers only where every index is a constant: hence forced inlining and unrolling. */
+#define DW_INLINE static inline __attribute__((always_inline))
+#define DW_UNROLL _Pragma("GCC unroll 16")
+
+enum { DW_ALIGN = 16 }; /* floats: columns are padded to this, a multiple of every VL */
+
+static inline int64_t dw_min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t dw_max(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static inline int64_t dw_step(int64_t channels) {
+    return (channels + DW_ALIGN - 1) / DW_ALIGN * DW_ALIGN;
+}
+static inline int dw_lanes(int64_t left) {
+    return left < VL ? (int)left : VL;
+}
+DW_INLINE vf dw_load(const float *p, int lanes) {
+    return lanes == VL ? vload(p) : vload_n(p, lanes);
+}
+DW_INLINE void dw_store(float *p, vf x, int lanes) {
+    if (lanes == VL)
+        vstore(p, x);
+    else
+        vstore_n(p, x, lanes);
+}
+
+/* y[j] = finish(sum over taps of rows[r][j*stride + s*dilation] · w[r][s]), j < count.
+ * Forward: finish = clamp(sum + bias), sums of y and y*y. Gradient (x given): (sum + add) masked, sums of y and y*x. */
+struct dw_row {
+    int taps_r, taps_s, stride, dilation;
+    const float *const *rows; /* (taps_r) pointers to (columns, step) */
+    int64_t step;
+    const float *w; /* (taps_r, taps_s, step) */
+    int64_t count, channels;
+    float *y; /* (count, channels), columns y_step apart */
+    int64_t y_step;
+    float *sums; /* (2, channels), rows sums_step apart, added to; or NULL */
+    int64_t sums_step;
+    enum act act;
+    const float *bias;          /* forward: (channels) or NULL */
+    bool gradient;              /* the fields below */
+    const float *add, *x;       /* laid out as y; add may be NULL; x only for mask and sums */
+    const float *scale, *shift; /* (channels) or NULL */
+};
+
+/* What stays in registers while a row passes by. */
+struct dw_lane {
+    vf low, high, bias, scale, shift, sum, square;
+    int lanes;
+    int64_t channel;
+};
+
+DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
+    if (d->bias) acc = vadd(acc, k->bias);
+    acc = vclamp(acc, k->low, k->high);
+    dw_store(d->y + column * d->y_step + k->channel, acc, k->lanes);
+    k->sum = vadd(k->sum, acc);
+    k->square = vfma(acc, acc, k->square);
+}
+
+DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
+    int64_t at = column * d->y_step + k->channel;
+    if (d->add) acc = vadd(acc, dw_load(d->add + at, k->lanes));
+    if (d->x) {
+        vf x = dw_load(d->x + at, k->lanes);
+        if (d->act != ACT_NONE) acc = vkeep_between(acc, vfma(x, k->scale, k->shift), k->low, k->high);
+        k->square = vfma(acc, x, k->square);
+    }
+    k->sum = vadd(k->sum, acc);
+    dw_store(d->y + at, acc, k->lanes);
+}
+
+/* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. */
+DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, int64_t column, int taps_r, int taps_s,
+                       int stride, int tile) {
+    vf acc[4] = {vzero(), vzero(), vzero(), vzero()};
+    DW_UNROLL for (int r = 0; r < taps_r; r++) {
+        const float *x = d->rows[r] + column * stride * d->step + k->channel;
+        DW_UNROLL for (int j = 0; j < (tile - 1) * stride + taps_s; j++) {
+            vf v = vload(x + j * d->step);
+            DW_UNROLL for (int t = 0; t < tile; t++) {
+                int s = j - t * stride;
+                if (s >= 0 && s < taps_s) acc[t] = vfma(v, w[r * taps_s + s], acc[t]);
+            }
+        }
+    }
+    DW_UNROLL for (int t = 0; t < tile; t++) {
+        if (d->gradient)
+            dw_finish_gradient(d, k, acc[t], column + t);
+        else
+            dw_finish_forward(d, k, acc[t], column + t);
+    }
+}
+
+/* Any kernel: the weights come from L1. */
+DW_INLINE void dw_tile_any(const struct dw_row *d, struct dw_lane *k, int64_t column, int tile) {
+    vf acc[4] = {vzero(), vzero(), vzero(), vzero()};
+    for (int r = 0; r < d->taps_r; r++) {
+        const float *x = d->rows[r] + column * d->stride * d->step + k->channel;
+        const float *w = d->w + r * d->taps_s * d->step + k->channel;
+        for (int s = 0; s < d->taps_s; s++) {
+            vf tap = vload(w + s * d->step);
+            DW_UNROLL for (int t = 0; t < tile; t++) {
+                acc[t] = vfma(vload(x + (t * d->stride + s * d->dilation) * d->step), tap, acc[t]);
+            }
+        }
+    }
+    DW_UNROLL for (int t = 0; t < tile; t++) {
+        if (d->gradient)
+            dw_finish_gradient(d, k, acc[t], column + t);
+        else
+            dw_finish_forward(d, k, acc[t], column + t);
+    }
+}
+
+DW_INLINE void dw_lane_open(const struct dw_row *d, struct dw_lane *k, int64_t channel) {
+    k->channel = channel, k->lanes = dw_lanes(d->channels - channel);
+    k->low = vset(act_low(d->act)), k->high = vset(act_high(d->act));
+    k->bias = k->shift = k->sum = k->square = vzero(), k->scale = vset(1.0f);
+    if (d->bias) k->bias = dw_load(d->bias + channel, k->lanes);
+    if (d->scale) {
+        k->scale = dw_load(d->scale + channel, k->lanes);
+        k->shift = dw_load(d->shift + channel, k->lanes);
+    }
+    if (d->sums) {
+        k->sum = dw_load(d->sums + channel, k->lanes);
+        k->square = dw_load(d->sums + d->sums_step + channel, k->lanes);
+    }
+}
+
+DW_INLINE void dw_lane_close(const struct dw_row *d, const struct dw_lane *k) {
+    if (!d->sums) return;
+    dw_store(d->sums + k->channel, k->sum, k->lanes);
+    dw_store(d->sums + d->sums_step + k->channel, k->square, k->lanes);
+}
+
+DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, int stride, bool gradient) {
+    struct dw_row d = *given;
+    struct dw_lane k;
+    d.gradient = gradient;
+    for (int64_t c = 0; c < d.channels; c += VL) {
+        vf w[25];
+        int64_t j = 0;
+        dw_lane_open(&d, &k, c);
+        DW_UNROLL for (int i = 0; i < taps_r * taps_s; i++) w[i] = vload(d.w + i * d.step + c);
+        for (; j + 4 <= d.count; j += 4) dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 4);
+        for (; j < d.count; j++) dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 1);
+        dw_lane_close(&d, &k);
+    }
+}
+
+static inline void dw_row_any(const struct dw_row *given) {
+    struct dw_row d = *given;
+    struct dw_lane k;
+    for (int64_t c = 0; c < d.channels; c += VL) {
+        int64_t j = 0;
+        dw_lane_open(&d, &k, c);
+        for (; j + 4 <= d.count; j += 4) dw_tile_any(&d, &k, j, 4);
+        for (; j < d.count; j++) dw_tile_any(&d, &k, j, 1);
+        dw_lane_close(&d, &k);
+    }
+}
+
+/* ---- rows on their way into L2: views applied once per element, channels padded to whole vectors ---- */
+
+/* Row of `columns` columns: out[j*out_step + c] = the view of x (and y for a gradient). */
+struct dw_load_row {
+    int64_t columns, channels, in_step;
+    const float *x, *y;         /* columns in_step apart; y: gradient views with two tensors, else NULL */
+    const float *scale, *shift; /* a value's view, or NULL */
+    const float *a, *b, *c;     /* a gradient's, or NULL */
+    enum act act;
+    float *out; /* columns out_step apart */
+    int64_t out_step;
+    bool exact; /* write the channels alone, not whole vectors */
+};
+
+DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int tile) {
+    vf low = vset(act_low(l->act)), high = vset(act_high(l->act));
+    for (int64_t c = 0; c < l->channels; c += VL) {
+        int lanes = dw_lanes(l->channels - c);
+        const float *x = l->x + column * l->in_step + c;
+        float *out = l->out + column * l->out_step + c;
+        vf scale = vset(1.0f), shift = vzero(), b = vzero();
+        if (l->scale) scale = dw_load(l->scale + c, lanes), shift = dw_load(l->shift + c, lanes);
+        if (l->a) scale = dw_load(l->a + c, lanes), shift = dw_load(l->c + c, lanes);
+        if (l->y) b = dw_load(l->b + c, lanes);
+        DW_UNROLL for (int j = 0; j < tile; j++) {
+            vf v = dw_load(x + j * l->in_step, lanes);
+            if (l->y)
+                v = vfma(scale, v, vfma(b, dw_load(l->y + (column + j) * l->in_step + c, lanes), shift));
+            else if (l->scale || l->a)
+                v = vfma(scale, v, shift);
+            if (l->act != ACT_NONE) v = vclamp(v, low, high);
+            if (l->exact)
+                dw_store(out + j * l->out_step, v, lanes);
+            else
+                vstore(out + j * l->out_step, v);
+        }
+    }
+}
+
+static inline void dw_load_rows(const struct dw_load_row *l) {
+    int64_t j = 0;
+    for (; j + 4 <= l->columns; j += 4) dw_load_columns(l, j, 4);
+    for (; j < l->columns; j++) dw_load_columns(l, j, 1);
+}
+
+static inline void dw_zero(float *p, int64_t floats) {
+    memset(p, 0, (size_t)floats * sizeof *p);
+}
+
+/* Weights (taps, channels at `from`, tensor channels c) to (taps, step), zeros beyond the channels. */
+static inline void dw_copy_taps(float *out, const float *w, int64_t taps, int64_t c, int64_t channels) {
+    int64_t step = dw_step(channels);
+    for (int64_t i = 0; i < taps; i++) {
+        memcpy(out + i * step, w + i * c, (size_t)channels * sizeof *w);
+        dw_zero(out + i * step + channels, step - channels);
+    }
+}
+
+/* A ring of loaded rows of one image: row h lies in slot h % slots; rows outside the tensor are a row of zeros. */
+struct dw_ring {
+    float *rows, *zero; /* (slots, row_floats), (row_floats) */
+    int64_t slots, row_floats;
+    int64_t left;            /* floats before a row's first stored column */
+    int64_t height, next;    /* rows of the image; the next one to load */
+    const float *x, *y;      /* the image, as dw_load_row's */
+    int64_t in_row;          /* floats between its rows */
+    struct dw_load_row load; /* all but x, y and out */
+};
+
+static inline size_t dw_ring_floats(int64_t slots, int64_t row_floats) {
+    return (size_t)((slots + 1) * row_floats);
+}
+
+/* Takes the memory, and clears what loading will never write. Returns what lies behind it. */
+static inline float *dw_ring_open(struct dw_ring *g, float *memory) {
+    g->rows = memory, g->zero = memory + g->slots * g->row_floats;
+    dw_zero(g->zero, g->row_floats);
+    int64_t used = g->load.columns * g->load.out_step;
+    bool gaps = g->load.out_step != dw_step(g->load.channels);
+    for (int64_t i = 0; i < g->slots; i++) {
+        float *row = g->rows + i * g->row_floats;
+        dw_zero(row, gaps ? g->row_floats : g->left);
+        if (!gaps) dw_zero(row + g->left + used, g->row_floats - g->left - used);
+    }
+    return g->zero + g->row_floats;
+}
+
+/* Load those of rows first … last that exist and were not loaded yet. */
+static inline void dw_ring_fill(struct dw_ring *g, int64_t first, int64_t last) {
+    last = dw_min(last, g->height - 1);
+    for (int64_t h = dw_max(g->next, dw_max(first, 0)); h <= last; h++) {
+        g->load.x = g->x + h * g->in_row;
+        g->load.y = g->y ? g->y + h * g->in_row : NULL;
+        g->load.out = g->rows + h % g->slots * g->row_floats + g->left;
+        dw_load_rows(&g->load);
+    }
+    g->next = dw_max(g->next, last + 1);
+}
+
+static inline const float *dw_ring_row(const struct dw_ring *g, int64_t h) {
+    return h < 0 || h >= g->height ? g->zero : g->rows + h % g->slots * g->row_floats;
+}
+
+#endif

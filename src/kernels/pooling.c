@@ -1,0 +1,91 @@
+/* pooling.c — global average pooling, forward and backward (per-ISA: compiled once per level).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/depthwise_core.h"
+#include "kernels/variants.h"
+#include "kernels/view.h"
+
+enum { POOL_GROUP = 256, TILE_FLOATS = 1 << 16 }; /* channels, floats of a tile */
+
+/* ---- y[n,c] = mean of the viewed x; a tile is POOL_GROUP channels of an image ---- */
+
+/* Sums of BLOCK_ROWS rows join the image's sum once: shorter chains, smaller errors. */
+static void gap_vector(const struct gap_forward *job, int64_t image, int64_t c) {
+    int lanes = dw_lanes(job->c - c);
+    vf low = vset(act_low(job->in.act)), high = vset(act_high(job->in.act)), scale = vset(1.0f), shift = vzero();
+    vf total = vzero();
+    const float *x = job->in.x + image * job->hw * job->c + c;
+    if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+    for (int64_t from = 0; from < job->hw; from += BLOCK_ROWS) {
+        vf sum = vzero();
+        for (int64_t i = from; i < dw_min(from + BLOCK_ROWS, job->hw); i++) {
+            vf v = dw_load(x + i * job->c, lanes);
+            if (job->in.scale) v = vfma(scale, v, shift);
+            sum = vadd(sum, vclamp(v, low, high));
+        }
+        total = vadd(total, sum);
+    }
+    dw_store(job->y + image * job->c + c, vmul(total, vset(1.0f / (float)job->hw)), lanes);
+}
+
+static int64_t pool_groups(int64_t c) {
+    return (c + POOL_GROUP - 1) / POOL_GROUP;
+}
+
+void KERNEL_NAME(gap_forward_plan)(struct gap_forward *job) {
+    job->tiles = job->n * pool_groups(job->c);
+}
+
+void KERNEL_NAME(gap_forward_run)(const struct gap_forward *job, int64_t tile) {
+    int64_t image = tile / pool_groups(job->c), from = tile % pool_groups(job->c) * POOL_GROUP;
+    for (int64_t c = from; c < dw_min(from + POOL_GROUP, job->c); c += VL) gap_vector(job, image, c);
+}
+
+/* ---- g = dy[n,c]/HW * act'(scale*x + shift), sums of g and g*x ---- */
+
+DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, int64_t row, int rows) {
+    const float *dy = job->dy + row / job->hw * job->c;
+    vf part = vset(1.0f / (float)job->hw);
+    bool with_x = job->in.act != ACT_NONE || sums;
+    for (int64_t c = 0; c < job->c; c += VL) {
+        int lanes = dw_lanes(job->c - c);
+        vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(),
+           mean = vmul(dw_load(dy + c, lanes), part);
+        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        DW_UNROLL for (int i = 0; i < rows; i++) {
+            int64_t at = (row + i) * job->c + c;
+            vf x = with_x ? dw_load(job->in.x + at, lanes) : vzero();
+            vf g = view_mask(mean, vfma(scale, x, shift), job->in.act);
+            dw_store(job->g + at, g, lanes);
+            sum = vadd(sum, g), product = vfma(g, x, product);
+        }
+        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+    }
+}
+
+static int64_t tile_rows(int64_t c) {
+    return dw_max(1, TILE_FLOATS / (BLOCK_ROWS * dw_max(c, 1))) * BLOCK_ROWS;
+}
+
+void KERNEL_NAME(gap_backward_plan)(struct gap_backward *job) {
+    job->tiles = (job->n * job->hw + tile_rows(job->c) - 1) / tile_rows(job->c);
+}
+
+void KERNEL_NAME(gap_backward_run)(const struct gap_backward *job, int64_t tile) {
+    int64_t row = tile * tile_rows(job->c), end = dw_min(row + tile_rows(job->c), job->n * job->hw);
+    float *sums = NULL;
+    while (row < end) {
+        /* four rows at once within one image and one block */
+        int64_t left = dw_min(end - row, dw_min(job->hw - row % job->hw, BLOCK_ROWS - row % BLOCK_ROWS));
+        if (job->sums && row % BLOCK_ROWS == 0) {
+            sums = job->sums + row / BLOCK_ROWS * 2 * job->c;
+            dw_zero(sums, 2 * job->c);
+        }
+        if (left >= 4)
+            gap_backward_rows(job, sums, row, 4);
+        else
+            gap_backward_rows(job, sums, row, 1);
+        row += left >= 4 ? 4 : 1;
+    }
+}
