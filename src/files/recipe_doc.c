@@ -28,14 +28,7 @@ static void add_range(const struct recipe_key *key, struct text *text) {
     }
     text_add(text, types[key->type]);
     if (key->type == RECIPE_BOOL || key->type == RECIPE_TEXT || key->type == RECIPE_TEXTS) return;
-    text_add(text, ", ");
-    recipe_print_f64(key->low, text);
-    text_add(text, " to ");
-    bool whole = key->type == RECIPE_I64 || key->type == RECIPE_I64S;
-    if (whole)
-        text_addf(text, "%.0f", key->high);
-    else
-        recipe_print_f64(key->high, text);
+    text_addf(text, ", %.12g to %.12g", key->low, key->high);
 }
 
 sk_status recipe_markdown(struct text *text) {
