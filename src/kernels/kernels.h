@@ -1,0 +1,254 @@
+/* kernels.h — what the kernels compute, as plain job structs, and the table of functions per instruction set.
+ *
+ * A job describes one whole tensor operation; a kernel does one tile of it: kernel(job, tile, scratch).
+ * Tiles of a job may run in any order on any thread. Every reduction over rows goes to partial sums
+ * whose grid is a function of the shape alone (conv_blocks, conv_chunks, …), merged later in index order.
+ *
+ * Three kinds of code meet at a tile that stays in L1/L2: load (stored -> f32 tile, applies a view), core
+ * (matrix, depthwise), store (tile -> stored: bias, activation, residual, statistics, gradient mask).
+ *
+ * Letters: N images, H,W input rows/columns, C input channels, P,Q output rows/columns, K output channels,
+ * R,S kernel rows/columns. All tensors NHWC f32. Convolution weights are (R,S,C/groups,K).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_KERNELS_KERNELS_H
+#define SK_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+enum act { ACT_NONE, ACT_RELU, ACT_RELU6, ACT_COUNT };
+
+struct conv_shape {
+    int64_t n, h, w, c;            /* input */
+    int64_t p, q, k;               /* output */
+    int r, s;                      /* kernel */
+    int stride_h, stride_w;
+    int dilation_h, dilation_w;
+    int pad_top, pad_left;         /* before; what lies after follows from p and q */
+    int groups;
+};
+
+/* The view a consumer has of a stored tensor: act(scale[c]*x + shift[c]). Padding is zero of the viewed value. */
+struct load_view {
+    const float *x;             /* (N,H,W,C) stored */
+    const float *scale, *shift; /* (C), or NULL: x itself */
+    enum act act;
+};
+
+/* The gradient of a stored tensor as a view of two: a[k]*g + b[k]*y + c[k]. */
+struct grad_view {
+    const float *g;           /* (N,P,Q,K) */
+    const float *y;           /* (N,P,Q,K), or NULL: g itself */
+    const float *a, *b, *c;   /* (K) */
+};
+
+/* ---- convolution by matrix products: any kernel, stride, padding, dilation, groups; 1x1 and linear are its fast case ---- */
+
+/* Output rows (pixels of N*P*Q) in a block of partial statistics, and the number of blocks. */
+enum { BLOCK_ROWS = 112 };
+int64_t conv_blocks(int64_t rows);
+/* Weight gradients are summed in this many chunks of whole blocks: clamp(rows/784, 2, 16), at most the blocks. */
+int64_t conv_chunks(int64_t rows);
+
+/* y = act(conv(view, w) + bias) + add; statistics are of the stored y. */
+struct conv_forward {
+    struct conv_shape s;
+    struct load_view in;
+    const float *packed; /* weights from pack_run, direction PACK_FORWARD */
+    const float *bias;   /* (K) or NULL */
+    enum act act;
+    const float *add;    /* (N,P,Q,K) or NULL */
+    float *y;            /* (N,P,Q,K) */
+    float *stats;        /* (conv_blocks(N*P*Q), 2, K): sums of y and y*y per block; or NULL */
+    int64_t row_tile, col_tile, tiles; /* by conv_forward_plan */
+};
+
+/* The gradient: one walk for data and weights where the convolution is pointwise (1x1, stride 1, one group).
+ * dx = (dy (*) w + add) * act'(scale*x + shift); sums over blocks of BLOCK_ROWS of the N*H*W input rows, of dx and dx*x. */
+struct conv_backward {
+    struct conv_shape s;
+    struct grad_view dy;
+    struct load_view in;    /* the forward input and its view */
+    const float *packed;    /* PACK_BACKWARD weights; unused where dx is NULL */
+    const float *add;       /* (N,H,W,C) or NULL: the gradient that reaches the input by another way */
+    float *dx;              /* (N,H,W,C) or NULL: not wanted */
+    float *sums;            /* (conv_blocks(N*H*W), 2, C) or NULL */
+    float *dw;              /* (R,S,C/groups,K) or NULL */
+    float *dw_parts;        /* (conv_chunks(N*P*Q), R,S,C/groups,K) scratch, where dw is wanted */
+    float *dbias;           /* (K) or NULL */
+    float *dbias_parts;     /* (conv_chunks(N*P*Q), K) */
+    int64_t tiles;          /* of the walk, by conv_backward_plan */
+    int64_t reduce_tiles;   /* of the merge of the parts, run after all walk tiles */
+    int64_t dx_tiles, dw_tiles, col_tile; /* by conv_backward_plan: how tiles split */
+};
+
+enum pack_direction { PACK_FORWARD, PACK_BACKWARD };
+/* Weights (R,S,C/groups,K) to panels; tiles may run in parallel. */
+struct pack_job {
+    struct conv_shape s;
+    enum pack_direction direction;
+    const float *w;
+    float *packed;
+    int64_t tiles; /* by pack_plan */
+};
+
+/* ---- depthwise convolution (groups = C = K), 3x3 and 5x5 fast, any other size correct ---- */
+
+/* Partial sums are per strip: rows_per_strip(width) whole rows of one image; strips = N * ceil(height / that). */
+int64_t strip_rows(int64_t width);                                 /* max(1, 112 / width) */
+int64_t strip_count(int64_t n, int64_t height, int64_t width);
+int64_t depthwise_chunks(const struct conv_shape *s);              /* parts of dw: a function of the shape alone */
+
+struct depthwise_forward {
+    struct conv_shape s;
+    struct load_view in;
+    const float *w;     /* (R,S,C) */
+    const float *bias;  /* (C) or NULL */
+    enum act act;
+    float *y;           /* (N,P,Q,C) */
+    float *stats;       /* (strip_count(N,P,Q), 2, C): sums of y and y*y; or NULL */
+    int64_t band, group, tiles; /* by plan: a tile is `band` output rows, `group` channels */
+};
+
+struct depthwise_backward {
+    struct conv_shape s;
+    struct grad_view dy;   /* (N,P,Q,C) */
+    struct load_view in;   /* (N,H,W,C) */
+    const float *w;
+    const float *add;      /* (N,H,W,C) or NULL */
+    float *dx;             /* (N,H,W,C) or NULL; dx = (dy (*) w + add) * act'(scale*x+shift) */
+    float *sums;           /* (strip_count(N,H,W), 2, C) of dx and dx*x, or NULL */
+    float *dw;             /* (R,S,C) or NULL */
+    float *dw_parts;       /* (depthwise_chunks, R,S,C) */
+    int64_t group, tiles, reduce_tiles; /* by plan: a tile is a chunk, `group` channels */
+};
+
+/* ---- inference: the inverted residual in one kernel; the expanded tensor never leaves L2 ---- */
+
+/* y = project(act(depthwise(act(expand(x))))) [+ x]. Expand may be absent (hidden = c). */
+struct inverted_residual {
+    int64_t n, h, w, c, hidden, p, q, k;
+    int r, stride, pad_top, pad_left; /* square depthwise kernel */
+    enum act act;
+    const float *x;                              /* (N,H,W,C) */
+    const float *expand, *expand_bias;           /* PACK_FORWARD (1,1,C,hidden), (hidden); NULL: none */
+    const float *depthwise, *depthwise_bias;     /* (R,R,hidden), (hidden) */
+    const float *project, *project_bias;         /* PACK_FORWARD (1,1,hidden,K), (K) */
+    bool add;                                    /* the residual: + x */
+    float *y;                                    /* (N,P,Q,K) */
+    float *shared;                               /* shared_floats that all tiles share, where phases > 1 */
+    int64_t shared_floats;                       /* by plan */
+    int64_t strip, tiles;                        /* by plan */
+    int64_t band, group, images;                 /* by plan: output rows, hidden channels, images of a tile */
+    int64_t phases;                              /* 1, or more where small maps split by channels (tiles per phase the same) */
+};
+
+/* ---- elementwise and pooling ---- */
+
+/* z = act(scale*x + shift) + add, rows x C. */
+struct affine_job {
+    int64_t rows, c;
+    struct load_view in;
+    const float *add; /* (rows,C) or NULL */
+    float *z;
+    int64_t tiles;
+};
+
+/* g = (dz + add) * act'(scale*x + shift); sums over BLOCK_ROWS blocks of g and g*x. g may be NULL (sums only; then act must be none). */
+struct affine_backward {
+    int64_t rows, c;
+    const float *dz, *add;
+    struct load_view in;
+    float *g;
+    float *sums; /* (conv_blocks(rows), 2, C) or NULL */
+    int64_t tiles;
+};
+
+/* out = a[c]*g + b[c]*y + c[c]: a gradient view written out. */
+struct combine_job {
+    int64_t rows, c;
+    struct grad_view dy;
+    float *out;
+    int64_t tiles;
+};
+
+/* Sums over BLOCK_ROWS blocks of x and x*x, where no producer could form them. */
+struct stats_job {
+    int64_t rows, c;
+    const float *x;
+    float *stats;
+    int64_t tiles;
+};
+
+/* y[n,c] = mean over H*W of the viewed x; backward: g = dy[n,c]/(H*W) * act'(scale*x+shift), and sums per image-block grid of conv_blocks(N*H*W). */
+struct gap_forward {
+    int64_t n, hw, c;
+    struct load_view in;
+    float *y; /* (N,C) */
+    int64_t tiles;
+};
+struct gap_backward {
+    int64_t n, hw, c;
+    const float *dy; /* (N,C) */
+    struct load_view in;
+    float *g;        /* (N,HW,C) */
+    float *sums;     /* (conv_blocks(N*HW), 2, C) or NULL */
+    int64_t tiles;
+};
+
+/* sum[j] = parts[0][j] + parts[1][j] + … in index order, in double; count parts of `size`. */
+struct merge_job {
+    int64_t count, size;
+    const float *parts;
+    double *sum;
+    int64_t tiles;
+};
+
+/* A plan function fills `tiles` (and the other fields "by plan") from the shape and the number of threads, and
+ * returns the bytes of scratch each thread needs, 64-byte aligned. Reductions never depend on threads. */
+struct kernels {
+    enum isa isa;
+    int panel; /* columns of a packed panel */
+
+    size_t (*packed_bytes)(const struct conv_shape *s, enum pack_direction direction);
+    void (*pack_plan)(struct pack_job *job);
+    void (*pack_run)(const struct pack_job *job, int64_t tile);
+
+    size_t (*conv_forward_plan)(struct conv_forward *job, int threads);
+    void (*conv_forward_run)(const struct conv_forward *job, int64_t tile, void *scratch);
+    size_t (*conv_backward_plan)(struct conv_backward *job, int threads);
+    void (*conv_backward_run)(const struct conv_backward *job, int64_t tile, void *scratch);
+    void (*conv_backward_reduce)(const struct conv_backward *job, int64_t tile);
+
+    size_t (*depthwise_forward_plan)(struct depthwise_forward *job, int threads);
+    void (*depthwise_forward_run)(const struct depthwise_forward *job, int64_t tile, void *scratch);
+    size_t (*depthwise_backward_plan)(struct depthwise_backward *job, int threads);
+    void (*depthwise_backward_run)(const struct depthwise_backward *job, int64_t tile, void *scratch);
+    void (*depthwise_backward_reduce)(const struct depthwise_backward *job, int64_t tile);
+
+    size_t (*inverted_residual_plan)(struct inverted_residual *job, int threads);
+    void (*inverted_residual_run)(const struct inverted_residual *job, int64_t phase, int64_t tile, void *scratch);
+
+    void (*affine_plan)(struct affine_job *job);
+    void (*affine_run)(const struct affine_job *job, int64_t tile);
+    void (*affine_backward_plan)(struct affine_backward *job);
+    void (*affine_backward_run)(const struct affine_backward *job, int64_t tile);
+    void (*combine_plan)(struct combine_job *job);
+    void (*combine_run)(const struct combine_job *job, int64_t tile);
+    void (*stats_plan)(struct stats_job *job);
+    void (*stats_run)(const struct stats_job *job, int64_t tile);
+    void (*gap_forward_plan)(struct gap_forward *job);
+    void (*gap_forward_run)(const struct gap_forward *job, int64_t tile);
+    void (*gap_backward_plan)(struct gap_backward *job);
+    void (*gap_backward_run)(const struct gap_backward *job, int64_t tile);
+    void (*merge_plan)(struct merge_job *job);
+    void (*merge_run)(const struct merge_job *job, int64_t tile);
+};
+
+/* The table of a level, or NULL where this build has none. */
+const struct kernels *kernels_of(enum isa isa);
+
+#endif

@@ -1,0 +1,52 @@
+/* blocks.c — the blocks that families are tables of.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "models/blocks.h"
+
+#include <stdio.h>
+
+int64_t make_divisible(double v, int64_t divisor) {
+    int64_t n = (int64_t)(v + (double)divisor / 2) / divisor * divisor;
+    if (n < divisor) n = divisor;
+    if ((double)n < 0.9 * v) n += divisor;
+    return n;
+}
+
+struct block_style block_style(const struct model_args *args, bool training, enum act act) {
+    struct norm norm = {args->norm_eps, args->norm_momentum, args->norm_unbiased, training};
+    return (struct block_style){norm, act, args->same_padding ? PADDING_SAME : PADDING_SYMMETRIC};
+}
+
+int conv_norm_act(struct graph *graph, int x, const char *name, struct conv conv, const struct block_style *style) {
+    char part[128];
+    conv.padding = style->padding;
+    snprintf(part, sizeof part, "%s.0", name);
+    x = build_conv(graph, x, conv, part);
+    snprintf(part, sizeof part, "%s.1", name);
+    x = build_batch_norm(graph, x, style->norm, part);
+    snprintf(part, sizeof part, "%s.2", name);
+    return build_act(graph, x, style->act, part);
+}
+
+int inverted_residual_v2(struct graph *graph, int x, const char *name, const struct inverted_residual_block *block,
+                         const struct block_style *style) {
+    char part[128];
+    int input = x, index = 0;
+    if (block->hidden != block->in) {
+        snprintf(part, sizeof part, "%s.conv.%d", name, index++);
+        x = conv_norm_act(graph, x, part, (struct conv){.out = block->hidden}, style);
+    }
+    snprintf(part, sizeof part, "%s.conv.%d", name, index++);
+    struct conv depthwise = {.out = block->hidden, .kernel = block->kernel, .stride = block->stride,
+                             .groups = (int)block->hidden};
+    x = conv_norm_act(graph, x, part, depthwise, style);
+    snprintf(part, sizeof part, "%s.conv.%d", name, index++);
+    x = build_conv(graph, x, (struct conv){.out = block->out}, part);
+    snprintf(part, sizeof part, "%s.conv.%d", name, index);
+    x = build_batch_norm(graph, x, style->norm, part);
+    if (block->stride != 1 || block->in != block->out) return x;
+    snprintf(part, sizeof part, "%s.drop", name);
+    if (style->norm.training) x = build_dropout(graph, x, block->drop, true, part);
+    snprintf(part, sizeof part, "%s.add", name);
+    return build_add(graph, input, x, part);
+}

@@ -1,0 +1,114 @@
+/* attrs.h — the attribute structs and slots of the ops that passes look into.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_OPS_ATTRS_H
+#define SK_OPS_ATTRS_H
+
+#include "kernels/kernels.h"
+#include "ops/op.h"
+
+/* conv: y = out_act(conv(view(x), w) + bias) + add; view = in_act(scale*x + shift). */
+enum { CONV_X, CONV_W, CONV_BIAS, CONV_SCALE, CONV_SHIFT, CONV_ADD, CONV_INPUTS };
+enum { CONV_Y, CONV_STATS, CONV_OUTPUTS };
+struct conv_attr {
+    struct conv_shape shape;
+    enum act in_act, out_act;
+    bool packed;     /* w is in panels (made by `pack`) */
+    bool want_stats; /* the second output: partial sums of y and y*y */
+};
+/* groups = input channels = output channels: has its own kernels, and partial sums per strip. */
+bool conv_is_depthwise(const struct conv_shape *shape);
+/* 1x1, stride 1, one group, no padding: rows of a matrix. */
+bool conv_is_pointwise(const struct conv_shape *shape);
+/* (blocks,2,channels) for partial sums over a convolution's output (output = true) or input rows. */
+struct shape conv_sums_shape(const struct conv_shape *shape, bool output);
+/* The block that row `row` of partial sums over (n,h,w) belongs to. */
+int64_t sums_block(bool strips, int64_t row, int64_t h, int64_t w);
+
+/* conv_grad: dy = a*g + b*y + c; du = conv^T(dy) + add; dx = du * in_act'(scale*x+shift); sums of dx, dx*x; dw; dbias. */
+enum { CG_G, CG_Y, CG_A, CG_B, CG_C, CG_X, CG_SCALE, CG_SHIFT, CG_W, CG_ADD, CG_INPUTS };
+enum { CG_DX, CG_SUMS, CG_DW, CG_DBIAS, CG_OUTPUTS };
+struct conv_grad_attr {
+    struct conv_shape shape;
+    enum act in_act;
+    bool packed;
+    bool want_dx, want_sums, want_dw, want_dbias;
+};
+
+/* pack: w -> panels for the machine's kernels; only in lowered graphs. */
+struct pack_attr {
+    struct conv_shape shape;
+    enum pack_direction direction;
+    int64_t elements; /* of the panels, from the kernels in force */
+};
+
+/* batch_norm: x, weight, bias, running mean, running variance -> y, batch mean, biased batch variance (training). */
+enum { BN_X, BN_WEIGHT, BN_BIAS, BN_MEAN, BN_VARIANCE, BN_INPUTS };
+enum { BN_Y, BN_BATCH_MEAN, BN_BATCH_VARIANCE };
+struct batch_norm_attr {
+    double eps;
+    bool training;
+};
+/* batch_norm_grad: x, dy, weight, batch mean, batch variance -> dx, dweight, dbias. */
+enum { BNG_X, BNG_DY, BNG_WEIGHT, BNG_MEAN, BNG_VARIANCE, BNG_INPUTS };
+
+/* norm_coef: scale and shift of a norm, from partial sums (training) or running statistics (evaluation). */
+enum { NC_STATS, NC_WEIGHT, NC_BIAS, NC_MEAN, NC_VARIANCE, NC_INPUTS };
+enum { NC_SCALE, NC_SHIFT, NC_BATCH_MEAN, NC_BATCH_VARIANCE };
+struct norm_coef_attr {
+    double eps;
+    int64_t count; /* numbers behind each channel's statistics; 0: evaluation */
+};
+/* norm_coef_grad: sums of g and g*x -> dweight, dbias, and the b, c of the gradient view of x. */
+enum { NCG_SUMS, NCG_MEAN, NCG_VARIANCE, NCG_WEIGHT, NCG_INPUTS };
+enum { NCG_DWEIGHT, NCG_DBIAS, NCG_B, NCG_C };
+
+/* fold_norm: conv weight (R,S,C,K), bias or 0, norm weight, bias, running mean, variance -> folded weight and bias. */
+enum { FN_W, FN_CONV_BIAS, FN_WEIGHT, FN_BIAS, FN_MEAN, FN_VARIANCE, FN_INPUTS };
+enum { FN_FOLDED_W, FN_FOLDED_BIAS };
+struct fold_norm_attr {
+    double eps;
+};
+
+/* affine: z = act(scale*x + shift) + add. */
+enum { AF_X, AF_SCALE, AF_SHIFT, AF_ADD, AF_INPUTS };
+struct affine_attr {
+    enum act act;
+};
+/* affine_grad: g = dz * act'(scale*x+shift), sums of g and g*x. */
+enum { AG_DZ, AG_X, AG_SCALE, AG_SHIFT, AG_INPUTS };
+enum { AG_G, AG_SUMS };
+struct affine_grad_attr {
+    enum act act;
+    bool want_g, want_sums;
+};
+
+/* gap: mean over pixels of the viewed x; gap_grad: g = dy/(HW) * act'(scale*x+shift), sums of g and g*x. */
+enum { GAP_X, GAP_SCALE, GAP_SHIFT, GAP_INPUTS };
+struct gap_attr {
+    enum act act;
+};
+enum { GG_DY, GG_X, GG_SCALE, GG_SHIFT, GG_INPUTS };
+enum { GG_G, GG_SUMS };
+
+/* inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
+enum { IR_X, IR_EXPAND, IR_EXPAND_BIAS, IR_DEPTHWISE, IR_DEPTHWISE_BIAS, IR_PROJECT, IR_PROJECT_BIAS, IR_INPUTS };
+struct inverted_residual_attr {
+    struct conv_shape expand, depthwise, project; /* expand.k = 0: none */
+    enum act act;
+    bool add, packed;
+};
+
+/* ---- the scalar meaning of activations and views, for references ---- */
+
+double act_value(enum act act, double x);
+double act_slope(enum act act, double x); /* relu6: 1 strictly between 0 and 6 */
+const char *act_name(enum act act);
+static inline double view_value(enum act act, const double *scale, const double *shift, int64_t c, double x) {
+    return act_value(act, scale ? scale[c] * x + shift[c] : x);
+}
+static inline double view_slope(enum act act, const double *scale, const double *shift, int64_t c, double x) {
+    return act_slope(act, scale ? scale[c] * x + shift[c] : x);
+}
+
+#endif

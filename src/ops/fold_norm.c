@@ -1,0 +1,75 @@
+/* fold_norm.c — batch normalisation with running statistics folded into the weights before it.
+ *
+ * w'[r,s,c,k] = w*weight[k]/sqrt(var[k]+eps); bias'[k] = bias[k] + (conv bias - mean)*that factor. Depends on
+ * parameters alone, so it runs once when weights change. SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "ops/attrs.h"
+
+static sk_status fold_norm_infer(struct graph *graph, int node) {
+    graph_output(graph, node, FN_FOLDED_W, F32, *value_shape(graph, graph->nodes[node].in[FN_W]));
+    graph_output(graph, node, FN_FOLDED_BIAS, F32, *value_shape(graph, graph->nodes[node].in[FN_WEIGHT]));
+    return graph->status;
+}
+
+static double fold_factor(double eps, double weight, double variance) { return weight / sqrt(variance + eps); }
+
+static void fold_norm_reference(const struct reference_call *call) {
+    const struct fold_norm_attr *attr = call->node->attr;
+    int64_t count = value_elements(call->graph, call->node->in[FN_W]);
+    int64_t k = value_elements(call->graph, call->node->in[FN_WEIGHT]);
+    for (int64_t j = 0; j < k; j++) {
+        double f = fold_factor(attr->eps, call->in[FN_WEIGHT][j], call->in[FN_VARIANCE][j]);
+        double bias = call->in[FN_CONV_BIAS] ? call->in[FN_CONV_BIAS][j] : 0;
+        call->out[FN_FOLDED_BIAS][j] = call->in[FN_BIAS][j] + (bias - call->in[FN_MEAN][j]) * f;
+    }
+    for (int64_t j = 0; j < count; j++)
+        call->out[FN_FOLDED_W][j] =
+            call->in[FN_W][j] * fold_factor(attr->eps, call->in[FN_WEIGHT][j % k], call->in[FN_VARIANCE][j % k]);
+}
+
+struct fold_norm_job {
+    double eps;
+    int64_t count, k;
+    const float *w, *conv_bias, *weight, *bias, *mean, *variance;
+    float *folded_w, *folded_bias;
+};
+
+static sk_status fold_norm_plan(const struct plan_request *request, struct step_plan *step) {
+    struct fold_norm_job *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    job->eps = ((const struct fold_norm_attr *)request->node->attr)->eps;
+    job->count = value_elements(request->graph, request->node->in[FN_W]);
+    job->k = value_elements(request->graph, request->node->in[FN_WEIGHT]);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {1}};
+    return SK_OK;
+}
+
+static void fold_norm_bind(const struct bind_request *request, void *to) {
+    struct fold_norm_job *job = to;
+    job->w = request->in[FN_W], job->conv_bias = request->in[FN_CONV_BIAS], job->weight = request->in[FN_WEIGHT];
+    job->bias = request->in[FN_BIAS], job->mean = request->in[FN_MEAN], job->variance = request->in[FN_VARIANCE];
+    job->folded_w = request->out[FN_FOLDED_W], job->folded_bias = request->out[FN_FOLDED_BIAS];
+}
+
+static void fold_norm_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
+                          struct lane *lane) {
+    const struct fold_norm_job *job = from;
+    (void)kernels, (void)phase, (void)tile, (void)lane;
+    for (int64_t j = 0; j < job->k; j++) {
+        double f = fold_factor(job->eps, job->weight[j], job->variance[j]);
+        double bias = job->conv_bias ? job->conv_bias[j] : 0;
+        job->folded_bias[j] = (float)(job->bias[j] + (bias - job->mean[j]) * f);
+        for (int64_t i = j; i < job->count; i += job->k) job->folded_w[i] = (float)(job->w[i] * f);
+    }
+}
+
+const struct op op_fold_norm = {
+    .name = "fold_norm",
+    .outputs = 2,
+    .infer = fold_norm_infer,
+    .reference = fold_norm_reference,
+    .plan = fold_norm_plan,
+    .bind = fold_norm_bind,
+    .run = fold_norm_run,
+};

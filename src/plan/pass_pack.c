@@ -1,0 +1,65 @@
+/* pass_pack.c — weights to panels: a `pack` node before every matrix kernel, for the kernels in force.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "ops/attrs.h"
+#include "plan/passes.h"
+
+static int pack(struct graph *to, const struct kernels *kernels, int w, const struct conv_shape *shape,
+                enum pack_direction direction, const char *name) {
+    struct pack_attr attr = {.shape = *shape, .direction = direction};
+    attr.elements = (int64_t)(kernels->packed_bytes(shape, direction) / sizeof(float));
+    return op_value(to, &op_pack, &attr, sizeof attr, &w, 1, name);
+}
+
+static void pack_conv(struct rewrite *rewrite, const struct kernels *kernels, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct conv_attr attr = *(const struct conv_attr *)old->attr;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    if (!conv_is_depthwise(&attr.shape) && !attr.packed) {
+        in[CONV_W] = pack(rewrite->to, kernels, in[CONV_W], &attr.shape, PACK_FORWARD, old->name);
+        attr.packed = true;
+    }
+    rewrite_as(rewrite, node, &attr, sizeof attr, in);
+}
+
+static void pack_conv_grad(struct rewrite *rewrite, const struct kernels *kernels, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct conv_grad_attr attr = *(const struct conv_grad_attr *)old->attr;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    if (!conv_is_depthwise(&attr.shape) && attr.want_dx && !attr.packed) {
+        in[CG_W] = pack(rewrite->to, kernels, in[CG_W], &attr.shape, PACK_BACKWARD, old->name);
+        attr.packed = true;
+    }
+    rewrite_as(rewrite, node, &attr, sizeof attr, in);
+}
+
+static void pack_block(struct rewrite *rewrite, const struct kernels *kernels, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct inverted_residual_attr attr = *(const struct inverted_residual_attr *)old->attr;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    if (!attr.packed) {
+        if (attr.expand.k)
+            in[IR_EXPAND] = pack(rewrite->to, kernels, in[IR_EXPAND], &attr.expand, PACK_FORWARD, old->name);
+        in[IR_PROJECT] = pack(rewrite->to, kernels, in[IR_PROJECT], &attr.project, PACK_FORWARD, old->name);
+        attr.packed = true;
+    }
+    rewrite_as(rewrite, node, &attr, sizeof attr, in);
+}
+
+sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels,
+                    struct graph **to) {
+    struct rewrite rewrite;
+    TRY(rewrite_begin(arena, from, &rewrite));
+    for (int node = 0; node < (int)from->node_count; node++) {
+        const struct op *op = from->nodes[node].op;
+        if (!rewrite.live[node]) continue;
+        if (op == &op_conv) pack_conv(&rewrite, kernels, node);
+        else if (op == &op_conv_grad) pack_conv_grad(&rewrite, kernels, node);
+        else if (op == &op_inverted_residual) pack_block(&rewrite, kernels, node);
+        else rewrite_copy(&rewrite, node);
+    }
+    return rewrite_end(&rewrite, to);
+}

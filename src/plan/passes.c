@@ -1,0 +1,25 @@
+/* passes.c — the two lists: inference and training.
+ *
+ * To add a pass: one file pass_<name>.c, one line in passes.h, one row in a list below.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "plan/passes.h"
+
+static pass *const inference[] = {pass_fold_norm, pass_lower, pass_merge, pass_store, pass_block};
+/* Fusion for training happens before the gradient: a fused op has its own rule. */
+static pass *const training[] = {pass_lower, pass_merge, pass_stats, pass_views};
+
+sk_status passes_run(struct arena *arena, const struct graph *from, const struct lowering *lowering,
+                     struct graph **to) {
+    pass *const *list = lowering->training ? training : inference;
+    size_t count = lowering->training ? sizeof training / sizeof *training : sizeof inference / sizeof *inference;
+    struct graph *graph = NULL;
+    for (size_t i = 0; i < count; i++) {
+        TRY(list[i](arena, graph ? graph : from, &graph));
+    }
+    if (lowering->training) {
+        int loss = graph_find_port(graph, "loss");
+        FAIL_IF(!loss, SK_EINTERNAL, "a graph to be trained has no loss");
+        TRY(gradient_build(graph, loss));
+    }
+    return pass_pack(arena, graph, lowering->kernels, to);
+}

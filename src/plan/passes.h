@@ -1,0 +1,34 @@
+/* passes.h — graph -> graph, one pass a file; training and inference are two lists of them.
+ *
+ * Each pass is tested by running the graph without passes by references, and with all passes by the engine:
+ * outputs, gradients, updated state. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_PLAN_PASSES_H
+#define SK_PLAN_PASSES_H
+
+#include "plan/rewrite.h"
+
+typedef sk_status pass(struct arena *arena, const struct graph *from, struct graph **to);
+
+pass pass_fold_norm;   /* inference: batch-norm with running statistics into the convolution before it */
+pass pass_lower;       /* act, add, batch_norm -> affine, stats, norm_coef: what has kernels */
+pass pass_merge;       /* affine after affine -> one */
+pass pass_stats;       /* statistics formed in the convolution's store */
+pass pass_views;       /* affine into its only reader's load */
+pass pass_store;       /* inference: activation and residual into the convolution's store */
+pass pass_block;       /* inference: expand, depthwise, project -> inverted_residual */
+
+/* Insert `pack` nodes for the kernels in force: always last. */
+sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);
+
+/* Append the gradient of `loss` with respect to every parameter: the gradient values get PLACE_GRADIENT. */
+sk_status gradient_build(struct graph *graph, int loss);
+
+/* The whole lists. Training: the gradient of the port "loss" is built between fusion and packing. */
+struct lowering {
+    const struct kernels *kernels;
+    bool training;
+};
+sk_status passes_run(struct arena *arena, const struct graph *from, const struct lowering *lowering,
+                     struct graph **to);
+
+#endif

@@ -1,0 +1,166 @@
+/* plan.c — nodes to steps, steps to phases, values to places.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "plan/memory.h"
+
+static size_t value_bytes(const struct graph *graph, int value) {
+    return (size_t)value_elements(graph, value) * dtype_size(graph->values[value].dtype);
+}
+
+/* True where a node's inputs are parameters, state or constants, and there is at least one. */
+static bool depends_on_parameters_alone(const struct graph *graph, const struct node *node,
+                                        const bool *constant) {
+    bool any = false;
+    for (int slot = 0; slot < NODE_INPUTS; slot++) {
+        int v = node->in[slot];
+        if (!v) continue;
+        enum place place = graph->values[v].place;
+        if (place != PLACE_PARAM && place != PLACE_STATE && !constant[v]) return false;
+        any = true;
+    }
+    return any;
+}
+
+/* Phases: a node joins the current phase where it reads nothing that the phase still makes; otherwise it opens the next. */
+static void assign_phases(struct plan *plan, const bool *constant, int *made_in) {
+    int current = 0, open = 0; /* `current`: phase that new steps start in; `open`: phases known so far */
+    for (int i = 0; i < plan->step_count; i++) {
+        struct step *step = &plan->steps[i];
+        step->first_phase = -1;
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++)
+            if (step->node->out[slot] && constant[step->node->out[slot]]) step->first_phase = -2;
+        if (step->first_phase == -2) {
+            step->first_phase = step->last_phase = -1;
+            continue;
+        }
+        int first = current;
+        for (int slot = 0; slot < NODE_INPUTS; slot++) {
+            int v = step->node->in[slot];
+            if (v && made_in[v] + 1 > first) first = made_in[v] + 1;
+        }
+        step->first_phase = first;
+        step->last_phase = first + step->plan.phases - 1;
+        current = first;
+        if (step->last_phase + 1 > open) open = step->last_phase + 1;
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++)
+            if (step->node->out[slot])
+                made_in[step->node->out[slot]] = step->plan.early[slot] ? step->first_phase : step->last_phase;
+    }
+    plan->phase_count = open;
+}
+
+static sk_status fill_phases(struct plan *plan, struct arena *arena) {
+    int items = 0;
+    for (int i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].first_phase >= 0) items += plan->steps[i].plan.phases;
+    plan->items = arena_array(arena, (size_t)items + 1, sizeof *plan->items);
+    plan->phases = arena_array(arena, (size_t)plan->phase_count + 1, sizeof *plan->phases);
+    plan->claimed = arena_array(arena, (size_t)plan->phase_count + 1, sizeof *plan->claimed);
+    if (!plan->items || !plan->phases || !plan->claimed) return SK_EMEMORY;
+    for (int p = 0; p < plan->phase_count; p++) {
+        struct phase *phase = &plan->phases[p];
+        phase->first_item = plan->item_count;
+        for (int i = 0; i < plan->step_count; i++) {
+            const struct step *step = &plan->steps[i];
+            if (step->first_phase < 0 || p < step->first_phase || p > step->last_phase) continue;
+            int step_phase = p - step->first_phase;
+            plan->items[plan->item_count++] = (struct phase_item){i, step_phase, phase->tiles};
+            phase->tiles += step->plan.tiles[step_phase];
+            phase->item_count++;
+        }
+    }
+    return SK_OK;
+}
+
+/* Lifetimes in phases -> offsets. A value made in a phase is alive from the first phase of its step. */
+static sk_status place_values(struct plan *plan, struct arena *arena, const bool *constant) {
+    const struct graph *graph = plan->graph;
+    size_t count = 0, values = graph->value_count;
+    struct memory_item *items = arena_array(arena, values + (size_t)plan->step_count, sizeof *items);
+    int *item_of = arena_array(arena, values, sizeof *item_of);
+    if (!items || !item_of) return SK_EMEMORY;
+    for (int i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
+            int v = step->node->out[slot];
+            if (!v) continue;
+            if (constant[v]) {
+                plan->offsets[v] = plan->constant_bytes;
+                plan->constant_bytes += (value_bytes(graph, v) + 63) / 64 * 64;
+            } else if (graph->values[v].place == PLACE_ARENA) {
+                item_of[v] = (int)count + 1;
+                int last = graph->values[v].keep ? plan->phase_count : step->last_phase;
+                items[count++] = (struct memory_item){value_bytes(graph, v), step->first_phase, last, 0};
+            }
+        }
+        for (int slot = 0; slot < NODE_INPUTS; slot++) {
+            int item = item_of[step->node->in[slot]] - 1;
+            if (step->node->in[slot] && item >= 0 && items[item].last < step->last_phase)
+                items[item].last = step->last_phase;
+        }
+    }
+    for (size_t u = 0; u < graph->update_count; u++) { /* updates run after the last phase */
+        items[item_of[graph->updates[u].mean] - 1].last = plan->phase_count;
+        items[item_of[graph->updates[u].variance] - 1].last = plan->phase_count;
+    }
+    size_t scratch_from = count;
+    for (int i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        if (step->plan.shared_scratch)
+            items[count++] =
+                (struct memory_item){step->plan.shared_scratch, step->first_phase, step->last_phase, 0};
+    }
+    TRY(memory_place(arena, items, count, &plan->arena_bytes));
+    plan->bound_bytes = memory_bound(items, count);
+    for (size_t v = 1; v < values; v++)
+        if (item_of[v]) plan->offsets[v] = items[item_of[v] - 1].offset;
+    for (int i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].plan.shared_scratch) plan->steps[i].shared_offset = items[scratch_from++].offset;
+    return SK_OK;
+}
+
+static sk_status make_steps(struct plan *plan, struct arena *arena, bool *constant) {
+    const struct graph *graph = plan->graph;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *node = &graph->nodes[i];
+        struct step *step = &plan->steps[plan->step_count++];
+        step->node = node;
+        FAIL_IF(!node->op->plan, SK_EINTERNAL, "%s: the op %s has no kernels and was not lowered", node->name,
+                node->op->name);
+        struct plan_request request = {graph, node, plan->options.kernels, plan->options.threads, arena};
+        TRY(node->op->plan(&request, &step->plan));
+        if (step->plan.lane_scratch > plan->lane_bytes) plan->lane_bytes = step->plan.lane_scratch;
+        if (!plan->options.constants || !depends_on_parameters_alone(graph, node, constant)) continue;
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++)
+            if (node->out[slot]) constant[node->out[slot]] = true;
+    }
+    plan->lane_bytes = (plan->lane_bytes + 4095) / 4096 * 4096;
+    return SK_OK;
+}
+
+sk_status plan_new(struct arena *arena, const struct graph *graph, const struct plan_options *options,
+                   struct plan **out) {
+    TRY(graph_check(graph));
+    struct plan *plan = arena_alloc(arena, sizeof *plan);
+    if (!plan) return SK_EMEMORY;
+    plan->graph = graph;
+    plan->options = *options;
+    plan->steps = arena_array(arena, graph->node_count + 1, sizeof *plan->steps);
+    plan->offsets = arena_array(arena, graph->value_count, sizeof *plan->offsets);
+    bool *constant = arena_array(arena, graph->value_count, sizeof *constant);
+    int *made_in = arena_array(arena, graph->value_count, sizeof *made_in);
+    if (!plan->steps || !plan->offsets || !constant || !made_in) return SK_EMEMORY;
+    for (size_t v = 0; v < graph->value_count; v++) made_in[v] = -1;
+    TRY(make_steps(plan, arena, constant));
+    assign_phases(plan, constant, made_in);
+    TRY(fill_phases(plan, arena));
+    TRY(place_values(plan, arena, constant));
+    for (size_t v = 1; v < graph->value_count; v++)
+        if (constant[v]) graph->values[v].place = PLACE_CONSTANT;
+    *out = plan;
+    return SK_OK;
+}

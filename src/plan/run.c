@@ -1,0 +1,94 @@
+/* run.c — binding a plan to memory, and running it: one parallel region, tiles claimed phase by phase.
+ *
+ * Nothing here can fail or allocate. SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
+#include "plan/plan.h"
+
+void *plan_value(const struct plan *plan, int value) {
+    if (!value) return NULL;
+    const struct value *v = &plan->graph->values[value];
+    struct plan_memory *memory = plan->memory;
+    switch (v->place) {
+    case PLACE_INPUT: return memory->inputs[value];
+    case PLACE_PARAM: return memory->params + v->offset;
+    case PLACE_STATE: return memory->state + v->offset;
+    case PLACE_GRADIENT: return memory->gradients + v->offset;
+    case PLACE_CONSTANT: return (char *)memory->constants + plan->offsets[value];
+    default: return (char *)memory->arena + plan->offsets[value];
+    }
+}
+
+void plan_bind(struct plan *plan, struct plan_memory *memory) {
+    plan->memory = memory;
+    for (int i = 0; i < plan->step_count; i++) {
+        struct step *step = &plan->steps[i];
+        struct bind_request request = {.graph = plan->graph, .node = step->node, .kernels = plan->options.kernels};
+        for (int slot = 0; slot < NODE_INPUTS; slot++) request.in[slot] = plan_value(plan, step->node->in[slot]);
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++) request.out[slot] = plan_value(plan, step->node->out[slot]);
+        if (step->plan.shared_scratch) request.shared = (char *)memory->arena + step->shared_offset;
+        step->node->op->bind(&request, step->plan.job);
+    }
+}
+
+struct region_call {
+    struct plan *plan;
+    struct team *team;
+    const struct run_env *env;
+};
+
+static double now_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void run_tile(const struct plan *plan, const struct phase *phase, int64_t tile, struct lane *lane) {
+    const struct phase_item *item = &plan->items[phase->first_item];
+    const struct phase_item *last = item + phase->item_count - 1;
+    while (item < last && tile >= item[1].first_tile) item++;
+    const struct step *step = &plan->steps[item->step];
+    step->node->op->run(plan->options.kernels, step->plan.job, item->step_phase, tile - item->first_tile, lane);
+}
+
+static void run_phases(void *arg, int member) {
+    const struct region_call *call = arg;
+    struct plan *plan = call->plan;
+    struct lane lane = {member, (char *)plan->memory->lanes + (size_t)member * plan->lane_bytes, call->env};
+    for (int p = 0; p < plan->phase_count; p++) {
+        const struct phase *phase = &plan->phases[p];
+        double begin = plan->seconds && member == 0 ? now_seconds() : 0;
+        for (;;) {
+            int64_t tile = atomic_fetch_add_explicit(&plan->claimed[p], 1, memory_order_relaxed);
+            if (tile >= phase->tiles) break;
+            run_tile(plan, phase, tile, &lane);
+        }
+        team_barrier(call->team);
+        if (plan->seconds && member == 0) plan->seconds[p] += now_seconds() - begin;
+    }
+}
+
+void plan_run(struct plan *plan, struct team *team, const struct run_env *env) {
+    for (int p = 0; p < plan->phase_count; p++) atomic_store_explicit(&plan->claimed[p], 0, memory_order_relaxed);
+    struct region_call call = {plan, team, env};
+    team_run(team, run_phases, &call);
+}
+
+/* Constant steps are few and run once: in order, their tiles on the calling thread. */
+void plan_prepare(struct plan *plan, struct team *team) {
+    (void)team;
+    struct run_env env = {0};
+    struct lane lane = {0, plan->memory->lanes, &env};
+    for (int i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        if (step->first_phase >= 0) continue;
+        for (int phase = 0; phase < step->plan.phases; phase++)
+            for (int64_t tile = 0; tile < step->plan.tiles[phase]; tile++)
+                step->node->op->run(plan->options.kernels, step->plan.job, phase, tile, &lane);
+    }
+}
+
+sk_status plan_profile(struct plan *plan, struct arena *arena) {
+    plan->seconds = arena_array(arena, (size_t)plan->phase_count + 1, sizeof *plan->seconds);
+    return plan->seconds ? SK_OK : SK_EMEMORY;
+}
