@@ -173,6 +173,13 @@ static void resize_nearest(const uint8_t *in, size_t stride, int in_height, int 
     }
 }
 
+/* Up to version 12 Pillow always began with the horizontal pass. Version 13 begins with the vertical one where the
+ * height shrinks by more than twice as many pixels as the width; that changes a few bytes by one level. */
+static bool vertical_first(int in_height, int in_width, const struct picture *result) {
+    int64_t less_height = (int64_t)in_height - result->height, less_width = (int64_t)in_width - result->width;
+    return less_height > 0 && less_height > 2 * less_width;
+}
+
 static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height, int in_width,
                                  enum resize_filter filter, struct scratch *scratch, struct picture *result) {
     int across_taps = axis_taps(in_width, result->width, filter);
@@ -184,21 +191,28 @@ static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height
     memory = axis_place(&across, memory, result->width, across_taps);
     axis_place(&down, memory, result->height, down_taps);
 
-    size_t out_stride = (size_t)result->width * (size_t)result->channels;
-    if (in_width != result->width) {
-        axis_fill(&across, in_width, filter);
-        uint8_t *between = result->pixels; /* where the height stays, the first pass is the last */
-        if (in_height != result->height) {
-            between = scratch_reserve(scratch, SCRATCH_PASS, out_stride * (size_t)in_height);
-            if (!between) return SK_EMEMORY;
+    size_t channels = (size_t)result->channels, out_stride = (size_t)result->width * channels;
+    bool wide = in_width != result->width, high = in_height != result->height;
+    if (wide) axis_fill(&across, in_width, filter);
+    if (high) axis_fill(&down, in_height, filter);
+    if (wide && high) {
+        bool down_first = vertical_first(in_height, in_width, result);
+        size_t between_stride = down_first ? (size_t)in_width * channels : out_stride;
+        size_t between_rows = (size_t)(down_first ? result->height : in_height);
+        uint8_t *between = scratch_reserve(scratch, SCRATCH_PASS, between_stride * between_rows);
+        if (!between) return SK_EMEMORY;
+        if (down_first) {
+            pass_down(&down, in, stride, between_stride, between);
+            pass_across(&across, result->channels, between, between_stride, result->height, result->pixels);
+        } else {
+            pass_across(&across, result->channels, in, stride, in_height, between);
+            pass_down(&down, between, between_stride, out_stride, result->pixels);
         }
-        pass_across(&across, result->channels, in, stride, in_height, between);
-        if (in_height == result->height) return SK_OK;
-        in = between;
-        stride = out_stride;
+    } else if (wide) {
+        pass_across(&across, result->channels, in, stride, in_height, result->pixels);
+    } else {
+        pass_down(&down, in, stride, out_stride, result->pixels);
     }
-    axis_fill(&down, in_height, filter);
-    pass_down(&down, in, stride, out_stride, result->pixels);
     return SK_OK;
 }
 
@@ -215,9 +229,9 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
     FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
             SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
             box->width, height, width, (long long)pixels_max);
-    /* Cropping keeps the width of the first pass within bounds: (height of the box) x (new width). */
+    /* Between the passes the picture has one old and one new side. */
     FAIL_IF((int64_t)box->height * width > 4 * pixels_max, SK_EDATA,
-            "a picture of %dx%d pixels cannot be resized to %dx%d: its first pass has too many pixels", box->height,
+            "a picture of %dx%d pixels cannot be resized to %dx%d: too many pixels between the passes", box->height,
             box->width, height, width);
 
     size_t channels = (size_t)source->channels, stride = (size_t)source->width * channels;

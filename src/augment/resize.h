@@ -1,7 +1,7 @@
 /* resize.h — Pillow's antialiased resize, bit for bit: the one that published accuracies were measured with.
  *
- * Horizontal pass first, 8-bit rounding between the passes, weights in 22-bit fixed point, filter support
- * widened when shrinking. SPDX-License-Identifier: Apache-2.0 */
+ * 8-bit rounding between the two passes (in the order of Pillow 13), weights in 22-bit fixed point, filter
+ * support widened when shrinking. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_AUGMENT_RESIZE_H
 #define SK_AUGMENT_RESIZE_H
 
