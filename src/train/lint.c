@@ -324,16 +324,16 @@ static sk_status prepare(struct lint *l) {
     const struct trace_input *input = l->input;
     TRY(recipe_check(l->recipe));
     TRY(optimizer_make(&l->optimizer, l->recipe));
-    if (input->tensor_count) {
-        TRY(decay_decide(l->recipe, input->tensors, input->tensor_count, l->decisions));
-        l->decided = true;
-    }
     /* Without data a nominal epoch still finds an unknown schedule. */
     int64_t images = input->train_images ? input->train_images : l->recipe->batch_size * l->recipe->accumulate * 100;
     int world = input->world ? input->world : 1;
     TRY(epoch_plan_make(&l->plan, l->recipe, images * (input->train_images ? 1 : world), world));
     TRY(schedule_make(&l->schedule, l->recipe, &l->plan));
     l->planned = input->train_images > 0;
+    if (input->tensor_count) {
+        TRY(decay_decide(l->recipe, input->tensors, input->tensor_count, l->decisions));
+        l->decided = true;
+    }
     return SK_OK;
 }
 

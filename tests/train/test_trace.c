@@ -1,0 +1,186 @@
+/* test_trace.c — what the trace says of a published recipe, and which lints fire.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/trace.h"
+
+#include "sequences.h"
+#include "train/lint.h"
+
+static const struct decay_tensor tensors[] = {
+    {"features.0.0.weight", 4, DECAY_CONV, 864, 0},
+    {"features.0.1.weight", 1, DECAY_BATCH_NORM, 32, 864},
+    {"features.0.1.bias", 1, DECAY_BATCH_NORM, 32, 896},
+    {"features.1.conv.0.0.weight", 4, DECAY_DEPTHWISE, 288, 928},
+    {"classifier.1.weight", 2, DECAY_LINEAR, 1280000, 1216},
+    {"classifier.1.bias", 1, DECAY_LINEAR, 1000, 1281216},
+};
+
+static struct trace_input input_of(const struct recipe *recipe, int64_t train) {
+    return (struct trace_input){.recipe = recipe, .train_images = train, .val_images = 50000, .tensors = tensors, .tensor_count = 6};
+}
+
+static void load(struct recipe *recipe, struct arena *arena, const char *name) {
+    if (recipe_load(recipe, arena, path_join(arena, FIXTURES "/../../recipes", name)) != SK_OK) fail_msg("%s", sk_error());
+}
+
+static void test_published_recipe(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct json_writer w = {0};
+    struct json *json = NULL;
+    load(&recipe, &arena, "imagenet/mobilenet_v2.yaml");
+    struct trace_input input = input_of(&recipe, 1281167);
+    jw_object(&w, NULL);
+    if (trace_json(&input, &w) != SK_OK) fail_msg("%s", sk_error());
+    jw_end_object(&w);
+    if (json_parse(&arena, w.text.data, w.text.length, "trace", &json) != SK_OK) fail_msg("%s", sk_error());
+    assert_int_equal(json_integer(json, "steps_per_epoch", 0), 1251);
+    assert_int_equal(json_integer(json, "optimizer_steps", 0), 625500);
+    assert_int_equal(json_integer(json, "images_scored", 0), 50000);
+    assert_int_equal(json_integer(json, "images_left_out", 0), 143);
+    double lr[500], target[1000];
+    assert_int_equal(numbers(json_get(json, "lr"), lr, 500), 500);
+    assert_true(lr[0] == 0);
+    assert_true(fabs(lr[1] - 0.064 / 5) < 1e-12);
+    assert_true(fabs(lr[5] - 0.064) < 1e-12);
+    assert_true(fabs(lr[8] - 0.06016) < 1e-12); /* step 10,008 lies behind 6,255 + 3,127 */
+    assert_int_equal(numbers(json_get(json, "target"), target, 1000), 1000);
+    assert_true(fabs(target[0] - 0.9001) < 1e-12 && fabs(target[999] - 0.0001) < 1e-15);
+    static const char *const rules[] = {"decayed", "norm", "bias", "depthwise", "decayed", "bias"};
+    const struct json *tensor = json_get(json, "weight_decay")->child;
+    for (int i = 0; i < 6; i++, tensor = tensor->next) {
+        assert_string_equal(json_string(tensor, "tensor", ""), tensors[i].name);
+        assert_string_equal(json_string(tensor, "rule", ""), rules[i]);
+        assert_true(json_number(tensor, "coefficient", -1) == (strcmp(rules[i], "decayed") ? 0 : 1e-5));
+    }
+    text_free(&w.text);
+    arena_free(&arena);
+}
+
+static void test_text(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct text text = {0};
+    load(&recipe, &arena, "imagenet/mobilenet_v2_accumulate.yaml");
+    struct trace_input input = input_of(&recipe, 1281167);
+    if (trace_text(&input, &text) != SK_OK) fail_msg("%s", sk_error());
+    assert_non_null(strstr(text.data, "500 epochs of 312 optimizer steps, 156000 in all"));
+    assert_non_null(strstr(text.data, "4096 pictures per step (1248 batches per epoch)"));
+    assert_non_null(strstr(text.data, "epoch 6 to 8: 0.256\n"));
+    assert_non_null(strstr(text.data, "mean_square starts at 1"));
+    assert_non_null(strstr(text.data, "the label 0.9001, every other class 0.0001"));
+    assert_int_equal(recipe_set(&recipe, "optimizer.name", "x"), SK_OK);
+    assert_int_equal(trace_text(&input, &text), SK_EUSAGE);
+    text_free(&text);
+    arena_free(&arena);
+}
+
+/* The lints that fire for a recipe with some values changed, as "name name …" in the table's order. */
+static const char *fired(struct arena *arena, const char *const changes[], const struct trace_input *input_or_null, int *code) {
+    struct recipe recipe;
+    struct lint_finding *findings = NULL;
+    size_t count = 0;
+    struct text text = {0};
+    load(&recipe, arena, "imagenet/mobilenet_v2.yaml");
+    for (size_t i = 0; changes[i]; i++) {
+        if (recipe_override(&recipe, changes[i]) != SK_OK) fail_msg("%s", sk_error());
+    }
+    struct trace_input input = input_or_null ? *input_or_null : input_of(&recipe, 1281167);
+    input.recipe = &recipe;
+    if (lint_run(&input, arena, &findings, &count) != SK_OK) fail_msg("%s", sk_error());
+    for (size_t i = 0; i < count; i++) {
+        assert_true(strlen(findings[i].sentence) > 20);
+        text_addf(&text, "%s%s", i ? " " : "", findings[i].lint);
+    }
+    if (code) *code = lint_exit_code(findings, count, true);
+    const char *names = count ? arena_strdup(arena, text.data) : "";
+    text_free(&text);
+    return names;
+}
+
+static void test_lints(void **state) {
+    (void)state;
+    static const struct { const char *changes[4], *fires; int strict; } cases[] = {
+        {{NULL}, "images_left_out", 0},
+        {{"optimizer.name=rmsporp"}, "recipe optimizer_keys_unused", 2},
+        {{"schedule.name=exp"}, "recipe schedule_keys_unused", 2},
+        {{"weight_decay.exclude=bias,norm,depthwize"}, "recipe images_left_out", 2},
+        {{"model.in_channels=1"}, "channels images_left_out", 2},
+        {{"model.input_size=160"}, "input_size images_left_out", 1},
+        {{"preprocess.resize=200"}, "resize_below_crop images_left_out", 1},
+        {{"epochs=5"}, "warmup_beyond_end decay_unused images_left_out", 2},
+        {{"schedule.decay_from=warmup_twice"}, "warmup_twice images_left_out", 1},
+        {{"schedule.decay_from=zero"}, "peak_never_reached images_left_out", 1},
+        {{"schedule.lr_for_batch=0", "batch_size=256"}, "lr_not_scaled images_left_out", 1},
+        {{"batch_size=256"}, "images_left_out", 0},
+        {{"schedule.decay_epochs=500"}, "decay_unused images_left_out", 1},
+        {{"schedule.name=multistep"}, "decay_unused schedule_keys_unused images_left_out", 1},
+        {{"schedule.name=cosine"}, "schedule_keys_unused images_left_out", 1},
+        {{"optimizer.name=sgd"}, "optimizer_keys_unused images_left_out", 1},
+        {{"optimizer.eps_in_sqrt=false"}, "eps_torch_form lr_form images_left_out", 1},
+        {{"optimizer.eps=0.0316"}, "eps_tf_form images_left_out", 1},
+        {{"optimizer.lr_in_momentum=false"}, "lr_form images_left_out", 1},
+        {{"optimizer.initial_mean_square=0", "schedule.warmup_epochs=0"}, "mean_square_start images_left_out", 1},
+        {{"batch_norm.momentum_of=batch"}, "momentum_inverted images_left_out", 1},
+        {{"batch_norm.momentum=0.001"}, "momentum_inverted images_left_out", 1},
+        {{"epochs=2", "schedule.warmup_epochs=0", "schedule.decay_epochs=1"}, "momentum_slow images_left_out", 1},
+        {{"weight_decay.exclude="}, "norm_decayed bias_decayed depthwise_decayed images_left_out", 1},
+        {{"weight_decay.exclude=norm,depthwise"}, "bias_decayed images_left_out", 0},
+        {{"weight_decay.value=0"}, "decay_unset images_left_out", 1},
+        {{"drop_last=false"}, "", 0},
+        {{"batch_size=4"}, "images_left_out batch_statistics", 1},
+        {{"accumulate=2"}, "images_left_out accumulate_statistics", 0},
+        {{"data.split=none"}, "images_left_out no_validation", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
+        int code = -1;
+        const char *names = fired(&arena, cases[i].changes, NULL, &code);
+        /* The run is shorter than the curve that the recipe expects in every case that changes epochs. */
+        bool shorter = cases[i].changes[0] && !strncmp(cases[i].changes[0], "epochs=", 7);
+        const char *expected = shorter ? arena_printf(&arena, "%s expect_beyond_end", cases[i].fires) : cases[i].fires;
+        if (strcmp(names, expected) != 0 || code != cases[i].strict)
+            fail_msg("%s: '%s' (%d), expected '%s' (%d)", cases[i].changes[0] ? cases[i].changes[0] : "unchanged", names,
+                     code, expected, cases[i].strict);
+        arena_free(&arena);
+    }
+}
+
+static void test_short_batch(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct trace_input input = input_of(NULL, 1024 * 9 + 3);
+    static const char *const changes[] = {"drop_last=false", NULL};
+    assert_string_equal(fired(&arena, changes, &input, NULL), "short_batch");
+    input.val_images = 0;
+    assert_string_equal(fired(&arena, changes, &input, NULL), "short_batch no_validation");
+    input.train_images = 5; /* less than a batch */
+    static const char *const unchanged[] = {NULL};
+    assert_string_equal(fired(&arena, unchanged, &input, NULL), "recipe no_validation");
+    arena_free(&arena);
+}
+
+/* Every row of the table fires in some case above: the names are all covered. */
+static void test_table(void **state) {
+    (void)state;
+    assert_int_equal(lint_count(), 27);
+    for (size_t i = 0; i < lint_count(); i++) {
+        assert_true(strlen(lint_about(i)) > 10);
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
+    }
+    const struct lint_finding warning = {.severity = LINT_WARNING}, note = {.severity = LINT_NOTE};
+    assert_int_equal(lint_exit_code(&warning, 1, false), 0);
+    assert_int_equal(lint_exit_code(&warning, 1, true), 1);
+    assert_int_equal(lint_exit_code(&note, 1, true), 0);
+    assert_string_equal(lint_severity_name(LINT_WARNING), "warning");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_recipe), cmocka_unit_test(test_text),  cmocka_unit_test(test_lints),
+        cmocka_unit_test(test_short_batch),      cmocka_unit_test(test_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
