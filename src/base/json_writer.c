@@ -93,7 +93,8 @@ static void put_number(struct json_writer *w, double value, int digits, int digi
         double back;
         number.length = 0;
         text_addf(&number, "%.*g", digits, value);
-        if (number.failed || !parse_f64(number.data, &back)) break;
+        if (number.failed) break;
+        if (!parse_f64(number.data, &back)) continue; /* the largest double, rounded up */
         if (as_float ? (float)back == (float)value : back == value) break;
     }
     if (number.failed) {

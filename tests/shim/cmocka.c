@@ -35,7 +35,8 @@ static int run_one(const struct CMUnitTest *test, void *group_state) {
     return outcome;
 }
 
-int shim_run(const char *group, const struct CMUnitTest *tests, size_t count, shim_fixture setup, shim_fixture teardown) {
+int shim_run(const char *group, const struct CMUnitTest *tests, size_t count, shim_fixture setup,
+             shim_fixture teardown) {
     static const char *const words[] = {"OK", "FAILED", "SKIPPED"};
     void *state = NULL;
     int outcomes[3] = {0};
@@ -46,6 +47,7 @@ int shim_run(const char *group, const struct CMUnitTest *tests, size_t count, sh
         fprintf(stderr, "[ %s ] %s\n", words[outcome], tests[i].name);
     }
     if (teardown && teardown(&state) != 0) outcomes[FAILED]++;
-    fprintf(stderr, "%s: %d passed, %d failed, %d skipped\n", group, outcomes[PASSED], outcomes[FAILED], outcomes[SKIPPED]);
+    fprintf(stderr, "%s: %d passed, %d failed, %d skipped\n", group, outcomes[PASSED], outcomes[FAILED],
+            outcomes[SKIPPED]);
     return outcomes[FAILED];
 }
