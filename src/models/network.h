@@ -1,0 +1,57 @@
+/* network.h — a model with its weights: arguments, parameter and state blocks, and what its file says beside them.
+ *
+ * A model file is .safetensors whose metadata hold, as JSON, "siskin.model" (arguments), "siskin.preprocess",
+ * "siskin.classes", "siskin.golden"; and as text "siskin.recipe", "siskin.provenance". Written by train/model_file.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_MODELS_NETWORK_H
+#define SK_MODELS_NETWORK_H
+
+#include "files/safetensors.h"
+#include "models/model.h"
+
+struct network {
+    struct arena arena;
+    struct model_args args;
+    struct graph *graph;     /* inference at batch 1: names and layout of the blocks */
+    struct region params_region, state_region;
+    float *params, *state;
+    const char **classes;    /* (args.num_classes), or NULL */
+    const char *preprocess;  /* JSON text for augment/preprocess.h, or NULL */
+    const char *recipe;      /* the resolved recipe's text, or NULL */
+    const char *provenance;  /* where the weights come from, or NULL */
+    const char *golden;      /* JSON text: an input's seed and its logits, or NULL */
+};
+
+/* A network whose blocks are zero: to be filled by model_initialise or network_take. */
+sk_status network_new(struct network **network, const struct model_args *args);
+void network_free(struct network *network); /* NULL is fine */
+
+/* A model file in memory; `what` names it in sentences. The bytes are not kept. */
+sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network);
+sk_status network_open(const char *path, struct network **network);
+
+/* Take named tensors (torchvision's names, file order) into the blocks. A tensor that is missing, left over or of
+ * another shape is an error; only num_batches_tracked may be missing (then 0). */
+sk_status network_take(struct network *network, const struct weights *weights, const char *what);
+
+/* ---- running it ---- */
+
+struct runner;
+struct runner_options {
+    int64_t batch;     /* largest; 0 = 1 */
+    struct team *team; /* outlives the runner */
+    bool no_passes;    /* reference run: unfused, every op by its reference, in double */
+    bool profile;      /* time every phase */
+};
+/* Allocates everything; the network outlives the runner. */
+sk_status runner_new(struct runner **runner, const struct network *network, const struct runner_options *options);
+void runner_free(struct runner *runner);
+/* After the weights changed. */
+void runner_refresh(struct runner *runner);
+/* n pictures (n,H,W,C), n <= batch -> logits (n,classes). Allocates nothing. */
+void runner_run(struct runner *runner, int64_t n, const float *images, float *logits);
+
+struct plan;
+const struct plan *runner_plan(const struct runner *runner); /* for summary and bench; NULL where no_passes */
+
+#endif

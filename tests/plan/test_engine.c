@@ -1,0 +1,156 @@
+/* test_engine.c — the engine under all passes against the references under none: logits, gradients, statistics.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "models/model.h"
+#include "plan/formula.h"
+#include "plan/passes.h"
+#include "plan/reference.h"
+#include "plan/workspace.h"
+
+static struct model_args small_net(int64_t side) {
+    struct model_args args;
+    assert_int_equal(model_defaults("mobilenet_v2", &args), SK_OK);
+    args.width_mult = 0.35;
+    args.num_classes = 10;
+    args.height = args.width = side;
+    args.dropout = 0;
+    return args;
+}
+
+struct engine {
+    struct arena arena;
+    struct graph *graph, *lowered;
+    struct plan *plan;
+    struct workspace workspace;
+    struct bound_plan bound;
+    struct region params, state, gradients;
+    struct team *team;
+};
+
+static void ok(sk_status status) {
+    if (status != SK_OK) print_error("%s\n", sk_error());
+    assert_int_equal(status, SK_OK);
+}
+
+static void engine_new(struct engine *e, const struct model_args *args, int64_t batch, bool training, int threads) {
+    *e = (struct engine){0};
+    enum isa isa;
+    ok(cpu_isa(&isa));
+    const struct kernels *kernels = kernels_of(isa);
+    ok(model_graph(&e->arena, args, &(struct model_request){batch, training, training}, &e->graph));
+    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &e->lowered));
+    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
+    ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
+    ok(region_new(&e->state, (size_t)e->graph->state_elements * 4));
+    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
+    workspace_want(&e->workspace, e->plan);
+    ok(workspace_allocate(&e->workspace));
+    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data};
+    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
+    ok(team_new(&e->team, threads));
+    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
+    plan_prepare(e->plan, e->team);
+}
+
+static void engine_free(struct engine *e) {
+    team_free(e->team);
+    bound_plan_free(&e->bound);
+    workspace_free(&e->workspace);
+    region_free(&e->params);
+    region_free(&e->state);
+    region_free(&e->gradients);
+    arena_free(&e->arena);
+}
+
+static double difference(const float *a, const double *b, int64_t n) {
+    double worst = 0, largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(fabs(a[i] - b[i]) <= worst)) worst = fabs(a[i] - b[i]);
+        if (fabs(b[i]) > largest) largest = fabs(b[i]);
+    }
+    return largest > 0 ? worst / largest : worst;
+}
+
+static void inference_equals_reference(void **state) {
+    (void)state;
+    struct model_args args = small_net(64);
+    for (int batch = 1; batch <= 3; batch += 2) {
+        struct engine e;
+        engine_new(&e, &args, batch, false, 2);
+        struct reference *reference;
+        ok(reference_new(&e.arena, e.graph, &reference));
+        formula_fill(e.graph, NULL, NULL, reference->params, reference->state);
+        float *images = arena_array(&e.arena, (size_t)(batch * 64 * 64 * 3), sizeof *images);
+        formula_images(0, batch, 64, images, reference->values[graph_find_port(e.graph, "image")]);
+        bound_plan_input(&e.bound, "image", images);
+        struct run_env env = {0};
+        plan_run(e.plan, e.team, &env);
+        reference_run(reference, &env);
+        double d = difference(bound_plan_output(&e.bound, "logits"),
+                              reference->values[graph_find_port(e.graph, "logits")], batch * 10);
+        print_message("inference, batch %d: relative difference %.2g\n", batch, d);
+        assert_true(d < 1e-5);
+        engine_free(&e);
+    }
+}
+
+static void training_equals_reference(void **state) {
+    (void)state;
+    struct model_args args = small_net(32);
+    enum { BATCH = 8 };
+    struct engine e;
+    engine_new(&e, &args, BATCH, true, 2);
+    struct graph *graph;
+    ok(model_graph(&e.arena, &args, &(struct model_request){BATCH, true, true}, &graph));
+    ok(gradient_build(graph, graph_find_port(graph, "loss")));
+    struct reference *reference;
+    ok(reference_new(&e.arena, graph, &reference));
+    formula_fill(graph, NULL, NULL, reference->params, reference->state);
+    float *images = arena_array(&e.arena, BATCH * 32 * 32 * 3, sizeof *images);
+    float *target = arena_array(&e.arena, BATCH * 10, sizeof *target);
+    formula_images(0, BATCH, 32, images, reference->values[graph_find_port(graph, "image")]);
+    double *target64 = reference->values[graph_find_port(graph, "target")];
+    for (int i = 0; i < BATCH * 10; i++) {
+        target64[i] = (i % 10 == (7 * (i / 10) + 3) % 10 ? 0.9 : 0) + 0.01;
+        target[i] = (float)target64[i];
+    }
+    bound_plan_input(&e.bound, "image", images);
+    bound_plan_input(&e.bound, "target", target);
+    struct run_env env = {0};
+    plan_run(e.plan, e.team, &env);
+    reference_run(reference, &env);
+    double loss = reference->values[graph_find_port(graph, "loss")][0];
+    print_message("loss %.9g, reference %.9g\n", bound_plan_output(&e.bound, "loss")[0], loss);
+    assert_true(fabs(bound_plan_output(&e.bound, "loss")[0] - loss) < 1e-5 * loss);
+    double norm = 0, worst = 0;
+    for (int64_t j = 0; j < graph->param_elements; j++) norm += reference->gradients[j] * reference->gradients[j];
+    for (size_t i = 0; i < graph->param_count; i++) {
+        const struct param *p = &graph->params[i];
+        if (p->state) continue;
+        double off = 0, own = 0;
+        for (int64_t j = p->offset; j < p->offset + p->count; j++) {
+            double d = ((float *)e.gradients.data)[j] - reference->gradients[j];
+            off += d * d, own += reference->gradients[j] * reference->gradients[j];
+        }
+        double relative = sqrt(off / (own > 1e-12 * norm ? own : norm));
+        if (!(relative <= worst)) worst = relative;
+        if (!(relative < 1e-2)) print_message("%s: %.3g of %.3g\n", p->name, sqrt(off), sqrt(own));
+    }
+    print_message("gradients: worst relative difference %.3g\n", worst);
+    assert_true(worst < 1e-2);
+    engine_free(&e);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inference_equals_reference),
+        cmocka_unit_test(training_equals_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
