@@ -160,7 +160,7 @@ static sk_status bind_legacy(struct source *source, const struct pickle_value *k
 
 static sk_status open_legacy(struct source *source) {
     FAIL_IF(source->size < sizeof legacy_magic || memcmp(source->bytes, legacy_magic, sizeof legacy_magic) != 0,
-            SK_EFORMAT, "this is a pickle, but not one that torch.save wrote");
+            SK_EFORMAT, "its first bytes are neither those of the zip nor of the older form that torch.save writes");
     size_t at = sizeof legacy_magic;
     struct pickle version, system, keys;
     TRY(next_pickle(source, &at, "pickle 2 (version)", &version));

@@ -44,38 +44,39 @@ static sk_status parse_hostile(struct arena *arena, const uint8_t *bytes, size_t
     return npy_parse(arena, bytes, size, what, &tensor);
 }
 
+static const struct hostile hostile_files[] = {
+    {"npy_after.npy", "something follows the '}' of its header"},
+    {"npy_big_endian.npy", "its numbers are big-endian (>f4)"},
+    {"npy_complex.npy", "its type is '<c8', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
+    {"npy_cut_header.npy", "its header should have 118 bytes, but 30 follow"},
+    {"npy_cut_magic.npy", "this is no .npy file"},
+    {"npy_empty.npy", "this is no .npy file"},
+    {"npy_header_huge.npy", "its header has 4294967295 bytes, more than 65536"},
+    {"npy_huge.npy", "shape (4611686018427387904, 4) has more elements than 64 bits can count"},
+    {"npy_key.npy", "its header has the key 'x', which .npy does not know"},
+    {"npy_lacks.npy", "its header lacks one of descr, fortran_order and shape"},
+    {"npy_long_string.npy", "its header has a string that is too long or not plain"},
+    {"npy_negative.npy", "its shape is not a tuple of whole numbers of 0 or more"},
+    {"npy_no_comma.npy", "its header lacks a ',' between two keys"},
+    {"npy_no_tuple.npy", "its shape (2) is no tuple: a comma is missing"},
+    {"npy_object.npy", "it holds Python objects, which only a pickle could rebuild"},
+    {"npy_open.npy", "its shape is not a tuple of whole numbers of 0 or more"},
+    {"npy_order.npy", "its fortran_order is neither True nor False"},
+    {"npy_rank9.npy", "its shape has more than 8 dimensions"},
+    {"npy_records.npy", "it is an array of records, but siskin reads plain numbers"},
+    {"npy_text.npy", "its type is '<U2', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
+    {"npy_trailing.npy", "37 bytes of numbers follow its header, which is not what shape (9) of f32 needs"},
+    {"npy_truncated.npy", "35 bytes of numbers follow its header, which is not what shape (9) of f32 needs"},
+    {"npy_twice.npy", "its header has the key 'descr' twice"},
+    {"npy_unclosed.npy", "a string in its header is not closed"},
+    {"npy_unsigned16.npy", "its type is '<u2', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
+    {"npy_version.npy", "its format version is 9.0, but siskin reads 1.0, 2.0 and 3.0"},
+    {"npy_wide.npy", "a dimension of its shape is beyond 64 bits"},
+};
+
 static void refused(void **state) {
     (void)state;
-    static const struct hostile table[] = {
-        {"npy_after.npy", "something follows the '}' of its header"},
-        {"npy_big_endian.npy", "its numbers are big-endian (>f4)"},
-        {"npy_complex.npy", "its type is '<c8', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
-        {"npy_cut_header.npy", "its header should have 118 bytes, but 30 follow"},
-        {"npy_cut_magic.npy", "this is no .npy file"},
-        {"npy_empty.npy", "this is no .npy file"},
-        {"npy_header_huge.npy", "its header has 4294967295 bytes, more than 65536"},
-        {"npy_huge.npy", "shape (4611686018427387904, 4) has more elements than 64 bits can count"},
-        {"npy_key.npy", "its header has the key 'x', which .npy does not know"},
-        {"npy_lacks.npy", "its header lacks one of descr, fortran_order and shape"},
-        {"npy_long_string.npy", "its header has a string that is too long or not plain"},
-        {"npy_negative.npy", "its shape is not a tuple of whole numbers of 0 or more"},
-        {"npy_no_comma.npy", "its header lacks a ',' between two keys"},
-        {"npy_no_tuple.npy", "its shape (2) is no tuple: a comma is missing"},
-        {"npy_object.npy", "it holds Python objects, which only a pickle could rebuild"},
-        {"npy_open.npy", "its shape is not a tuple of whole numbers of 0 or more"},
-        {"npy_order.npy", "its fortran_order is neither True nor False"},
-        {"npy_rank9.npy", "its shape has more than 8 dimensions"},
-        {"npy_records.npy", "it is an array of records, but siskin reads plain numbers"},
-        {"npy_text.npy", "its type is '<U2', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
-        {"npy_trailing.npy", "37 bytes of numbers follow its header, which is not what shape (9) of f32 needs"},
-        {"npy_truncated.npy", "35 bytes of numbers follow its header, which is not what shape (9) of f32 needs"},
-        {"npy_twice.npy", "its header has the key 'descr' twice"},
-        {"npy_unclosed.npy", "a string in its header is not closed"},
-        {"npy_unsigned16.npy", "its type is '<u2', but siskin reads <f2, <f4, <f8, |u1, |i1, <i2, <i4, <i8 and |b1"},
-        {"npy_version.npy", "its format version is 9.0, but siskin reads 1.0, 2.0 and 3.0"},
-        {"npy_wide.npy", "a dimension of its shape is beyond 64 bits"},
-    };
-    assert_hostile(table, sizeof table / sizeof table[0], ".npy", parse_hostile);
+    assert_hostile(hostile_files, sizeof hostile_files / sizeof hostile_files[0], ".npy", parse_hostile);
 }
 
 static void cut(void **state) {

@@ -1,8 +1,8 @@
 """make_files.py - the fixtures of tests/files: what torch, safetensors and NumPy really write, and hostile files.
 
 good/*.pth each stand beside a .safetensors of the same tensors, contiguous: the expected answer. hostile/*
-must each be refused; the sentences are in tests/files. Deterministic but for torch's own choices.
-usage: make_files.py tests/fixtures/files
+must each be refused; the sentences are in tests/files. The smaller ones also become the fuzz targets' corpora.
+usage: make_files.py tests/fixtures/files tests/fuzz/corpus
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -357,3 +357,24 @@ for name, data in {
     "header_huge": head("{}", version=2, length=0xffffffff), "open": head("{'descr': '<f4', 'fortran_order': False, 'shape': (2,"), "empty": b"",
 }.items():
     bad("npy_" + name + ".npy", data)
+
+
+# ---- corpora ------------------------------------------------------------------------------------
+def seed(what, name, data):
+    folder = os.path.join(sys.argv[2], what)
+    os.makedirs(folder, exist_ok=True)
+    if len(data) <= 4096:
+        put(folder, name, data)
+
+
+for folder in (good, hostile):
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            data = file.read()
+        kind = os.path.splitext(name)[1][1:]
+        if kind in ("npy", "safetensors", "pth"):
+            seed(kind, name, data)
+        if kind == "pth" and data[:4] == b"PK\3\4":
+            begin = 30 + sum(struct.unpack("<HH", data[26:30]))
+            end = data.find(b"PK", begin)
+            seed("pickle", name[:-4] + ".pkl", data[begin:end])
