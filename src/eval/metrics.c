@@ -9,14 +9,14 @@
 
 #include "eval/interval.h"
 
-#define REAL float
-#define NAMED(name) name##_f32
+#define REAL            float
+#define NAMED(name)     name##_f32
 #define metrics_add_f32 metrics_add
 #include "eval/metrics_real.h"
 #undef metrics_add_f32
 #undef REAL
 #undef NAMED
-#define REAL double
+#define REAL        double
 #define NAMED(name) name##_f64
 #include "eval/metrics_real.h"
 

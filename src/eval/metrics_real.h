@@ -27,9 +27,10 @@ static int NAMED(row_rank)(const struct metrics *m, const REAL *logits /* (class
 sk_status NAMED(metrics_add)(struct metrics *m, int n, const REAL *logits /* (n,classes) */, const int32_t *labels) {
     for (int i = 0; i < n; i++) {
         const REAL *row = logits + (size_t)i * (size_t)m->classes;
-        FAIL_IF(labels[i] < 0 || labels[i] >= m->classes, SK_EDATA,
-                "picture %lld of the evaluation has label %d, expected 0 to %d; the data has more classes than the model",
-                (long long)m->images, (int)labels[i], m->classes - 1);
+        FAIL_IF(
+            labels[i] < 0 || labels[i] >= m->classes, SK_EDATA,
+            "picture %lld of the evaluation has label %d, expected 0 to %d; the data has more classes than the model",
+            (long long)m->images, (int)labels[i], m->classes - 1);
         int first = 0, before = NAMED(row_rank)(m, row, labels[i], &first);
         m->images++;
         m->loss_sum += NAMED(row_loss)(m, row, labels[i]);

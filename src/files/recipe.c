@@ -20,7 +20,7 @@ static sk_status cut_list(struct arena *arena, const char *text, struct recipe_t
     const char **items = arena_array(arena, length + 1, sizeof *items);
     if (!copy || !items) return SK_EMEMORY;
     size_t count = 0;
-    for (char *at = copy, *comma = copy; comma; at = comma + 1) {
+    for (char *at = copy, *comma = NULL; at; at = comma ? comma + 1 : NULL) {
         comma = strchr(at, ',');
         char *end = comma ? comma : at + strlen(at);
         while (at < end && *at == ' ') at++;
@@ -119,7 +119,8 @@ static sk_status take_value(struct recipe *recipe, const struct yaml_entry *entr
 /* A group that stands where a key takes a value, or that does not exist. */
 static sk_status check_group(const char *key) {
     FAIL_IF(recipe_find_key(key) >= 0, SK_EUSAGE, "%s: found a map, expected a value", key);
-    if (!strcmp(key, "source") || !strcmp(key, "expect") || !strncmp(key, "source.", 7) || recipe_is_group(key)) return SK_OK;
+    if (!strcmp(key, "source") || !strcmp(key, "expect") || !strncmp(key, "source.", 7) || recipe_is_group(key))
+        return SK_OK;
     return recipe_unknown_key(key);
 }
 

@@ -28,7 +28,7 @@ struct text_list {
 };
 
 /* One enum per CHOICE row, "enum recipe_data_exif { CHOICE_EXIF_APPLY, … }". */
-#define RECIPE_STRIP(...) __VA_ARGS__
+#define RECIPE_STRIP(...)      __VA_ARGS__
 #define WORD(enumerator, word) enumerator,
 #define RECIPE_ENUM_F64(field, range)
 #define RECIPE_ENUM_I64(field, range)
@@ -37,7 +37,7 @@ struct text_list {
 #define RECIPE_ENUM_F64S(field, range)
 #define RECIPE_ENUM_I64S(field, range)
 #define RECIPE_ENUM_TEXTS(field, range)
-#define RECIPE_ENUM_CHOICE(field, words) enum recipe_##field { RECIPE_STRIP words };
+#define RECIPE_ENUM_CHOICE(field, words)            enum recipe_##field{RECIPE_STRIP words};
 #define KEY(type, name, field, preset, range, help) RECIPE_ENUM_##type(field, range)
 #include "files/keys.def"
 #undef KEY
@@ -71,14 +71,14 @@ struct recipe_expect {
 
 /* Plain data; lists and texts live in the arena it was made with, which outlives it. */
 struct recipe {
-#define RECIPE_C_F64 double
-#define RECIPE_C_I64 int64_t
-#define RECIPE_C_BOOL bool
-#define RECIPE_C_CHOICE int
-#define RECIPE_C_TEXT const char *
-#define RECIPE_C_F64S struct f64_list
-#define RECIPE_C_I64S struct i64_list
-#define RECIPE_C_TEXTS struct text_list
+#define RECIPE_C_F64                                double
+#define RECIPE_C_I64                                int64_t
+#define RECIPE_C_BOOL                               bool
+#define RECIPE_C_CHOICE                             int
+#define RECIPE_C_TEXT                               const char *
+#define RECIPE_C_F64S                               struct f64_list
+#define RECIPE_C_I64S                               struct i64_list
+#define RECIPE_C_TEXTS                              struct text_list
 #define KEY(type, name, field, preset, range, help) RECIPE_C_##type field;
 #include "files/keys.def"
 #undef KEY

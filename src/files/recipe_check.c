@@ -25,7 +25,8 @@ sk_status recipe_check(const struct recipe *r) {
     TRY(check_rising(r, RECIPE_augment_rrc_ratio, &r->augment_rrc_ratio));
     TRY(check_rising(r, RECIPE_schedule_milestones, &r->schedule_milestones));
     if (r->optimizer_nesterov && r->optimizer_momentum == 0)
-        return recipe_fail(r, RECIPE_optimizer_nesterov, "true, but optimizer.momentum is 0; set a momentum or turn it off");
+        return recipe_fail(r, RECIPE_optimizer_nesterov,
+                           "true, but optimizer.momentum is 0; set a momentum or turn it off");
     if (r->schedule_end_lr > r->schedule_lr)
         return recipe_fail(r, RECIPE_schedule_end_lr, "%g is above schedule.lr %g", r->schedule_end_lr, r->schedule_lr);
     return SK_OK;

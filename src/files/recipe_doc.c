@@ -19,9 +19,8 @@ static const char intro[] =
     "This file is rendered from `src/files/keys.def`; change it there.\n";
 
 static void add_range(const struct recipe_key *key, struct text *text) {
-    static const char *const types[] = {"number",  "whole number",    "bool",
-                                        "choice",  "text",            "list of numbers",
-                                        "list of whole numbers", "list of texts"};
+    static const char *const types[] = {"number",          "whole number",          "bool",         "choice", "text",
+                                        "list of numbers", "list of whole numbers", "list of texts"};
     if (key->type == RECIPE_CHOICE) {
         for (size_t i = 0; i < key->word_count; i++) text_addf(text, "%s`%s`", i ? ", " : "", key->words[i]);
         return;

@@ -7,23 +7,27 @@
 
 /* Each type's range column, as designated members. */
 #define RANGE_NUMBER(lowest, highest) .low = (lowest), .high = (highest)
-#define RANGE_LIST(lowest, highest, least, greatest) \
+#define RANGE_LIST(lowest, highest, least, greatest)                                                                   \
     .low = (lowest), .high = (highest), .fewest = (least), .most = (greatest)
-#define RANGE_F64(range) RANGE_NUMBER range
-#define RANGE_I64(range) RANGE_NUMBER range
-#define RANGE_BOOL(range) .low = 0
-#define RANGE_TEXT(range) .low = 0
-#define RANGE_F64S(range) RANGE_LIST range
-#define RANGE_I64S(range) RANGE_LIST range
-#define RANGE_TEXTS(range) RANGE_LIST range
+#define RANGE_F64(range)       RANGE_NUMBER range
+#define RANGE_I64(range)       RANGE_NUMBER range
+#define RANGE_BOOL(range)      .low = 0
+#define RANGE_TEXT(range)      .low = 0
+#define RANGE_F64S(range)      RANGE_LIST range
+#define RANGE_I64S(range)      RANGE_LIST range
+#define RANGE_TEXTS(range)     RANGE_LIST range
 #define WORD(enumerator, word) #word,
-#define RANGE_CHOICE(list)                            \
-    .words = (const char *const[]){RECIPE_STRIP list}, \
+#define RANGE_CHOICE(list)                                                                                             \
+    .words = (const char *const[]){RECIPE_STRIP list},                                                                 \
     .word_count = sizeof((const char *const[]){RECIPE_STRIP list}) / sizeof(char *)
 
-#define KEY(type_, name_, field, preset_, range, help_)                                                         \
-    [RECIPE_##field] = {.name = #name_, .preset = preset_, .help = help_, .type = RECIPE_##type_,               \
-                        .offset = offsetof(struct recipe, field), RANGE_##type_(range)},
+#define KEY(type_, name_, field, preset_, range, help_)                                                                \
+    [RECIPE_##field] = {.name = #name_,                                                                                \
+                        .preset = preset_,                                                                             \
+                        .help = help_,                                                                                 \
+                        .type = RECIPE_##type_,                                                                        \
+                        .offset = offsetof(struct recipe, field),                                                      \
+                        RANGE_##type_(range)},
 const struct recipe_key recipe_keys[RECIPE_KEYS] = {
 #include "files/keys.def"
 };
@@ -73,8 +77,14 @@ sk_status recipe_unknown_key(const char *name) {
     return status_fail(SK_EUSAGE, "unknown key '%s'; docs/recipes.md lists them all", shown);
 }
 
-const char *recipe_key_name(enum recipe_key_id id) { return recipe_keys[id].name; }
+const char *recipe_key_name(enum recipe_key_id id) {
+    return recipe_keys[id].name;
+}
 
-const char *recipe_key_help(enum recipe_key_id id) { return recipe_keys[id].help; }
+const char *recipe_key_help(enum recipe_key_id id) {
+    return recipe_keys[id].help;
+}
 
-const char *recipe_word(enum recipe_key_id id, int value) { return recipe_keys[id].words[value]; }
+const char *recipe_word(enum recipe_key_id id, int value) {
+    return recipe_keys[id].words[value];
+}

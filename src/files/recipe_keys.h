@@ -12,15 +12,24 @@
 #include "base/text.h"
 #include "files/recipe.h"
 
-enum recipe_type { RECIPE_F64, RECIPE_I64, RECIPE_BOOL, RECIPE_CHOICE, RECIPE_TEXT, RECIPE_F64S, RECIPE_I64S, RECIPE_TEXTS };
+enum recipe_type {
+    RECIPE_F64,
+    RECIPE_I64,
+    RECIPE_BOOL,
+    RECIPE_CHOICE,
+    RECIPE_TEXT,
+    RECIPE_F64S,
+    RECIPE_I64S,
+    RECIPE_TEXTS
+};
 
 struct recipe_key {
     const char *name, *preset, *help;
     enum recipe_type type;
-    size_t offset;                  /* of the field in struct recipe */
-    double low, high;               /* of a number, or of a list's numbers */
-    size_t fewest, most;            /* items of a list */
-    const char *const *words;       /* of a choice */
+    size_t offset;            /* of the field in struct recipe */
+    double low, high;         /* of a number, or of a list's numbers */
+    size_t fewest, most;      /* items of a list */
+    const char *const *words; /* of a choice */
     size_t word_count;
 };
 extern const struct recipe_key recipe_keys[RECIPE_KEYS];
@@ -39,7 +48,8 @@ struct recipe_texts {
     size_t count;
     bool is_list;
 };
-sk_status recipe_read_value(struct recipe *recipe, enum recipe_key_id id, const struct recipe_texts *texts, size_t *bad);
+sk_status recipe_read_value(struct recipe *recipe, enum recipe_key_id id, const struct recipe_texts *texts,
+                            size_t *bad);
 
 /* The key's value as YAML: 0.1, [1, 2], "a text". */
 void recipe_print_value(const struct recipe *recipe, enum recipe_key_id id, struct text *text);

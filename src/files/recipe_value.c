@@ -7,7 +7,9 @@
 
 #include "files/recipe_keys.h"
 
-static void *field_of(const struct recipe *recipe, const struct recipe_key *key) { return (char *)recipe + key->offset; }
+static void *field_of(const struct recipe *recipe, const struct recipe_key *key) {
+    return (char *)recipe + key->offset;
+}
 
 /* "schedule.lr: found '0.064abc', expected …" */
 static sk_status mismatch(const struct recipe_key *key, const char *found, const char *expected) {
@@ -53,7 +55,8 @@ static sk_status read_choice(const struct recipe_key *key, const char *text, int
     return mismatch(key, text, expected);
 }
 
-static sk_status read_text(const struct recipe *recipe, const struct recipe_key *key, const char *text, const char **value) {
+static sk_status read_text(const struct recipe *recipe, const struct recipe_key *key, const char *text,
+                           const char **value) {
     if (!utf8_valid(text, strlen(text))) return mismatch(key, text, "text in UTF-8");
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == 0x7f) return mismatch(key, text, "text without control characters");
@@ -67,7 +70,8 @@ static size_t item_size(enum recipe_type type) {
 }
 
 /* The three lists have one layout: pointer, count. */
-static sk_status read_list(struct recipe *recipe, const struct recipe_key *key, const struct recipe_texts *texts, size_t *bad) {
+static sk_status read_list(struct recipe *recipe, const struct recipe_key *key, const struct recipe_texts *texts,
+                           size_t *bad) {
     FAIL_IF(!texts->is_list, SK_EUSAGE, "%s: found '%.60s', expected a list: [a, b]", key->name, texts->text[0]);
     FAIL_IF(texts->count < key->fewest || texts->count > key->most, SK_EUSAGE,
             "%s: found %zu items, expected %zu to %zu", key->name, texts->count, key->fewest, key->most);
@@ -89,7 +93,8 @@ static sk_status read_list(struct recipe *recipe, const struct recipe_key *key, 
     return SK_OK;
 }
 
-sk_status recipe_read_value(struct recipe *recipe, enum recipe_key_id id, const struct recipe_texts *texts, size_t *bad) {
+sk_status recipe_read_value(struct recipe *recipe, enum recipe_key_id id, const struct recipe_texts *texts,
+                            size_t *bad) {
     const struct recipe_key *key = &recipe_keys[id];
     void *field = field_of(recipe, key);
     *bad = 0;

@@ -21,9 +21,13 @@ struct reader {
     int documents;
 };
 
-static int line_of(const yaml_event_t *event) { return (int)event->start_mark.line + 1; }
+static int line_of(const yaml_event_t *event) {
+    return (int)event->start_mark.line + 1;
+}
 
-static int column_of(const yaml_event_t *event) { return (int)event->start_mark.column + 1; }
+static int column_of(const yaml_event_t *event) {
+    return (int)event->start_mark.column + 1;
+}
 
 static sk_status refuse(const struct reader *reader, const yaml_event_t *event, const char *what) {
     return status_fail(SK_EUSAGE, "%s:%d:%d: found %s; a recipe is a map of keys to texts, numbers and lists of them",
@@ -43,8 +47,9 @@ static sk_status add_entry(struct reader *reader, const yaml_event_t *event, enu
     struct yaml_flat *flat = reader->flat;
     for (size_t i = 0; i < flat->count; i++) {
         const struct yaml_entry *other = &flat->entry[i];
-        FAIL_IF(!strcmp(other->key, reader->path), SK_EUSAGE, "%s:%d:%d: the key '%s' stands here a second time (first at line %d); keep one",
-                reader->name, line_of(event), column_of(event), reader->path, other->line);
+        FAIL_IF(!strcmp(other->key, reader->path), SK_EUSAGE,
+                "%s:%d:%d: the key '%s' stands here a second time (first at line %d); keep one", reader->name,
+                line_of(event), column_of(event), reader->path, other->line);
     }
     FAIL_IF(flat->count >= YAML_ENTRIES_MAX, SK_EUSAGE, "%s:%d:%d: more than %d keys", reader->name, line_of(event),
             column_of(event), YAML_ENTRIES_MAX);
@@ -62,8 +67,7 @@ static sk_status add_item(struct reader *reader, const yaml_event_t *event) {
     struct yaml_entry *entry = &reader->flat->entry[reader->flat->count - 1];
     FAIL_IF(entry->count >= YAML_ENTRIES_MAX, SK_EUSAGE, "%s:%d:%d: a list of more than %d items", reader->name,
             line_of(event), column_of(event), YAML_ENTRIES_MAX);
-    struct yaml_item *grown =
-        arena_grow(reader->arena, entry->item, &entry->capacity, entry->count + 1, sizeof *grown);
+    struct yaml_item *grown = arena_grow(reader->arena, entry->item, &entry->capacity, entry->count + 1, sizeof *grown);
     if (!grown) return SK_EMEMORY;
     entry->item = grown;
     struct yaml_item *item = &entry->item[entry->count];

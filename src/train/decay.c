@@ -20,18 +20,30 @@ static bool hits_bias(const struct decay_tensor *t) {
     return !strcmp(t->name, "bias") || (length > 5 && !strcmp(t->name + length - 5, ".bias"));
 }
 
-static bool hits_norm(const struct decay_tensor *t) { return t->kind == DECAY_BATCH_NORM || t->kind == DECAY_LAYER_NORM; }
+static bool hits_norm(const struct decay_tensor *t) {
+    return t->kind == DECAY_BATCH_NORM || t->kind == DECAY_LAYER_NORM;
+}
 
-static bool hits_batch_norm(const struct decay_tensor *t) { return t->kind == DECAY_BATCH_NORM; }
+static bool hits_batch_norm(const struct decay_tensor *t) {
+    return t->kind == DECAY_BATCH_NORM;
+}
 
-static bool hits_layer_norm(const struct decay_tensor *t) { return t->kind == DECAY_LAYER_NORM; }
+static bool hits_layer_norm(const struct decay_tensor *t) {
+    return t->kind == DECAY_LAYER_NORM;
+}
 
 /* The kernel; a depthwise convolution's bias falls under `bias`. */
-static bool hits_depthwise(const struct decay_tensor *t) { return t->kind == DECAY_DEPTHWISE && !hits_bias(t); }
+static bool hits_depthwise(const struct decay_tensor *t) {
+    return t->kind == DECAY_DEPTHWISE && !hits_bias(t);
+}
 
-static bool hits_layer_scale(const struct decay_tensor *t) { return t->kind == DECAY_LAYER_SCALE; }
+static bool hits_layer_scale(const struct decay_tensor *t) {
+    return t->kind == DECAY_LAYER_SCALE;
+}
 
-static bool hits_one_dim(const struct decay_tensor *t) { return t->rank <= 1; }
+static bool hits_one_dim(const struct decay_tensor *t) {
+    return t->rank <= 1;
+}
 
 /* To add a rule: a function and a row, and its name in the help of weight_decay.exclude. */
 static const struct rule rules[] = {
@@ -58,10 +70,11 @@ static sk_status check_entry(const struct recipe *recipe, const char *entry) {
     const char *names[RULES];
     for (int i = 0; i < RULES; i++) names[i] = rules[i].name;
     const char *near = nearest_word(entry, names, RULES);
-    return recipe_fail(recipe, RECIPE_weight_decay_exclude,
-                       "'%.80s' is neither a rule (bias, norm, batch_norm, layer_norm, depthwise, layer_scale, one_dim) "
-                       "nor a pattern (with . * or ?)%s%s%s",
-                       entry, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return recipe_fail(
+        recipe, RECIPE_weight_decay_exclude,
+        "'%.80s' is neither a rule (bias, norm, batch_norm, layer_norm, depthwise, layer_scale, one_dim) "
+        "nor a pattern (with . * or ?)%s%s%s",
+        entry, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *tensors, size_t count,

@@ -20,8 +20,8 @@ struct lint {
     struct schedule schedule;
     struct optimizer optimizer;
     struct decay_decision *decisions;
-    bool planned; /* plan and schedule are made */
-    bool decided; /* decisions are made */
+    bool planned;        /* plan and schedule are made */
+    bool decided;        /* decisions are made */
     const char *problem; /* the first failure on the way, or NULL */
 };
 
@@ -38,12 +38,18 @@ static bool say(struct text *text, const char *format, ...) {
     return true;
 }
 
-static bool is_rmsprop(const struct lint *l) { return !strcmp(l->recipe->optimizer_name, "rmsprop"); }
+static bool is_rmsprop(const struct lint *l) {
+    return !strcmp(l->recipe->optimizer_name, "rmsprop");
+}
 
-static bool is_schedule(const struct lint *l, const char *name) { return !strcmp(l->recipe->schedule_name, name); }
+static bool is_schedule(const struct lint *l, const char *name) {
+    return !strcmp(l->recipe->schedule_name, name);
+}
 
 /* Set to something else than the default. */
-static bool differs(const struct lint *l, enum recipe_key_id id) { return !recipe_value_equal(l->recipe, &l->preset, id); }
+static bool differs(const struct lint *l, enum recipe_key_id id) {
+    return !recipe_value_equal(l->recipe, &l->preset, id);
+}
 
 /* The batch's share in the running statistics, PyTorch's convention. */
 static double batch_share(const struct recipe *r) {
@@ -52,7 +58,9 @@ static double batch_share(const struct recipe *r) {
 
 /* ---- values that do not fit ---- */
 
-static bool find_recipe(const struct lint *l, struct text *t) { return l->problem && say(t, "%s", l->problem); }
+static bool find_recipe(const struct lint *l, struct text *t) {
+    return l->problem && say(t, "%s", l->problem);
+}
 
 static bool find_channels(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
@@ -80,8 +88,8 @@ static bool find_resize_below_crop(const struct lint *l, struct text *t) {
 static bool find_warmup_beyond_end(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     if (r->schedule_warmup_epochs == 0 || r->schedule_warmup_epochs < (double)r->epochs) return false;
-    return say(t, "%g epochs of warm-up in a run of %lld: the learning rate never reaches %g", r->schedule_warmup_epochs,
-               (long long)r->epochs, r->schedule_lr);
+    return say(t, "%g epochs of warm-up in a run of %lld: the learning rate never reaches %g",
+               r->schedule_warmup_epochs, (long long)r->epochs, r->schedule_lr);
 }
 
 static bool find_warmup_twice(const struct lint *l, struct text *t) {
@@ -100,7 +108,8 @@ static bool find_peak_never_reached(const struct lint *l, struct text *t) {
     int64_t end = (int64_t)ceil(s->warmup) * (s->by_epoch ? s->steps_per_epoch : 1);
     double reached = schedule_lr(s, end);
     if (reached >= s->peak * 0.999 || l->recipe->schedule_decay_from != CHOICE_FROM_ZERO) return false;
-    return say(t, "the decay counts from step 0, so that the warm-up ends at %.6g, not at the peak %.6g", reached, s->peak);
+    return say(t, "the decay counts from step 0, so that the warm-up ends at %.6g, not at the peak %.6g", reached,
+               s->peak);
 }
 
 static bool find_lr_not_scaled(const struct lint *l, struct text *t) {
@@ -164,8 +173,8 @@ static bool find_schedule_keys_unused(const struct lint *l, struct text *t) {
 /* ---- optimizer ---- */
 
 static bool find_optimizer_keys_unused(const struct lint *l, struct text *t) {
-    static const enum recipe_key_id ids[] = {RECIPE_optimizer_alpha,    RECIPE_optimizer_eps,
-                                             RECIPE_optimizer_centered, RECIPE_optimizer_eps_in_sqrt,
+    static const enum recipe_key_id ids[] = {RECIPE_optimizer_alpha,           RECIPE_optimizer_eps,
+                                             RECIPE_optimizer_centered,        RECIPE_optimizer_eps_in_sqrt,
                                              RECIPE_optimizer_bias_correction, RECIPE_optimizer_initial_mean_square};
     size_t found = 0;
     if (is_rmsprop(l)) return false;
@@ -178,20 +187,23 @@ static bool find_optimizer_keys_unused(const struct lint *l, struct text *t) {
 static bool find_eps_torch_form(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     if (!is_rmsprop(l) || r->optimizer_eps_in_sqrt || r->optimizer_eps < 1e-4 || r->optimizer_eps > 0.01) return false;
-    return say(t, "%g outside the root; a TF eps stands inside it: set optimizer.eps_in_sqrt=true, or eps to about %.3g",
+    return say(t,
+               "%g outside the root; a TF eps stands inside it: set optimizer.eps_in_sqrt=true, or eps to about %.3g",
                r->optimizer_eps, sqrt(r->optimizer_eps));
 }
 
 static bool find_eps_tf_form(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     if (!is_rmsprop(l) || !r->optimizer_eps_in_sqrt || r->optimizer_eps <= 0.01 || r->optimizer_eps > 0.2) return false;
-    return say(t, "%g inside the root; PyTorch's eps stands outside: set optimizer.eps_in_sqrt=false, or eps to about %.3g",
-               r->optimizer_eps, r->optimizer_eps * r->optimizer_eps);
+    return say(
+        t, "%g inside the root; PyTorch's eps stands outside: set optimizer.eps_in_sqrt=false, or eps to about %.3g",
+        r->optimizer_eps, r->optimizer_eps * r->optimizer_eps);
 }
 
 static bool find_lr_form(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
-    if (!is_rmsprop(l) || r->optimizer_eps_in_sqrt == r->optimizer_lr_in_momentum || r->optimizer_momentum == 0) return false;
+    if (!is_rmsprop(l) || r->optimizer_eps_in_sqrt == r->optimizer_lr_in_momentum || r->optimizer_momentum == 0)
+        return false;
     if (is_schedule(l, "constant") && r->schedule_warmup_epochs == 0) return false; /* no difference */
     return say(t, "eps is %s the root but the learning rate %s the momentum buffer; TF has both inside, PyTorch none",
                r->optimizer_eps_in_sqrt ? "inside" : "outside", r->optimizer_lr_in_momentum ? "inside" : "outside");
@@ -213,8 +225,9 @@ static bool find_momentum_inverted(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     bool of_batch = r->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH;
     if (batch_share(r) <= 0.5) return false;
-    return say(t, "each batch makes up %.4g %% of the running statistics; set batch_norm.momentum_of=%s, or momentum to %.4g",
-               100 * batch_share(r), of_batch ? "running" : "batch", 1 - r->batch_norm_momentum);
+    return say(
+        t, "each batch makes up %.4g %% of the running statistics; set batch_norm.momentum_of=%s, or momentum to %.4g",
+        100 * batch_share(r), of_batch ? "running" : "batch", 1 - r->batch_norm_momentum);
 }
 
 static bool find_momentum_slow(const struct lint *l, struct text *t) {
@@ -245,7 +258,8 @@ static size_t decayed(const struct lint *l, bool norm, bool bias, bool depthwise
 
 static bool find_norm_decayed(const struct lint *l, struct text *t) {
     size_t count = decayed(l, true, false, false);
-    return count && say(t, "%zu norm tensors are decayed; most recipes leave them out: weight_decay.exclude=norm", count);
+    return count &&
+           say(t, "%zu norm tensors are decayed; most recipes leave them out: weight_decay.exclude=norm", count);
 }
 
 static bool find_bias_decayed(const struct lint *l, struct text *t) {
@@ -255,7 +269,9 @@ static bool find_bias_decayed(const struct lint *l, struct text *t) {
 
 static bool find_depthwise_decayed(const struct lint *l, struct text *t) {
     size_t count = decayed(l, false, false, true);
-    return count && say(t, "%zu depthwise kernels are decayed (as in torchvision and timm); TF recipes exclude depthwise", count);
+    return count &&
+           say(t, "%zu depthwise kernels are decayed (as in torchvision and timm); TF recipes exclude depthwise",
+               count);
 }
 
 static bool find_decay_unset(const struct lint *l, struct text *t) {
@@ -302,7 +318,8 @@ static bool find_expect_beyond_end(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     int64_t last = r->expect_count ? r->expect[r->expect_count - 1].epoch : 0;
     if (last <= r->epochs) return false;
-    return say(t, "expect: names epoch %lld of %lld; the curve belongs to a longer run", (long long)last, (long long)r->epochs);
+    return say(t, "expect: names epoch %lld of %lld; the curve belongs to a longer run", (long long)last,
+               (long long)r->epochs);
 }
 
 /* ---- the table ---- */
@@ -348,7 +365,8 @@ static sk_status add_finding(struct arena *arena, struct lint_finding *finding, 
     return finding->sentence ? SK_OK : SK_EMEMORY;
 }
 
-sk_status lint_run(const struct trace_input *input, struct arena *arena, struct lint_finding **findings, size_t *count) {
+sk_status lint_run(const struct trace_input *input, struct arena *arena, struct lint_finding **findings,
+                   size_t *count) {
     struct lint lint = {.input = input, .recipe = input->recipe};
     *count = 0;
     *findings = arena_array(arena, LINTS, sizeof **findings);
@@ -382,8 +400,14 @@ int lint_exit_code(const struct lint_finding *findings, size_t count, bool stric
     return code;
 }
 
-size_t lint_count(void) { return LINTS; }
+size_t lint_count(void) {
+    return LINTS;
+}
 
-const char *lint_name(size_t index) { return lints[index].name; }
+const char *lint_name(size_t index) {
+    return lints[index].name;
+}
 
-const char *lint_about(size_t index) { return lints[index].about; }
+const char *lint_about(size_t index) {
+    return lints[index].about;
+}

@@ -9,9 +9,9 @@
 /* A run of elements with one coefficient; every switch already turned into a number, so that loops need no branch. */
 struct element_run {
     double lr;
-    double decay;        /* L2: g + decay * p; 0 = none */
-    double decoupled;    /* p - decoupled * p first; 0 = none */
-    double correction;   /* 1 - alpha^t, or 1 */
+    double decay;      /* L2: g + decay * p; 0 = none */
+    double decoupled;  /* p - decoupled * p first; 0 = none */
+    double correction; /* 1 - alpha^t, or 1 */
     int64_t begin, end;
 };
 
@@ -25,8 +25,10 @@ struct optimizer_kind {
     const char *name;
     /* Fill slots[OPTIMIZER_SLOTS] for these settings; returns how many there are. */
     int (*slots)(const struct optimizer *optimizer, struct optimizer_slot *slots);
-    void (*update_f32)(const struct optimizer *optimizer, const struct element_run *run, const struct blocks_f32 *blocks);
-    void (*update_f64)(const struct optimizer *optimizer, const struct element_run *run, const struct blocks_f64 *blocks);
+    void (*update_f32)(const struct optimizer *optimizer, const struct element_run *run,
+                       const struct blocks_f32 *blocks);
+    void (*update_f64)(const struct optimizer *optimizer, const struct element_run *run,
+                       const struct blocks_f64 *blocks);
 };
 
 #define OPTIMIZER(name) extern const struct optimizer_kind name##_optimizer;

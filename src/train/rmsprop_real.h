@@ -7,7 +7,7 @@
 
 /* `centered`, `buffered`, `corrected` are constants where it is called, so each use is a loop without branches. */
 static inline __attribute__((always_inline)) void NAMED(loop)(const struct rmsprop_factors *f, int64_t n,
-                                                              const struct NAMED(parts) *x, bool centered,
+                                                              const struct NAMED(parts) * x, bool centered,
                                                               bool buffered, bool corrected) {
     REAL *restrict p = x->p;
     const REAL *restrict g = x->g;

@@ -16,7 +16,9 @@ struct schedule_kind {
 };
 
 /* 1,251.0 epochs computed as 1250.9999999999998 is still 1,251. */
-static double whole(double x) { return floor(x * (1 + 1e-12) + 1e-12); }
+static double whole(double x) {
+    return floor(x * (1 + 1e-12) + 1e-12);
+}
 
 static double curve_constant(const struct schedule *s, double at) {
     (void)at;
@@ -28,7 +30,9 @@ static double curve_exponential(const struct schedule *s, double at) {
     return s->peak * pow(s->rate, s->staircase ? whole(times) : times);
 }
 
-static double curve_step(const struct schedule *s, double at) { return s->peak * pow(s->rate, whole(at / s->decay_every)); }
+static double curve_step(const struct schedule *s, double at) {
+    return s->peak * pow(s->rate, whole(at / s->decay_every));
+}
 
 static double curve_multistep(const struct schedule *s, double at) {
     int passed = 0;
@@ -131,8 +135,9 @@ sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const s
         return recipe_fail(recipe, RECIPE_schedule_decay_epochs, "%g epochs of %lld steps are less than one step",
                            recipe->schedule_decay_epochs, (long long)plan->steps);
     if (s->total <= s->origin && (s->kind->curve == curve_cosine || s->kind->curve == curve_polynomial))
-        return recipe_fail(recipe, RECIPE_schedule_warmup_epochs, "the warm-up leaves nothing of %lld epochs for the %s curve",
-                           (long long)plan->epochs, s->kind->name);
+        return recipe_fail(recipe, RECIPE_schedule_warmup_epochs,
+                           "the warm-up leaves nothing of %lld epochs for the %s curve", (long long)plan->epochs,
+                           s->kind->name);
     s->milestones = (int)recipe->schedule_milestones.count;
     for (int i = 0; i < s->milestones; i++) s->milestone[i] = units(s, recipe->schedule_milestones.item[i]) - s->origin;
     return SK_OK;

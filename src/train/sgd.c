@@ -21,15 +21,15 @@ static struct sgd_factors factors(const struct optimizer *o, const struct elemen
     };
 }
 
-#define REAL float
-#define BLOCKS blocks_f32
+#define REAL        float
+#define BLOCKS      blocks_f32
 #define NAMED(name) name##_f32
 #include "train/sgd_real.h"
 #undef REAL
 #undef BLOCKS
 #undef NAMED
-#define REAL double
-#define BLOCKS blocks_f64
+#define REAL        double
+#define BLOCKS      blocks_f64
 #define NAMED(name) name##_f64
 #include "train/sgd_real.h"
 

@@ -136,7 +136,8 @@ static void text_lr(const struct trace *trace, struct text *text) {
 
 static void text_decay(const struct trace *trace, struct text *text) {
     bool decoupled = trace->optimizer.decoupled;
-    text_addf(text, "weight decay, %s\n", decoupled ? "decoupled: p * (1 - lr * coefficient)" : "L2: gradient + coefficient * p");
+    text_addf(text, "weight decay, %s\n",
+              decoupled ? "decoupled: p * (1 - lr * coefficient)" : "L2: gradient + coefficient * p");
     for (size_t i = 0; i < trace->tensor_count; i++)
         text_addf(text, "  %-48s %-10.6g %s\n", trace->tensors[i].name, trace->decisions[i].coefficient,
                   trace->decisions[i].rule);

@@ -15,8 +15,8 @@
 struct trace_input {
     const struct recipe *recipe;
     int64_t train_images, val_images;
-    int64_t classes; /* 0 = model.num_classes */
-    int world;       /* processes; 0 = 1 */
+    int64_t classes;                    /* 0 = model.num_classes */
+    int world;                          /* processes; 0 = 1 */
     const struct decay_tensor *tensors; /* the model's parameters, in their order */
     size_t tensor_count;
 };

@@ -54,7 +54,10 @@ static void test_large_logits(void **state) {
 static void test_ties(void **state) {
     (void)state;
     static const float flat[7] = {1, 1, 1, 1, 1, 1, 1};
-    static const struct { int32_t label; int64_t top1, top5; } cases[] = {{0, 1, 1}, {1, 0, 1}, {4, 0, 1}, {5, 0, 0}, {6, 0, 0}};
+    static const struct {
+        int32_t label;
+        int64_t top1, top5;
+    } cases[] = {{0, 1, 1}, {1, 0, 1}, {4, 0, 1}, {5, 0, 0}, {6, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct metrics m;
         assert_int_equal(metrics_new(&m, NULL, 7, false), SK_OK);
@@ -93,7 +96,10 @@ static void test_labels_outside(void **state) {
 
 static void test_wilson(void **state) {
     (void)state;
-    static const struct { int64_t right, n; double low, high; } cases[] = {
+    static const struct {
+        int64_t right, n;
+        double low, high;
+    } cases[] = {
         {9156, 10000, 0.909990678840553, 0.920890141713741},
         {0, 10, 0, 0.277532799862889},
         {10, 10, 0.722467200137111, 1},
@@ -111,8 +117,8 @@ static void test_wilson(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_large_logits), cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_not_numbers),    cmocka_unit_test(test_labels_outside), cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_losses),      cmocka_unit_test(test_large_logits),   cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_not_numbers), cmocka_unit_test(test_labels_outside), cmocka_unit_test(test_wilson),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

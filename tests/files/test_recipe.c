@@ -58,9 +58,12 @@ static void test_values_and_places(void **state) {
 /* What is wrong, and what the sentence must hold. */
 static void test_refusals(void **state) {
     (void)state;
-    static const struct { const char *yaml, *sentence; } cases[] = {
+    static const struct {
+        const char *yaml, *sentence;
+    } cases[] = {
         {"schedule:\n  lr: 0.064abc\n", "r.yaml:2:7: schedule.lr: found '0.064abc', expected a number from 0 to 1000"},
-        {"epochs: 1e3\n", "r.yaml:1:9: epochs: found '1e3', expected a whole number from 1 to 1000000 without exponent or point: 1000"},
+        {"epochs: 1e3\n",
+         "r.yaml:1:9: epochs: found '1e3', expected a whole number from 1 to 1000000 without exponent or point: 1000"},
         {"epochs: 2.5\n", "expected a whole number"},
         {"epochs: 0\n", "expected a whole number from 1"},
         {"epochs: 9223372036854775808\n", "expected a whole number"},
@@ -176,10 +179,12 @@ static void test_check(void **state) {
 
 static void test_writes_back(void **state) {
     (void)state;
-    static const char *const specs[] = {"",      "plain",   "a: b",     "- x",     "\"q\\\"",         "true",    "#no",
-                                        "tab no", "ü – 写",  "x\xc2\x85y", "\xe2\x80\xa8", "\xef\xbb\xbfz", "'",       "a # b",
-                                        " led",  "trail ",  "null",     "~",       "1e3",             "[a]",     "*a"};
-    static const char *const rates[] = {"0.1", "1e-300", "0.30000000000000004", "123.45678901234567", "2.2250738585072014e-308", "1000"};
+    static const char *const specs[] = {"",    "plain",  "a: b",   "- x",        "\"q\\\"",      "true",
+                                        "#no", "tab no", "ü – 写", "x\xc2\x85y", "\xe2\x80\xa8", "\xef\xbb\xbfz",
+                                        "'",   "a # b",  " led",   "trail ",     "null",         "~",
+                                        "1e3", "[a]",    "*a"};
+    static const char *const rates[] = {
+        "0.1", "1e-300", "0.30000000000000004", "123.45678901234567", "2.2250738585072014e-308", "1000"};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         struct arena arena = {0};
         struct recipe r, again, shown;
@@ -197,7 +202,8 @@ static void test_writes_back(void **state) {
         assert_int_equal(recipe_show(&r, true, &show), SK_OK);
         assert_non_null(strstr(show.data, "# override"));
         assert_null(strstr(show.data, "log.every"));
-        if (parse(&shown, &arena, show.data) != SK_OK || !recipe_equal(&r, &shown)) fail_msg("%s\n%s", sk_error(), show.data);
+        if (parse(&shown, &arena, show.data) != SK_OK || !recipe_equal(&r, &shown))
+            fail_msg("%s\n%s", sk_error(), show.data);
         assert_int_equal(recipe_set(&again, "seed", "1"), SK_OK);
         assert_false(recipe_equal(&r, &again));
         text_free(&text);
@@ -261,9 +267,14 @@ static void test_document(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_and_places), cmocka_unit_test(test_refusals),    cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_check),             cmocka_unit_test(test_writes_back), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_empty),             cmocka_unit_test(test_document),
+        cmocka_unit_test(test_values_and_places),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_writes_back),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
