@@ -1,0 +1,149 @@
+/* network.c — a model with its weights: making, filling from named tensors, reading model files.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "models/network.h"
+
+#include <string.h>
+
+sk_status network_new(struct network **out, const struct model_args *args) {
+    struct network *network = block_new(sizeof *network);
+    if (!network) return SK_EMEMORY;
+    network->args = *args;
+    sk_status status = model_graph(&network->arena, args, &(struct model_request){.batch = 1}, &network->graph);
+    if (status == SK_OK)
+        status = region_new(&network->params_region, (size_t)network->graph->param_elements * sizeof(float));
+    if (status == SK_OK)
+        status = region_new(&network->state_region, (size_t)network->graph->state_elements * sizeof(float));
+    if (status != SK_OK) {
+        network_free(network);
+        return status;
+    }
+    network->params = network->params_region.data;
+    network->state = network->state_region.data;
+    *out = network;
+    return SK_OK;
+}
+
+void network_free(struct network *network) {
+    if (!network) return;
+    region_free(&network->params_region);
+    region_free(&network->state_region);
+    arena_free(&network->arena);
+    block_free(network);
+}
+
+static sk_status take_tensor(struct network *network, const struct param *param, const struct tensor *tensor,
+                             const char *what) {
+    struct shape want = param_file_shape(param);
+    char found[96], expected[96];
+    FAIL_IF(!shape_equal(&tensor->shape, &want), SK_ESHAPE, "%s: %s has shape %s, but the model wants %s", what,
+            tensor->name, shape_text(&tensor->shape, found, sizeof found),
+            shape_text(&want, expected, sizeof expected));
+    float *to = (param->state ? network->state : network->params) + param->offset;
+    if (param->kind == STATE_COUNTER && tensor->dtype == I64) {
+        int64_t count;
+        memcpy(&count, tensor->data, sizeof count);
+        FAIL_IF(count < 0 || count > 1 << 24, SK_EFORMAT, "%s: %s is %lld, which is no count of batches that siskin "
+                "can keep", what, tensor->name, (long long)count);
+        *to = (float)count;
+        return SK_OK;
+    }
+    FAIL_IF(tensor->dtype == I64, SK_EFORMAT, "%s: %s holds integers, but the model wants numbers", what,
+            tensor->name);
+    struct region file; /* may be megabytes, and is gone at once */
+    TRY(region_new(&file, (size_t)param->count * sizeof(float)));
+    tensor_to_f32(tensor->dtype, tensor->data, file.data, param->count);
+    param_from_file(param, file.data, to);
+    region_free(&file);
+    return SK_OK;
+}
+
+sk_status network_take(struct network *network, const struct weights *weights, const char *what) {
+    const struct graph *graph = network->graph;
+    size_t used = 0;
+    for (size_t i = 0; i < graph->param_count; i++) {
+        const struct param *param = &graph->params[i];
+        const struct tensor *tensor = weights_find(weights, param->name);
+        if (!tensor && param->kind == STATE_COUNTER) {
+            network->state[param->offset] = 0;
+            continue;
+        }
+        FAIL_IF(!tensor, SK_EFORMAT, "%s has no tensor %s, which a %s needs", what, param->name, network->args.name);
+        TRY(take_tensor(network, param, tensor, what));
+        used++;
+    }
+    for (size_t i = 0; used < weights->count && i < weights->count; i++)
+        FAIL_IF(!graph_find_param(graph, weights->tensors[i].name), SK_EFORMAT,
+                "%s holds a tensor %s, which a %s has no use for; are the model's name and arguments right?", what,
+                weights->tensors[i].name, network->args.name);
+    return SK_OK;
+}
+
+static sk_status read_classes(struct network *network, const char *text, const char *what) {
+    struct json *json;
+    TRY(json_parse(&network->arena, text, strlen(text), what, &json));
+    FAIL_IF(json->kind != JSON_ARRAY || (int64_t)json->count != network->args.num_classes, SK_EFORMAT,
+            "%s: siskin.classes must be a list of %lld names", what, (long long)network->args.num_classes);
+    network->classes = arena_array(&network->arena, json->count + 1, sizeof *network->classes);
+    if (!network->classes) return SK_EMEMORY;
+    size_t i = 0;
+    for (const struct json *item = json->child; item; item = item->next) {
+        FAIL_IF(item->kind != JSON_STRING, SK_EFORMAT, "%s: siskin.classes must hold names", what);
+        network->classes[i++] = item->string;
+    }
+    return SK_OK;
+}
+
+/* Copy a metadata text that may be absent. */
+static sk_status keep_text(struct network *network, const struct weights *weights, const char *key,
+                           const char **text) {
+    const char *found = weights_metadata(weights, key);
+    if (!found) return SK_OK;
+    *text = arena_strdup(&network->arena, found);
+    return *text ? SK_OK : SK_EMEMORY;
+}
+
+static sk_status fill(struct network *network, const struct weights *weights, const char *what) {
+    TRY(network_take(network, weights, what));
+    TRY(keep_text(network, weights, "siskin.preprocess", &network->preprocess));
+    TRY(keep_text(network, weights, "siskin.recipe", &network->recipe));
+    TRY(keep_text(network, weights, "siskin.provenance", &network->provenance));
+    TRY(keep_text(network, weights, "siskin.golden", &network->golden));
+    const char *classes = NULL;
+    TRY(keep_text(network, weights, "siskin.classes", &classes));
+    return classes ? read_classes(network, classes, what) : SK_OK;
+}
+
+static sk_status parse(struct arena *arena, const void *bytes, size_t size, const char *what,
+                       struct network **out) {
+    struct weights weights;
+    TRY(safetensors_parse(arena, bytes, size, what, &weights));
+    const char *text = weights_metadata(&weights, "siskin.model");
+    FAIL_IF(!text, SK_EFORMAT, "%s holds weights but does not say of which model; `siskin import` makes a model file "
+            "of it", what);
+    struct json *json;
+    TRY(json_parse(arena, text, strlen(text), what, &json));
+    struct model_args args;
+    TRY(model_args_read(json, what, &args));
+    struct network *network;
+    TRY(network_new(&network, &args));
+    sk_status status = fill(network, &weights, what);
+    if (status == SK_OK) *out = network;
+    else network_free(network);
+    return status;
+}
+
+sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network) {
+    struct arena arena = {0};
+    sk_status status = parse(&arena, bytes, size, what, network);
+    arena_free(&arena);
+    return status;
+}
+
+sk_status network_open(const char *path, struct network **network) {
+    struct file_bytes bytes;
+    TRY(file_map(path, &bytes));
+    sk_status status = network_parse(bytes.data, bytes.size, path, network);
+    file_unmap(&bytes);
+    return status;
+}

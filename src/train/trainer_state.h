@@ -1,0 +1,46 @@
+/* trainer_state.h — what a trainer is made of; for trainer.c (making it) and trainer_step.c (stepping).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TRAIN_TRAINER_STATE_H
+#define SK_TRAIN_TRAINER_STATE_H
+
+#include "plan/passes.h"
+#include "plan/reference.h"
+#include "plan/workspace.h"
+#include "train/trainer.h"
+
+/* The plan for one size of batch: the engine's, or a reference. */
+struct trainer_plan {
+    int64_t batch; /* 0: none */
+    struct bound_plan bound;
+    struct reference *reference;
+};
+
+enum { TRAINER_RANGE = 16384 }; /* elements a thread takes at once in flat loops; sums are merged range by range */
+
+struct trainer {
+    struct arena arena;
+    struct trainer_options options;
+    const struct graph *graph; /* the network's: layout of the blocks */
+    struct trainer_plan full, rest;
+    struct workspace workspace;
+    struct optimizer optimizer;
+    struct schedule schedule;
+    struct decay_segment *segments;
+    int64_t segment_count, accumulate, classes;
+    double smoothing;
+    struct trainer_position position;
+    int64_t ranges;
+    double *range_sums; /* (ranges) */
+
+    struct region target;                           /* (batch,classes) f32 */
+    struct region gradients, accumulator;           /* the parameter block's layout; f32, or f64 in reference runs */
+    struct region slots[OPTIMIZER_SLOTS];
+    struct region params64, state64;                /* reference runs: the network's blocks in double */
+};
+
+/* Build a training graph with its gradient, as models say it: no passes. */
+sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch,
+                              struct graph **graph);
+
+#endif

@@ -1,0 +1,238 @@
+/* trainer_step.c — forward and backward, the look at what came out, and only then the moves.
+ *
+ * Accumulation is Optax's MultiSteps: a running mean of the micro-batches' mean gradients; batch statistics move with
+ * every micro-batch. SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "train/trainer.h"
+#include "train/trainer_state.h"
+
+/* ---- the flat loops, range by range ---- */
+
+struct flat_call {
+    struct trainer *trainer;
+    const struct optimizer_step *step;
+    int64_t gathered; /* micro-batches in the accumulator before this one */
+};
+
+static void range_of(const struct trainer *trainer, int64_t index, int64_t *begin, int64_t *end) {
+    *begin = index * TRAINER_RANGE;
+    *end = *begin + TRAINER_RANGE;
+    if (*end > trainer->graph->param_elements) *end = trainer->graph->param_elements;
+}
+
+static void square_range(void *arg, int64_t index, int member) {
+    struct trainer *trainer = arg;
+    int64_t begin, end;
+    double sum = 0;
+    (void)member;
+    range_of(trainer, index, &begin, &end);
+    if (trainer->options.reference) {
+        const double *g = trainer->gradients.data;
+        for (int64_t j = begin; j < end; j++) sum += g[j] * g[j];
+    } else {
+        const float *g = trainer->gradients.data;
+        for (int64_t j = begin; j < end; j++) sum += (double)g[j] * g[j];
+    }
+    trainer->range_sums[index] = sum;
+}
+
+/* The gradient's l2 norm; not finite where any element is not. */
+static double gradient_norm(struct trainer *trainer) {
+    double sum = 0;
+    team_for(trainer->options.team, trainer->ranges, square_range, trainer);
+    for (int64_t i = 0; i < trainer->ranges; i++) sum += trainer->range_sums[i];
+    return sqrt(sum);
+}
+
+static void gather_range(void *arg, int64_t index, int member) {
+    const struct flat_call *call = arg;
+    struct trainer *trainer = call->trainer;
+    int64_t begin, end;
+    (void)member;
+    range_of(trainer, index, &begin, &end);
+    if (trainer->options.reference) {
+        double *acc = trainer->accumulator.data, parts = (double)(call->gathered + 1);
+        const double *g = trainer->gradients.data;
+        for (int64_t j = begin; j < end; j++)
+            acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
+    } else {
+        float *acc = trainer->accumulator.data, parts = (float)(call->gathered + 1);
+        const float *g = trainer->gradients.data;
+        for (int64_t j = begin; j < end; j++)
+            acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
+    }
+}
+
+static void optimize_range(void *arg, int64_t index, int member) {
+    const struct flat_call *call = arg;
+    struct trainer *trainer = call->trainer;
+    const void *gradients = trainer->accumulate > 1 ? trainer->accumulator.data : trainer->gradients.data;
+    int64_t begin, end;
+    (void)member;
+    range_of(trainer, index, &begin, &end);
+    if (trainer->options.reference) {
+        struct blocks_f64 blocks = {.parameters = trainer->params64.data, .gradients = gradients};
+        for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) blocks.slot[slot] = trainer->slots[slot].data;
+        optimizer_update_f64(&trainer->optimizer, call->step, &blocks, begin, end);
+    } else {
+        struct blocks_f32 blocks = {.parameters = trainer->options.network->params, .gradients = gradients};
+        for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) blocks.slot[slot] = trainer->slots[slot].data;
+        optimizer_update_f32(&trainer->optimizer, call->step, &blocks, begin, end);
+    }
+}
+
+/* ---- forward and backward ---- */
+
+static void run_engine(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
+                       const struct run_env *env, double *loss) {
+    bound_plan_input(&plan->bound, "image", batch->images);
+    bound_plan_input(&plan->bound, "target", trainer->target.data);
+    plan_run(plan->bound.plan, trainer->options.team, env);
+    *loss = bound_plan_output(&plan->bound, "loss")[0];
+}
+
+static void copy_doubles(double *to, const void *from, int64_t count) {
+    memcpy(to, from, (size_t)count * sizeof *to);
+}
+
+/* Parameters, state and inputs into a reference: from the doubles of a reference run, or from the f32 blocks. */
+static void fill_reference(struct trainer *trainer, struct reference *reference, const struct batch *batch) {
+    const struct graph *graph = reference->graph;
+    const struct network *network = trainer->options.network;
+    if (trainer->options.reference) {
+        copy_doubles(reference->params, trainer->params64.data, graph->param_elements);
+        copy_doubles(reference->state, trainer->state64.data, graph->state_elements);
+    } else {
+        for (int64_t j = 0; j < graph->param_elements; j++) reference->params[j] = network->params[j];
+        for (int64_t j = 0; j < graph->state_elements; j++) reference->state[j] = network->state[j];
+    }
+    int image = graph_find_port(graph, "image"), target = graph_find_port(graph, "target");
+    for (int64_t j = 0; j < value_elements(graph, image); j++) reference->values[image][j] = batch->images[j];
+    /* Targets in double straight from the labels, so that smoothing is not rounded to f32. */
+    double off = trainer->smoothing / (double)trainer->classes;
+    for (int64_t i = 0; i < batch->count; i++)
+        for (int64_t k = 0; k < trainer->classes; k++)
+            reference->values[target][i * trainer->classes + k] =
+                (k == batch->labels[i] ? 1 - trainer->smoothing : 0) + off;
+}
+
+static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
+                          const struct run_env *env, double *loss) {
+    fill_reference(trainer, plan->reference, batch);
+    reference_run(plan->reference, env);
+    *loss = plan->reference->values[graph_find_port(plan->reference->graph, "loss")][0];
+    copy_doubles(trainer->gradients.data, plan->reference->gradients, trainer->graph->param_elements);
+}
+
+static int64_t count_right(const struct trainer *trainer, const struct trainer_plan *plan,
+                           const struct batch *batch) {
+    int64_t right = 0;
+    for (int64_t i = 0; i < batch->count; i++) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < trainer->classes; k++) {
+            int64_t a = i * trainer->classes + k, b = i * trainer->classes + best;
+            if (plan->reference) {
+                const double *z = plan->reference->values[graph_find_port(plan->reference->graph, "logits")];
+                best = z[a] > z[b] ? k : best;
+            } else {
+                const float *z = bound_plan_output(&plan->bound, "logits");
+                best = z[a] > z[b] ? k : best;
+            }
+        }
+        right += best == batch->labels[i];
+    }
+    return right;
+}
+
+/* ---- the moves ---- */
+
+static void move_statistics(struct trainer *trainer, struct trainer_plan *plan) {
+    if (plan->reference) {
+        reference_update(plan->reference);
+        copy_doubles(trainer->state64.data, plan->reference->state, trainer->graph->state_elements);
+        return;
+    }
+    const struct graph *graph = plan->bound.plan->graph;
+    float *state = trainer->options.network->state;
+    for (size_t u = 0; u < graph->update_count; u++) {
+        const struct update *update = &graph->updates[u];
+        const struct param *mean = &graph->params[update->running_mean];
+        float *running_mean = state + mean->offset;
+        float *running_variance = state + graph->params[update->running_variance].offset;
+        const float *batch_mean = plan_value(plan->bound.plan, update->mean);
+        const float *batch_variance = plan_value(plan->bound.plan, update->variance);
+        double n = (double)update->count, unbias = update->unbiased ? n / (n - 1) : 1, m = update->momentum;
+        for (int64_t c = 0; c < mean->count; c++) {
+            running_mean[c] = (float)((1 - m) * running_mean[c] + m * batch_mean[c]);
+            running_variance[c] = (float)((1 - m) * running_variance[c] + m * unbias * batch_variance[c]);
+        }
+        state[graph->params[update->counter].offset] += 1;
+    }
+}
+
+static void optimize(struct trainer *trainer, struct trainer_result *result) {
+    struct optimizer_step step = {.lr = schedule_lr(&trainer->schedule, trainer->position.step),
+                                  .step = trainer->position.step,
+                                  .segments = trainer->segments,
+                                  .segment_count = trainer->segment_count};
+    struct flat_call call = {.trainer = trainer, .step = &step};
+    team_for(trainer->options.team, trainer->ranges, optimize_range, &call);
+    trainer->position.step++;
+    trainer->position.gathered = 0;
+    result->lr = step.lr;
+    result->stepped = true;
+}
+
+/* The step is run again under the checking plan (no passes, every op by its reference, stored as f32). */
+static sk_status diverged(struct trainer *trainer, const struct trainer_plan *plan, const struct batch *batch,
+                          const struct run_env *env, double loss) {
+    struct arena arena = {0};
+    struct graph *graph;
+    struct reference *reference;
+    const char *where = "the gradient";
+    sk_status status = trainer_plain_graph(&arena, &trainer->options.network->args, plan->batch, &graph);
+    if (status == SK_OK) status = reference_new(&arena, graph, &reference);
+    if (status == SK_OK) {
+        reference->round_to_f32 = !trainer->options.reference;
+        fill_reference(trainer, reference, batch);
+        reference_run(reference, env);
+        const struct node *bad = reference_first_bad(reference);
+        if (bad) where = bad->name;
+        status = status_fail(SK_EDIVERGED,
+                             "training diverged at optimizer step %lld: the loss is %g, and the first tensor that is "
+                             "not finite comes from %s%s%s (epoch %llu, batch %lld); nothing was changed by this "
+                             "step; a lower schedule.lr or a longer warm-up may help",
+                             (long long)trainer->position.step, loss, where, bad ? ", " : "", bad ? bad->op->name : "",
+                             (unsigned long long)batch->epoch, (long long)batch->number);
+    }
+    arena_free(&arena);
+    return status;
+}
+
+sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush,
+                       struct trainer_result *result) {
+    struct trainer_plan *plan = batch->count == trainer->full.batch ? &trainer->full : &trainer->rest;
+    FAIL_IF(batch->count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch->count);
+    struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
+                          .step = (uint64_t)trainer->position.micro_step};
+    *result = (struct trainer_result){0};
+    trainer_targets(batch->labels, batch->count, trainer->classes, trainer->smoothing, trainer->target.data);
+    if (plan->reference) run_reference(trainer, plan, batch, &env, &result->loss);
+    else run_engine(trainer, plan, batch, &env, &result->loss);
+    double norm = gradient_norm(trainer);
+    if (!isfinite(result->loss) || !isfinite(norm)) return diverged(trainer, plan, batch, &env, result->loss);
+
+    result->right = count_right(trainer, plan, batch);
+    move_statistics(trainer, plan);
+    trainer->position.micro_step++;
+    if (trainer->accumulate > 1) {
+        struct flat_call call = {.trainer = trainer, .gathered = trainer->position.gathered};
+        team_for(trainer->options.team, trainer->ranges, gather_range, &call);
+    }
+    trainer->position.gathered++;
+    result->gradient_norm = norm;
+    if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, result);
+    return SK_OK;
+}
