@@ -37,6 +37,7 @@ static sk_status inverted_residual_op_plan(const struct plan_request *request, s
     step->lane_scratch = request->kernels->inverted_residual_plan(job, request->threads);
     step->job = job;
     step->phases = (int)job->phases;
+    step->shared_scratch = (size_t)job->shared_floats * sizeof(float);
     FAIL_IF(step->phases < 1 || step->phases > STEP_PHASES, SK_EINTERNAL, "%s: a plan of %d phases",
             request->node->name, step->phases);
     for (int phase = 0; phase < step->phases; phase++) step->tiles[phase] = job->tiles;
@@ -50,6 +51,7 @@ static void inverted_residual_bind(const struct bind_request *request, void *to)
     job->depthwise = in[IR_DEPTHWISE], job->depthwise_bias = in[IR_DEPTHWISE_BIAS];
     job->project = in[IR_PROJECT], job->project_bias = in[IR_PROJECT_BIAS];
     job->y = request->out[0];
+    job->shared = request->shared;
 }
 
 static void inverted_residual_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,

@@ -1,6 +1,7 @@
 /* formula.h — weights and pictures made by a formula, the same here and in tests/golden/formula.py.
  *
  * Tensor number k (state_dict order, counters left out), element j in file order:
+ * All of it is rounded to f32, so that every precision starts from the same numbers.
  * h = j*2654435761 + (k+1)*2246822519; h ^= h>>15; h *= 2246822519; h ^= h>>13; u = h / 2^32.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TEST_FORMULA_H
@@ -43,7 +44,7 @@ static inline void formula_fill(const struct graph *graph, float *params, float 
             double v = formula_weight(param, param_file_index(param, j), k);
             int64_t at = param->offset + j;
             if (params) (param->state ? state : params)[at] = (float)v;
-            if (params64) (param->state ? state64 : params64)[at] = v;
+            if (params64) (param->state ? state64 : params64)[at] = (float)v;
         }
         k += param->kind != STATE_COUNTER;
     }
@@ -60,7 +61,7 @@ static inline void formula_images(int64_t first, int64_t n, int64_t side, float 
     for (int64_t i = 0; i < n * side * side * 3; i++) {
         double v = formula_pixel(first + i / (side * side * 3), i / (side * 3) % side, i / 3 % side, i % 3);
         if (images) images[i] = (float)v;
-        if (images64) images64[i] = v;
+        if (images64) images64[i] = (float)v;
     }
 }
 
