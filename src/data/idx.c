@@ -94,8 +94,10 @@ static sk_status inflate_all(const uint8_t *bytes, size_t size, const char *what
         if (code != Z_STREAM_END || stream.total_out != total) status = inflate_failed(what, &stream, code, total);
     }
     inflateEnd(&stream);
-    idx->data = (const uint8_t *)idx->memory.data + (4 + 4 * (size_t)idx->rank);
-    if (status != SK_OK) region_free(&idx->memory);
+    if (status == SK_OK)
+        idx->data = (const uint8_t *)idx->memory.data + (4 + 4 * (size_t)idx->rank);
+    else
+        region_free(&idx->memory);
     return status;
 }
 

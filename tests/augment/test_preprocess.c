@@ -164,12 +164,18 @@ static void json_both_ways(void **state) {
     static const struct {
         const char *from, *to, *says;
     } wrong[] = {
-        {"\"resize\": 232", "\"resize\": -1", "resize"},      {"\"resize\"", "\"resiz\"", "unknown member \"resiz\""},
-        {"bicubic", "lanczos", "lanczos"},                   {"[200, 180]", "[200, 0]", "crop"},
-        {"[200, 180]", "[200]", "crop"},                      {"\"bgr\"", "\"brg\"", "brg"},
-        {"\"apply\"", "\"maybe\"", "maybe"},                 {"\"antialias\": true", "\"antialias\": false", "antialias"},
-        {"\"channels\": 3", "\"channels\": 4", "4 channels"},  {"127.5", "0", "divisor"},
-        {"\"channels\": 3", "\"channels\": 1", "mean"},        {"127.5", "\"x\"", "divisor"},
+        {"\"resize\": 232", "\"resize\": -1", "resize"},
+        {"\"resize\"", "\"resiz\"", "unknown member \"resiz\""},
+        {"bicubic", "lanczos", "lanczos"},
+        {"[200, 180]", "[200, 0]", "crop"},
+        {"[200, 180]", "[200]", "crop"},
+        {"\"bgr\"", "\"brg\"", "brg"},
+        {"\"apply\"", "\"maybe\"", "maybe"},
+        {"\"antialias\": true", "\"antialias\": false", "antialias"},
+        {"\"channels\": 3", "\"channels\": 4", "4 channels"},
+        {"127.5", "0", "divisor"},
+        {"\"channels\": 3", "\"channels\": 1", "mean"},
+        {"127.5", "\"x\"", "divisor"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *at = strstr(w.text.data, wrong[i].from);
@@ -205,9 +211,8 @@ static void refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_torchvision), cmocka_unit_test(equals_torch_table),
-        cmocka_unit_test(geometry),           cmocka_unit_test(bgr_is_reversed_rgb),
-        cmocka_unit_test(json_both_ways),     cmocka_unit_test(refuses),
+        cmocka_unit_test(equals_torchvision),  cmocka_unit_test(equals_torch_table), cmocka_unit_test(geometry),
+        cmocka_unit_test(bgr_is_reversed_rgb), cmocka_unit_test(json_both_ways),     cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

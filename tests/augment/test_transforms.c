@@ -100,8 +100,8 @@ static void crops_and_flips(void **state) {
         assert_int_equal(found, 1);
     }
     for (int place = 0; place < PLACES; place++) assert_in_range(seen[place], 130, 270); /* 200 expected */
-    assert_in_range(flips, 2250, 2650);                                                   /* 2450 expected */
-    for (int i = 0; i < SIDE * SIDE; i++) assert_int_equal(pixels[i], i + 1);             /* never written */
+    assert_in_range(flips, 2250, 2650);                                                  /* 2450 expected */
+    for (int i = 0; i < SIDE * SIDE; i++) assert_int_equal(pixels[i], i + 1);            /* never written */
     scratch_free(&scratch);
 }
 

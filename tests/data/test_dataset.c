@@ -103,7 +103,7 @@ static void idx_refuses(void **state) {
         uint8_t value;
         const char *says;
     } wrong[] = {
-        {0, 1, "no IDX file"},    {2, 9, "element type 0x09"}, {3, 4, "IDX rank 4"}, {3, 1, "has 136 bytes where"},
+        {0, 1, "no IDX file"},    {2, 9, "element type 0x09"},    {3, 4, "IDX rank 4"},  {3, 1, "has 136 bytes where"},
         {7, 0, "dimension 0 is"}, {7, 21, "has 136 bytes where"}, {4, 255, "too large"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -289,8 +289,8 @@ static void folder_order(void **state) {
     put(ROOT "/f/b/.DS_Store", "x", 1);
     put(ROOT "/f/b/Thumbs.db", "x", 1);
     put(ROOT "/f/b/.hidden/x", "x", 1);
-    static const char *const order[] = {"Zebra/1.png", "a/z.png", "a/a-b/x.jpeg", "a/a-b/q/w.jpg", "a/c/y.PNG",
-                                        "b/1.webp"};
+    static const char *const order[] = {"Zebra/1.png",   "a/z.png",   "a/a-b/x.jpeg",
+                                        "a/a-b/q/w.jpg", "a/c/y.PNG", "b/1.webp"};
     static const int values[] = {5, 1, 3, 4, 2, 6}, labels[] = {0, 1, 1, 1, 1, 2};
     struct dataset *d = open_data(ROOT "/f", -1, 0);
     assert_string_equal(dataset_format(d), "folder");
@@ -413,9 +413,9 @@ static void split_per_class(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_reads),      cmocka_unit_test(idx_refuses),     cmocka_unit_test(idx_gz_refuses),
-        cmocka_unit_test(fashion_mnist),  cmocka_unit_test(cifar_reads),     cmocka_unit_test(cifar100_reads),
-        cmocka_unit_test(folder_order),   cmocka_unit_test(folder_parts),    cmocka_unit_test(folder_refuses),
+        cmocka_unit_test(idx_reads),       cmocka_unit_test(idx_refuses),  cmocka_unit_test(idx_gz_refuses),
+        cmocka_unit_test(fashion_mnist),   cmocka_unit_test(cifar_reads),  cmocka_unit_test(cifar100_reads),
+        cmocka_unit_test(folder_order),    cmocka_unit_test(folder_parts), cmocka_unit_test(folder_refuses),
         cmocka_unit_test(split_per_class),
     };
     return cmocka_run_group_tests(tests, clean, clean);

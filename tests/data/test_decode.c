@@ -152,8 +152,8 @@ static void png_there_and_back(void **state) {
         struct text text = {0};
         assert_int_equal(encode_png(&source, &text), SK_OK);
         struct decode_options options = {0};
-        assert_int_equal(
-            decode_picture((const uint8_t *)text.data, text.length, "own.png", &options, &scratch, &back), SK_OK);
+        assert_int_equal(decode_picture((const uint8_t *)text.data, text.length, "own.png", &options, &scratch, &back),
+                         SK_OK);
         assert_int_equal(back.channels, channels == 4 ? 3 : channels);
         for (int i = 0; i < 13 * 17; i++) {
             assert_memory_equal(back.pixels + i * back.channels, source.pixels + i * channels, (size_t)back.channels);

@@ -1,0 +1,32 @@
+/* decoding.h — what the fuzz targets of the picture decoders share: decode, turn, look at every byte.
+ *
+ * The decoder is called whatever the first bytes say; the pixel cap keeps runs fast.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TESTS_FUZZ_DECODING_H
+#define SK_TESTS_FUZZ_DECODING_H
+
+#include "data/decoder.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static inline void fuzz_decoder(sk_status (*decode)(struct decode_job *job), const uint8_t *data, size_t size) {
+    struct scratch scratch = {0};
+    struct picture picture = {0};
+    struct decode_job job = {.bytes = data,
+                             .size = size,
+                             .what = "fuzz",
+                             .pixels_max = 1 << 18,
+                             .scratch = &scratch,
+                             .picture = &picture,
+                             .want_orientation = true,
+                             .orientation = 1};
+    if (decode(&job) == SK_OK) {
+        if (exif_turn(job.orientation, &scratch, &picture) != SK_OK) __builtin_trap();
+        size_t count = (size_t)picture.height * (size_t)picture.width * (size_t)picture.channels, sum = 0;
+        for (size_t i = 0; i < count; i++) sum += picture.pixels[i];
+        if (sum > count * 255 || (picture.channels != 1 && picture.channels != 3)) __builtin_trap();
+    }
+    scratch_free(&scratch);
+}
+
+#endif

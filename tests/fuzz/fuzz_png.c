@@ -1,0 +1,7 @@
+/* fuzz_png.c — our use of the PNG decoder on bytes as they come from anywhere. SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz/decoding.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_decoder(decode_png, data, size);
+    return 0;
+}
