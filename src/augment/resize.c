@@ -103,18 +103,43 @@ static inline uint8_t to_byte(int32_t sum) {
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* One row, all channels; `channels` is a constant wherever this is called, so the inner loop unrolls. */
-static inline void row_across(const struct axis *axis, int channels, const uint8_t *in, uint8_t *out) {
+/* One row each; written out per number of channels so that the sums stay in registers. */
+static void row_across_1(const struct axis *axis, const uint8_t *in, uint8_t *out) {
     const int32_t *weights = axis->weights;
-    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += channels) {
-        const uint8_t *pixel = in + (size_t)axis->first[o] * (size_t)channels;
-        int32_t sum[4];
-        for (int c = 0; c < channels; c++) sum[c] = 1 << (WEIGHT_BITS - 1);
-        int count = axis->count[o];
-        for (int k = 0; k < count; k++, pixel += channels) {
-            for (int c = 0; c < channels; c++) sum[c] += pixel[c] * weights[k];
+    for (int o = 0; o < axis->out; o++, weights += axis->taps) {
+        const uint8_t *pixel = in + axis->first[o];
+        int32_t sum = 1 << (WEIGHT_BITS - 1);
+        for (int k = 0, count = axis->count[o]; k < count; k++) sum += pixel[k] * weights[k];
+        out[o] = to_byte(sum);
+    }
+}
+
+static void row_across_3(const struct axis *axis, const uint8_t *in, uint8_t *out) {
+    const int32_t *weights = axis->weights;
+    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += 3) {
+        const uint8_t *pixel = in + (size_t)axis->first[o] * 3;
+        int32_t red = 1 << (WEIGHT_BITS - 1), green = red, blue = red;
+        for (int k = 0, count = axis->count[o]; k < count; k++, pixel += 3) {
+            red += pixel[0] * weights[k];
+            green += pixel[1] * weights[k];
+            blue += pixel[2] * weights[k];
         }
-        for (int c = 0; c < channels; c++) out[c] = to_byte(sum[c]);
+        out[0] = to_byte(red);
+        out[1] = to_byte(green);
+        out[2] = to_byte(blue);
+    }
+}
+
+static void row_across_4(const struct axis *axis, const uint8_t *in, uint8_t *out) {
+    const int32_t *weights = axis->weights;
+    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += 4) {
+        const uint8_t *pixel = in + (size_t)axis->first[o] * 4;
+        int32_t sum[4];
+        for (int c = 0; c < 4; c++) sum[c] = 1 << (WEIGHT_BITS - 1);
+        for (int k = 0, count = axis->count[o]; k < count; k++, pixel += 4) {
+            for (int c = 0; c < 4; c++) sum[c] += pixel[c] * weights[k];
+        }
+        for (int c = 0; c < 4; c++) out[c] = to_byte(sum[c]);
     }
 }
 
@@ -124,11 +149,11 @@ static void pass_across(const struct axis *axis, int channels, const uint8_t *in
     size_t out_stride = (size_t)axis->out * (size_t)channels;
     for (int y = 0; y < rows; y++, in += stride, out += out_stride) {
         if (channels == 1)
-            row_across(axis, 1, in, out);
+            row_across_1(axis, in, out);
         else if (channels == 3)
-            row_across(axis, 3, in, out);
+            row_across_3(axis, in, out);
         else
-            row_across(axis, 4, in, out);
+            row_across_4(axis, in, out);
     }
 }
 
