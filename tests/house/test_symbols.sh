@@ -1,0 +1,32 @@
+#!/bin/bash
+# What the libraries show and need: visible symbols begin with sk_, and libsiskin-run needs libc, libm and threads alone.
+#
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+run=${BUILD:?}/libsiskin-run.a
+all=$BUILD/libsiskin.a
+
+# visible FILE...: global symbols with default visibility that are not public ones.
+visible() {
+    readelf -sW "$@" 2>/dev/null | awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" && $8 !~ /^sk_/ {print $8}' | sort -u
+}
+
+
+stray=$(visible "$run" "$all")
+if [ -n "$stray" ]; then
+    echo "visible symbols that do not begin with sk_:" $stray
+    exit 1
+fi
+# The check itself sees something: without the exception, the public functions are found.
+readelf -sW "$run" 2>/dev/null | grep -q 'DEFAULT .* sk_error$' || { echo "sk_error is not visible"; exit 1; }
+
+# Everything that the archive needs must come from libc and libm: link it whole, with nothing else.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+printf 'int main(void) { return 0; }\n' >"$scratch/main.c"
+cc "$scratch/main.c" -Wl,--whole-archive "$run" -Wl,--no-whole-archive -pthread -lm -o "$scratch/whole"
+libraries=$(readelf -d "$scratch/whole" | awk '/NEEDED/ {gsub(/[][]/, "", $5); print $5}' | grep -vE '^(libc|libm|ld-linux.*)\.so' || true)
+if [ -n "$libraries" ]; then
+    echo "libsiskin-run needs:" $libraries
+    exit 1
+fi
