@@ -5,19 +5,21 @@
  * instance), column tails the same code with masked ends. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/matmul.h"
 
-/* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling. */
-#define INLINE static inline __attribute__((always_inline))
+/* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling.
+ * Checks of undefined behaviour in code unrolled so far would take minutes to compile. */
+#define INLINE static inline __attribute__((always_inline, no_sanitize("undefined")))
 #define UNROLL _Pragma("GCC unroll 16")
 
 /* ---- C = A·B ---- */
 
 /* One depth step: row i lies at group i / 3 plus 0, 1 or 2 strides, so that six addresses serve all rows. */
-INLINE void mm_step(vf acc[][2], const float *const *a, int64_t lda, int64_t d, const float *b, int rows, int vectors) {
+INLINE void mm_step(vf acc[][MM_ROWS], const float *const *a, int64_t lda, int64_t d, const float *b, int rows,
+                    int vectors) {
     vf b0 = vload(b), b1 = vectors > 1 ? vload(b + VL) : vzero();
     UNROLL for (int i = 0; i < rows; i++) {
         vf x = vset(a[i / 3][(i % 3) * lda + d]);
-        acc[i][0] = vfma(x, b0, acc[i][0]);
-        if (vectors > 1) acc[i][1] = vfma(x, b1, acc[i][1]);
+        acc[0][i] = vfma(x, b0, acc[0][i]);
+        if (vectors > 1) acc[1][i] = vfma(x, b1, acc[1][i]);
     }
 }
 
@@ -31,48 +33,79 @@ INLINE void mm_store(float *p, vf x, int lanes) {
         vstore_n(p, x, lanes);
 }
 
-/* What follows the sum, in registers. `last` = lanes of the last vector. */
-INLINE void mm_finish(const struct matmul *m, vf acc[][2], int64_t row, int64_t col, int rows, int vectors, int last) {
+/* One vector of columns of a tile, at column `at`: what follows the sum. */
+INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
-    UNROLL for (int v = 0; v < vectors; v++) {
-        int lanes = v == vectors - 1 ? last : VL;
-        int64_t at = col + v * VL;
-        if (m->bias) {
-            vf bias = mm_load(m->bias + at, lanes);
-            UNROLL for (int i = 0; i < rows; i++) acc[i][v] = vadd(acc[i][v], bias);
-        }
-        if (m->act != ACT_NONE) {
-            UNROLL for (int i = 0; i < rows; i++) acc[i][v] = vclamp(acc[i][v], low, high);
-        }
-        if (m->add) {
-            UNROLL for (int i = 0; i < rows; i++) {
-                acc[i][v] = vadd(acc[i][v], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
-            }
-        }
-        UNROLL for (int i = 0; i < rows; i++) mm_store(m->c + (row + i) * m->ldc + at, acc[i][v], lanes);
+    if (m->bias) {
+        vf bias = mm_load(m->bias + at, lanes);
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], bias);
     }
+    if (m->act != ACT_NONE) {
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
+    }
+    if (m->add) {
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
+    }
+    if (!m->sums) return;
+    float *sums = m->sums + at;
+    vf sum = row ? mm_load(sums, lanes) : vzero(), square = row ? mm_load(sums + m->ldsums, lanes) : vzero();
+    UNROLL for (int i = 0; i < rows; i++) {
+        sum = vadd(sum, c[i]);
+        square = vfma(c[i], c[i], square);
+    }
+    mm_store(sums, sum, lanes);
+    mm_store(sums + m->ldsums, square, lanes);
+}
+
+INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
+    float *sums = m->sums + at;
+    bool first = !m->sums || row == 0;
+    vf sum = first ? vzero() : mm_load(sums, lanes), product = first ? vzero() : mm_load(sums + m->ldsums, lanes);
+    vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
+    vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
+    vf low = m->act == ACT_NONE ? vset(-INFINITY) : vzero(), high = vset(act_high(m->act));
+    UNROLL for (int i = 0; i < rows; i++) {
+        vf x = mm_load(m->x + (row + i) * m->ldx + at, lanes);
+        if (m->add) c[i] = vadd(c[i], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
+        if (m->act != ACT_NONE) c[i] = vkeep_between(c[i], vfma(scale, x, shift), low, high);
+        sum = vadd(sum, c[i]);
+        product = vfma(c[i], x, product);
+    }
+    if (!m->sums) return;
+    mm_store(sums, sum, lanes);
+    mm_store(sums + m->ldsums, product, lanes);
 }
 
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int last) {
-    vf acc[MM_ROWS][2];
+    vf acc[2][MM_ROWS];
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
-    int64_t lda = m->lda, depth = m->depth;
+    float *c = m->c + row * m->ldc + col;
+    int64_t lda = m->lda, ldc = m->ldc, depth = m->depth;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            acc[i][v] = vzero();
-            if (m->accumulate) {
-                acc[i][v] = mm_load(m->c + (row + i) * m->ldc + col + v * VL, v == vectors - 1 ? last : VL);
-            }
-        }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int lanes = v == vectors - 1 ? last : VL;
+        UNROLL for (int i = 0; i < rows; i++) acc[v][i] =
+            m->accumulate ? mm_load(c + i * ldc + v * VL, lanes) : vzero();
     }
     for (int64_t d = 0; d < depth; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
-    mm_finish(m, acc, row, col, rows, vectors, last);
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int lanes = v == vectors - 1 ? last : VL;
+        if (m->x)
+            mm_gradient(m, acc[v], row, col + v * VL, rows, lanes);
+        else
+            mm_forward(m, acc[v], row, col + v * VL, rows, lanes);
+        if (m->stream && lanes == VL) {
+            UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc[v][i]);
+        } else {
+            UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc[v][i], lanes);
+        }
+    }
 }
 
 /* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. */
 #define MM_INSTANCE(rows)                                                                                              \
-    static __attribute__((noinline)) void mm_##rows(const struct matmul *m, int64_t row, int64_t col) {                \
+    static __attribute__((noinline, no_sanitize("undefined"))) void mm_##rows(const struct matmul *m, int64_t row,     \
+                                                                              int64_t col) {                           \
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
         if (left >= 2 * VL)                                                                                            \
@@ -140,7 +173,8 @@ INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col,
 }
 
 #define MT_INSTANCE(rows)                                                                                              \
-    static __attribute__((noinline)) void mt_##rows(const struct matmul_transposed *m, int64_t row, int64_t col) {     \
+    static __attribute__((noinline, no_sanitize("undefined"))) void mt_##rows(const struct matmul_transposed *m,       \
+                                                                              int64_t row, int64_t col) {              \
         int64_t left = m->k - col;                                                                                     \
         if (rows > MT_ROWS) return;                                                                                    \
         if (left >= 2 * VL)                                                                                            \

@@ -26,7 +26,8 @@ static inline vf vclamp(vf x, vf low, vf high) {
     return vmin(high, vmax(low, x));
 }
 
-/* C[i][j] = clamp(sum_d A[i][d]·B[d][j] (+ C[i][j]) (+ bias[j])) (+ add[i][j]), rows x cols. */
+/* C = A·B (or C + A·B), rows x cols; then, while the sums s[i][j] are in registers, in this order:
+ * x NULL: c = act(s + bias) + add; x given (a gradient): c = (s + add) where act's slope at scale*x + shift is 1, else 0. */
 struct matmul {
     int64_t rows, depth, cols;
     const float *a; /* (rows, depth), row stride lda */
@@ -35,11 +36,17 @@ struct matmul {
     int64_t panel_depth; /* the depth they were packed with where `depth` is a part of it; 0: depth */
     float *c;            /* (rows, cols), row stride ldc */
     int64_t ldc;
-    bool accumulate;   /* the chains go on from what C holds */
+    bool accumulate; /* the chains go on from what C holds */
+    enum act act;
     const float *bias; /* (cols) or NULL */
     const float *add;  /* (rows, cols), row stride ldadd, or NULL */
     int64_t ldadd;
-    enum act act;
+    const float *x; /* (rows, cols), row stride ldx, or NULL */
+    int64_t ldx;
+    const float *scale, *shift; /* (cols) or NULL: x itself */
+    float *sums; /* (2, cols), row stride ldsums, or NULL: over all rows, of c and of c*c (x NULL) or c*x */
+    int64_t ldsums;
+    bool stream; /* C goes past the caches: its address and ldc are multiples of 64 bytes; vstream_end() after it */
 };
 void KERNEL_NAME(matmul)(const struct matmul *m);
 
