@@ -54,7 +54,7 @@ check() {
             file != "base/cpu.c" && file !~ /^kernels\/simd\.h$/ && /^#(if|ifdef|elif) / {
                 printf "%s:%d: #if outside base/cpu.c and kernels/simd.h\n", file, FNR }
         ' "$src/$file"
-        head -c 3 "$src/$file" | grep -q '^/\*' || echo "$file: does not open with its purpose"
+        head -c 3 "$src/$file" | grep "^/\*" >/dev/null || echo "$file: does not open with its purpose"
         head -30 "$src/$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file: its opening has no SPDX line"
     done
     (cd "$src" && find . -name '*.[ch]') | sed 's|.*/||' | sort | uniq -d | sed 's|$|: this file name occurs twice|'
