@@ -20,11 +20,19 @@ fi
 # The check itself sees something: without the exception, the public functions are found.
 readelf -sW "$run" 2>/dev/null | grep 'DEFAULT .* sk_error$' >/dev/null || { echo "sk_error is not visible"; exit 1; }
 
-# Everything that the archive needs must come from libc and libm: link it whole, with nothing else.
+# The archives as installed: inner names are local, so that they cannot meet a program's own.
+stray=$(nm -g --defined-only "$BUILD/dist/libsiskin-run.a" "$BUILD/dist/libsiskin.a" 2>/dev/null |
+    awk 'NF == 3 && $3 !~ /^sk_/ {print $3}' | sort -u)
+if [ -n "$stray" ]; then
+    echo "global symbols of the installed libraries that do not begin with sk_:" $stray
+    exit 1
+fi
+
+# Everything that the installed archive needs must come from libc and libm: link it whole, with nothing else.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 printf 'int main(void) { return 0; }\n' >"$scratch/main.c"
-cc "$scratch/main.c" -Wl,--whole-archive "$run" -Wl,--no-whole-archive -pthread -lm -o "$scratch/whole"
+cc "$scratch/main.c" -Wl,--whole-archive "$BUILD/dist/libsiskin-run.a" -Wl,--no-whole-archive -pthread -lm -o "$scratch/whole"
 libraries=$(readelf -d "$scratch/whole" | awk '/NEEDED/ {gsub(/[][]/, "", $5); print $5}' | grep -vE '^(libc|libm|ld-linux.*)\.so' || true)
 if [ -n "$libraries" ]; then
     echo "libsiskin-run needs:" $libraries
