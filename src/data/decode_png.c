@@ -10,6 +10,8 @@
 
 #include "data/decoder.h"
 
+enum { CHUNK_BYTES_MAX = 8 << 20 };
+
 struct png_work {
     png_structp png;
     png_infop info;
@@ -73,6 +75,7 @@ static void prepare(struct png_work *work) {
 static void stage(struct png_work *work) {
     png_structp png = work->png;
     png_set_user_limits(png, UINT16_MAX, UINT16_MAX);
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX); /* or an EXIF chunk of 20 bytes may ask for 2 GB */
     png_set_read_fn(png, work, on_read);
     png_read_info(png, work->info);
     prepare(work);
