@@ -71,11 +71,25 @@ static void prepare(struct png_work *work) {
                                channels, work->grey16 ? 2 : channels);
 }
 
+/* Chunks (length, name, content, checksum) must lie in the file: libpng takes an EXIF chunk's memory before it
+ * reads, so that a file of 160 bytes could ask for 2 GB. */
+static bool chunks_fit(const uint8_t *bytes, size_t size) {
+    size_t at = 8;
+    while (size - at >= 12) {
+        size_t length =
+            (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (length > size - at - 12) return false;
+        if (memcmp(bytes + at + 4, "IEND", 4) == 0) return true;
+        at += 12 + length;
+    }
+    return false;
+}
+
 /* Everything that libpng may jump out of. */
 static void stage(struct png_work *work) {
     png_structp png = work->png;
     png_set_user_limits(png, UINT16_MAX, UINT16_MAX);
-    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX); /* or an EXIF chunk of 20 bytes may ask for 2 GB */
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
     png_set_read_fn(png, work, on_read);
     png_read_info(png, work->info);
     prepare(work);
@@ -110,6 +124,8 @@ static void clip_grey16(const struct picture *picture) {
 }
 
 sk_status decode_png(struct decode_job *job) {
+    FAIL_IF(job->size < 8 || !chunks_fit(job->bytes, job->size), SK_EFORMAT,
+            "%s: the PNG data end before the picture is complete", job->what);
     struct png_work work = {.job = job};
     work.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &work, on_error, on_warning);
     FAIL_IF(!work.png, SK_EMEMORY, "%s: no memory for libpng", job->what);
