@@ -107,29 +107,20 @@ static void add_bias(const struct conv_backward *job, int64_t chunk, bool first,
     }
 }
 
-/* Mask a block of dx in place and sum it: channels from … from + count of rows row … row + rows. */
-static void finish_dx(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from, int64_t count) {
+/* What ends a product that gives rows row …, channels `from` … of dx: add, mask, sums. */
+static void end_dx(const struct conv_backward *job, struct matmul *m, int64_t row, int64_t from) {
     const struct load_view *in = &job->in;
     int64_t c = job->s.c;
-    if (in->act == ACT_NONE && !job->sums) return;
-    for (int64_t j = from; j < from + count; j += VL) {
-        int n = (int)min_i64(VL, from + count - j);
-        vf scale = in->scale ? vload_n(in->scale + j, n) : vzero(),
-           shift = in->scale ? vload_n(in->shift + j, n) : scale;
-        vf sum = vzero(), product = vzero();
-        for (int64_t i = row; i < row + rows; i++) {
-            vf x = vload_n(in->x + i * c + j, n), dx = vload_n(job->dx + i * c + j, n);
-            dx = view_mask(dx, in->scale ? vfma(scale, x, shift) : x, in->act);
-            vstore_n(job->dx + i * c + j, dx, n);
-            sum = vadd(sum, dx);
-            product = vfma(dx, x, product);
-        }
-        if (job->sums) {
-            float *sums = job->sums + row / BLOCK_ROWS * 2 * c + j;
-            vstore_n(sums, sum, n);
-            vstore_n(sums + c, product, n);
-        }
-    }
+    m->act = in->act;
+    m->add = job->add ? job->add + row * c + from : NULL;
+    m->ldadd = c;
+    m->x = in->act != ACT_NONE || job->sums ? in->x + row * c + from : NULL;
+    m->ldx = c;
+    m->scale = in->scale ? in->scale + from : NULL;
+    m->shift = in->scale ? in->shift + from : NULL;
+    m->sums = job->sums ? job->sums + row / BLOCK_ROWS * 2 * c + from : NULL;
+    m->ldsums = c;
+    m->stream = stream_pays(job->dx, input_rows(&job->s), c, from);
 }
 
 /* ---- pointwise: one walk ---- */
@@ -159,21 +150,19 @@ static void pointwise_run(const struct conv_backward *job, int64_t tile, float *
                                          .from_zero = row == begin});
         }
         if (job->dx) {
-            const float *add = job->add ? job->add + row * s->c + col : NULL;
-            KERNEL_NAME(matmul)
-            (&(struct matmul){.rows = count,
-                              .depth = s->k,
-                              .cols = cols,
-                              .a = dy.data,
-                              .lda = dy.stride,
-                              .b = job->packed + matmul_panel(s->k, col),
-                              .c = job->dx + row * s->c + col,
-                              .ldc = s->c,
-                              .add = add,
-                              .ldadd = s->c});
-            finish_dx(job, row, count, col, cols);
+            struct matmul m = {.rows = count,
+                               .depth = s->k,
+                               .cols = cols,
+                               .a = dy.data,
+                               .lda = dy.stride,
+                               .b = job->packed + matmul_panel(s->k, col),
+                               .c = job->dx + row * s->c + col,
+                               .ldc = s->c};
+            end_dx(job, &m, row, col);
+            KERNEL_NAME(matmul)(&m);
         }
     }
+    vstream_end();
 }
 
 /* ---- any other: dx gathers the gradient, dw the input ---- */
@@ -195,8 +184,7 @@ static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch
                        .lda = g.stride,
                        .panel_depth = depth,
                        .c = job->dx + row * s->c + at,
-                       .ldc = s->c,
-                       .ldadd = s->c};
+                       .ldc = s->c};
     const float *packed = job->packed + group * matmul_packed(depth, in) + matmul_panel(depth, col);
     for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
         g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
@@ -208,11 +196,11 @@ static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch
             m.depth = g.taps * g.channels;
             m.b = packed + (g.tap * out + from) * MM_COLS;
             m.accumulate = g.tap + from > 0;
-            m.add = last && job->add ? job->add + row * s->c + at : NULL;
+            if (last) end_dx(job, &m, row, at);
             KERNEL_NAME(matmul)(&m);
         }
     }
-    finish_dx(job, row, g.rows, at, m.cols);
+    vstream_end();
 }
 
 /* One piece of one group's depth, over the rows of a chunk. */

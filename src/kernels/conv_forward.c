@@ -58,6 +58,9 @@ static struct matmul forward_matmul(const struct conv_forward *job, const struct
         .add = job->add ? job->add + b->row * s->k + at : NULL,
         .ldadd = s->k,
         .act = job->act,
+        .sums = job->stats ? job->stats + b->row / BLOCK_ROWS * 2 * s->k + at : NULL,
+        .ldsums = s->k,
+        .stream = stream_pays(job->y, forward_rows(job), s->k, at),
     };
 }
 
@@ -82,8 +85,9 @@ static void forward_gathered(const struct conv_forward *job, const struct forwar
             m.b = whole.b + (g.tap * in + from) * MM_COLS;
             m.accumulate = g.tap + from > 0;
             if (g.tap + g.taps < pieces.taps || from + g.channels < in) {
-                m.bias = m.add = NULL;
+                m.bias = m.add = m.sums = NULL;
                 m.act = ACT_NONE;
+                m.stream = false;
             }
             KERNEL_NAME(matmul)(&m);
         }
@@ -108,10 +112,6 @@ void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile,
         } else {
             forward_gathered(job, &b, scratch);
         }
-        if (job->stats) {
-            int64_t at = b.group * out + b.col;
-            float *sums = job->stats + b.row / BLOCK_ROWS * 2 * s->k + at;
-            view_sums(b.rows, b.cols, job->y + b.row * s->k + at, s->k, sums, sums + s->k);
-        }
     }
+    vstream_end();
 }

@@ -33,6 +33,13 @@ static inline bool stride_is_bad(int64_t columns) {
     return columns % 512 == 0;
 }
 
+/* A tensor (rows, cols) that no cache will hold until it is read again is stored past them, by whole lines. */
+enum { STREAM_BYTES = 16 << 20 };
+static inline bool stream_pays(const float *to, int64_t rows, int64_t cols, int64_t col) {
+    return rows * cols * (int64_t)sizeof *to > STREAM_BYTES && cols % 16 == 0 && col % 16 == 0 &&
+           (uintptr_t)to % 64 == 0;
+}
+
 enum { PIECE_DEPTH = 512 };
 
 /* Depth in pieces of at most about PIECE_DEPTH: several whole taps, or a range of one tap's channels. */
