@@ -167,7 +167,8 @@ struct affine_backward {
     int64_t tiles;
 };
 
-/* out = a[c]*g + b[c]*y + c[c]: a gradient view written out. */
+/* out = a[c]*g + b[c]*y + c[c]: a gradient view written out; a = 1 where there is none, and
+ * without y only the first term. */
 struct combine_job {
     int64_t rows, c;
     struct grad_view dy;
@@ -246,6 +247,10 @@ struct kernels {
     void (*gap_backward_run)(const struct gap_backward *job, int64_t tile);
     void (*merge_plan)(struct merge_job *job);
     void (*merge_run)(const struct merge_job *job, int64_t tile);
+
+    /* For benchmarks: multiply-adds on registers (returns the floating-point operations made), and a plain copy. */
+    double (*peak_fma)(int64_t rounds, float *sink);
+    void (*peak_copy)(float *to, const float *from, int64_t n);
 };
 
 /* The table of a level, or NULL where this build has none. */

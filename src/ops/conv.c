@@ -115,13 +115,19 @@ static void conv_gradient(struct gradients *gradients, int node) {
         gradients->of[n.out[CONV_Y]].b = gradients->of[n.out[CONV_STATS]].b;
         gradients->of[n.out[CONV_Y]].c = gradients->of[n.out[CONV_STATS]].c;
     }
-    if (!gradients->of[n.out[CONV_Y]].b) gradients_plain(gradients, n.out[CONV_Y]);
+    /* The kernels' view has all three coefficients or none; anything else is written out. */
+    if (!gradients->of[n.out[CONV_Y]].b || !gradients->of[n.out[CONV_Y]].a) gradients_plain(gradients, n.out[CONV_Y]);
     struct gradient dy = gradients->of[n.out[CONV_Y]];
     struct conv_grad_attr grad = {.shape = attr->shape, .in_act = attr->in_act};
-    grad.want_dx = gradients_wanted(gradients, n.in[CONV_X]);
-    grad.want_sums = n.in[CONV_SCALE] != 0;
+    grad.want_sums = n.in[CONV_SCALE] != 0; /* a norm's gradient, also where x itself is an input of the run */
+    grad.want_dx = gradients_wanted(gradients, n.in[CONV_X]) || grad.want_sums;
     grad.want_dw = gradients_wanted(gradients, n.in[CONV_W]);
-    grad.want_dbias = gradients_wanted(gradients, n.in[CONV_BIAS]);
+    bool own_bias = gradients_wanted(gradients, n.in[CONV_BIAS]) && conv_is_depthwise(&attr->shape);
+    grad.want_dbias = gradients_wanted(gradients, n.in[CONV_BIAS]) && !own_bias;
+    if (own_bias) { /* the depthwise kernel does not sum dy */
+        dy = (struct gradient){.g = gradients_plain(gradients, n.out[CONV_Y])};
+        gradients_add(gradients, n.in[CONV_BIAS], op_value(graph, &op_bias_grad, NULL, 0, &dy.g, 1, n.name));
+    }
     int in[CG_INPUTS] = {[CG_G] = dy.g, [CG_X] = n.in[CONV_X], [CG_SCALE] = n.in[CONV_SCALE],
                          [CG_SHIFT] = n.in[CONV_SHIFT], [CG_W] = n.in[CONV_W]};
     if (dy.b) in[CG_Y] = n.out[CONV_Y], in[CG_A] = dy.a, in[CG_B] = dy.b, in[CG_C] = dy.c;

@@ -1,0 +1,344 @@
+/* test_graphs.c — random networks: references against finite differences, the engine under all passes against
+ * references, one thread against three, and no two values in one place at one time.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "ops/build.h"
+#include "plan/formula.h"
+#include "plan/memory.h"
+#include "plan/passes.h"
+#include "plan/reference.h"
+#include "plan/workspace.h"
+
+enum { CLASSES = 5 };
+
+static void ok(sk_status status) {
+    if (status != SK_OK) print_error("%s\n", sk_error());
+    assert_int_equal(status, SK_OK);
+}
+
+static int pick(struct rng *rng, int n) { return (int)rng_below(rng, (uint64_t)n); }
+
+/* One random layer after x. `same`: values of x's shape so far, for residuals. */
+static int random_layer(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
+    struct shape s = *value_shape(g, x);
+    int kind = pick(rng, 10);
+    if (kind < 5) { /* convolution, mostly with a norm and an activation behind it */
+        static const int kernels[] = {1, 1, 3, 3, 5};
+        int64_t out = 1 + pick(rng, 20);
+        struct conv conv = {.out = out, .kernel = kernels[pick(rng, 5)], .stride = 1 + pick(rng, 2),
+                            .dilation = 1 + (pick(rng, 4) == 0), .bias = pick(rng, 3) == 0,
+                            .padding = pick(rng, 3) == 0 ? PADDING_SAME : PADDING_SYMMETRIC};
+        if (pick(rng, 3) == 0) conv.out = s.dim[3], conv.groups = (int)s.dim[3];
+        else if (s.dim[3] % 2 == 0 && pick(rng, 3) == 0) conv.groups = 2, conv.out = 2 * (1 + pick(rng, 8));
+        x = build_conv(g, x, conv, name);
+        if (pick(rng, 4) == 0) return x;
+        char part[64];
+        snprintf(part, sizeof part, "%s.norm", name);
+        s = *value_shape(g, x);
+        if (s.dim[0] * s.dim[1] * s.dim[2] > 3)
+            x = build_batch_norm(g, x, (struct norm){1e-3, 0.1, true, training}, part);
+        return pick(rng, 4) == 0 ? x : build_act(g, x, pick(rng, 2) ? ACT_RELU6 : ACT_RELU, part);
+    }
+    if (kind == 5) return build_act(g, x, ACT_RELU, name);
+    if (kind == 6 && s.dim[1] >= 3 && s.dim[2] >= 3)
+        return build_max_pool(g, x, (struct pool){3, 1 + pick(rng, 2), 1}, name);
+    if (kind == 7 && training) return build_dropout(g, x, 0.25, pick(rng, 2), name);
+    if (kind == 8 && s.dim[0] * s.dim[1] * s.dim[2] > 3)
+        return build_batch_norm(g, x, (struct norm){1e-5, 0.1, false, training}, name);
+    /* an inverted residual, so that its pass has something to do */
+    char part[64];
+    struct norm norm = {1e-3, 0.1, true, training};
+    int y = x;
+    if (s.dim[0] * s.dim[1] * s.dim[2] <= 3) return x;
+    int64_t hidden = pick(rng, 3) ? s.dim[3] * 2 + 1 : s.dim[3];
+    if (hidden != s.dim[3]) {
+        snprintf(part, sizeof part, "%s.e", name);
+        y = build_conv(g, y, (struct conv){.out = hidden}, part);
+        snprintf(part, sizeof part, "%s.en", name);
+        y = build_act(g, build_batch_norm(g, y, norm, part), ACT_RELU6, part);
+    }
+    snprintf(part, sizeof part, "%s.d", name);
+    y = build_conv(g, y, (struct conv){.out = hidden, .kernel = 3, .groups = (int)hidden}, part);
+    snprintf(part, sizeof part, "%s.dn", name);
+    y = build_act(g, build_batch_norm(g, y, norm, part), ACT_RELU6, part);
+    snprintf(part, sizeof part, "%s.p", name);
+    y = build_conv(g, y, (struct conv){.out = s.dim[3]}, part);
+    snprintf(part, sizeof part, "%s.pn", name);
+    y = build_batch_norm(g, y, norm, part);
+    return build_add(g, x, y, name);
+}
+
+/* The same seed gives the same network. */
+static struct graph *random_graph(struct arena *arena, uint64_t seed, bool training) {
+    struct rng rng = rng_at(seed, RNG_TEST, 1, 0);
+    struct graph *g;
+    ok(graph_new(arena, &g));
+    struct shape image = {4, {2 + pick(&rng, 3), 5 + pick(&rng, 8), 5 + pick(&rng, 8), 1 + pick(&rng, 6)}};
+    int x = graph_input(g, F32, image);
+    graph_port(g, "image", x);
+    int layers = 2 + pick(&rng, 6);
+    for (int i = 0; i < layers; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "layer%d", i);
+        int before = x;
+        x = random_layer(g, &rng, x, name, training);
+        snprintf(name, sizeof name, "skip%d", i);
+        if (before && x && x != before && shape_equal(value_shape(g, before), value_shape(g, x)) && pick(&rng, 2))
+            x = build_add(g, before, x, name);
+    }
+    x = pick(&rng, 3) ? build_gap(g, x, "pool") : x;
+    x = build_linear(g, x, CLASSES, "head");
+    graph_port(g, "logits", x);
+    int target = graph_input(g, F32, (struct shape){2, {image.dim[0], CLASSES}});
+    graph_port(g, "target", target);
+    graph_port(g, "loss", build_softmax_xent(g, x, target, "loss"));
+    ok(graph_check(g));
+    return g;
+}
+
+static double noise(int64_t j, int64_t k) { return (float)(2 * formula_u(j, k) - 1); }
+
+static void fill_inputs(const struct graph *g, float *image, float *target, double *image64, double *target64) {
+    int64_t n = value_elements(g, graph_find_port(g, "image")), m = value_elements(g, graph_find_port(g, "target"));
+    for (int64_t j = 0; j < n; j++) {
+        if (image) image[j] = (float)noise(j, 900);
+        if (image64) image64[j] = noise(j, 900);
+    }
+    for (int64_t j = 0; j < m; j++) {
+        double v = (float)(j % CLASSES == j / CLASSES % CLASSES ? 0.875 : 0.03125);
+        if (target) target[j] = (float)v;
+        if (target64) target64[j] = v;
+    }
+}
+
+static struct reference *reference_of(struct arena *arena, uint64_t seed, bool training) {
+    struct graph *g = random_graph(arena, seed, training);
+    if (training) ok(gradient_build(g, graph_find_port(g, "loss")));
+    struct reference *reference;
+    ok(reference_new(arena, g, &reference));
+    formula_fill(g, NULL, NULL, reference->params, reference->state);
+    fill_inputs(g, NULL, NULL, reference->values[graph_find_port(g, "image")],
+                reference->values[graph_find_port(g, "target")]);
+    return reference;
+}
+
+static const struct run_env env = {.seed = 7, .step = 3};
+
+static void gradients_are_finite_differences(void **state) {
+    (void)state;
+    int checked = 0, kinks = 0;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct arena arena = {0};
+        struct reference *reference = reference_of(&arena, seed, true);
+        const struct graph *g = reference->graph;
+        int loss = graph_find_port(g, "loss");
+        reference_run(reference, &env);
+        double *gradients = arena_array(&arena, (size_t)g->param_elements, sizeof *gradients), scale = 0;
+        memcpy(gradients, reference->gradients, (size_t)g->param_elements * sizeof *gradients);
+        for (int64_t j = 0; j < g->param_elements; j++) scale = fmax(scale, fabs(gradients[j]));
+        for (size_t i = 0; i < g->param_count; i++) {
+            const struct param *param = &g->params[i];
+            if (param->state) continue;
+            double *p = &reference->params[param->offset + (int64_t)(formula_u((int64_t)i, 77) * (double)param->count)];
+            double kept = *p, slope[2];
+            for (int h = 0; h < 2; h++) { /* two widths: where they disagree a kink lies between, and nothing is learnt */
+                double width = h ? 1e-6 : 2e-6, up, down;
+                *p = kept + width;
+                reference_run(reference, &env);
+                up = reference->values[loss][0];
+                *p = kept - width;
+                reference_run(reference, &env);
+                down = reference->values[loss][0];
+                *p = kept;
+                slope[h] = (up - down) / (2 * width);
+            }
+            if (fabs(slope[0] - slope[1]) > 1e-7 * (1 + scale)) {
+                kinks++;
+                continue;
+            }
+            double found = gradients[p - reference->params];
+            if (!(fabs(found - slope[1]) < 1e-6 * (1 + scale)))
+                print_error("seed %d, %s: gradient %.9g, finite difference %.9g\n", (int)seed, param->name, found,
+                            slope[1]);
+            assert_true(fabs(found - slope[1]) < 1e-6 * (1 + scale));
+            checked++;
+        }
+        arena_free(&arena);
+    }
+    print_message("%d gradients equal finite differences; %d lay at a kink\n", checked, kinks);
+    assert_true(checked > 300 && kinks < checked / 10);
+}
+
+struct engine {
+    struct arena arena;
+    struct graph *graph;
+    struct plan *plan;
+    struct workspace workspace;
+    struct bound_plan bound;
+    struct region params, state, gradients;
+    struct team *team;
+};
+
+static void engine_run(struct engine *e, uint64_t seed, bool training, int threads) {
+    *e = (struct engine){0};
+    enum isa isa;
+    ok(cpu_isa(&isa));
+    const struct kernels *kernels = kernels_of(isa);
+    e->graph = random_graph(&e->arena, seed, training);
+    struct graph *lowered;
+    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &lowered));
+    ok(plan_new(&e->arena, lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
+    ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
+    ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 4));
+    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
+    workspace_want(&e->workspace, e->plan);
+    ok(workspace_allocate(&e->workspace));
+    memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
+    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data};
+    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
+    ok(team_new(&e->team, threads));
+    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
+    float *image = arena_array(&e->arena, (size_t)value_elements(e->graph, graph_find_port(e->graph, "image")), 4);
+    float *target = arena_array(&e->arena, (size_t)value_elements(e->graph, graph_find_port(e->graph, "target")), 4);
+    fill_inputs(e->graph, image, target, NULL, NULL);
+    bound_plan_input(&e->bound, "image", image);
+    bound_plan_input(&e->bound, "target", target);
+    plan_prepare(e->plan, e->team);
+    plan_run(e->plan, e->team, &env);
+}
+
+static void engine_free(struct engine *e) {
+    team_free(e->team);
+    bound_plan_free(&e->bound);
+    workspace_free(&e->workspace);
+    region_free(&e->params);
+    region_free(&e->state);
+    region_free(&e->gradients);
+    arena_free(&e->arena);
+}
+
+/* Largest difference relative to the largest number. */
+static double difference(const float *a, const double *b, int64_t n) {
+    double worst = 0, largest = 1e-3;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(fabs(a[i] - b[i]) <= worst)) worst = fabs(a[i] - b[i]);
+        if (fabs(b[i]) > largest) largest = fabs(b[i]);
+    }
+    return worst / largest;
+}
+
+static void engine_equals_reference(void **state) {
+    (void)state;
+    for (int training = 0; training < 2; training++) {
+        double worst = 0;
+        for (uint64_t seed = 0; seed < 300; seed++) {
+            struct engine e;
+            engine_run(&e, seed, training, 2);
+            struct reference *reference = reference_of(&e.arena, seed, training);
+            reference_run(reference, &env);
+            const struct graph *g = reference->graph;
+            int logits = graph_find_port(g, "logits");
+            double d = difference(bound_plan_output(&e.bound, "logits"), reference->values[logits],
+                                  value_elements(g, logits));
+            if (training) d = fmax(d, difference(e.gradients.data, reference->gradients, g->param_elements));
+            for (size_t u = 0; u < g->update_count; u++) {
+                const struct update *want = &g->updates[u], *made = &e.plan->graph->updates[u];
+                int64_t c = value_elements(g, want->mean);
+                d = fmax(d, difference(plan_value(e.plan, made->mean), reference->values[want->mean], c));
+                d = fmax(d, difference(plan_value(e.plan, made->variance), reference->values[want->variance], c));
+            }
+            if (!(d < 2e-4)) print_error("seed %d, %s: off by %g\n", (int)seed, training ? "training" : "inference", d);
+            assert_true(d < 2e-4);
+            worst = fmax(worst, d);
+            engine_free(&e);
+        }
+        print_message("%s: 300 networks, worst relative difference %.2g\n", training ? "training" : "inference", worst);
+    }
+}
+
+static void threads_change_no_bit(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct engine one, three;
+        engine_run(&one, seed, true, 1);
+        engine_run(&three, seed, true, 3);
+        assert_memory_equal(one.gradients.data, three.gradients.data, (size_t)one.graph->param_elements * 4);
+        assert_memory_equal(bound_plan_output(&one.bound, "loss"), bound_plan_output(&three.bound, "loss"), 4);
+        engine_free(&one);
+        engine_free(&three);
+    }
+}
+
+static void items_alive_at_once_do_not_overlap(void **state) {
+    (void)state;
+    double worst = 0;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct rng rng = rng_at(seed, RNG_TEST, 2, 0);
+        struct memory_item items[80];
+        size_t count = 1 + (size_t)pick(&rng, 80), peak;
+        for (size_t i = 0; i < count; i++) {
+            int first = pick(&rng, 40);
+            items[i] = (struct memory_item){(size_t)pick(&rng, 100000), first, first + pick(&rng, 12), 0};
+        }
+        struct arena arena = {0};
+        ok(memory_place(&arena, items, count, &peak));
+        for (size_t i = 0; i < count; i++) {
+            assert_true(items[i].offset + items[i].bytes <= peak && items[i].offset % 64 == 0);
+            for (size_t j = 0; j < i; j++) {
+                bool together = items[i].first <= items[j].last && items[j].first <= items[i].last;
+                bool apart = items[i].offset + items[i].bytes <= items[j].offset ||
+                             items[j].offset + items[j].bytes <= items[i].offset;
+                assert_true(!together || apart || !items[i].bytes || !items[j].bytes);
+            }
+        }
+        worst = fmax(worst, (double)peak / (double)memory_bound(items, count));
+        arena_free(&arena);
+    }
+    print_message("random lifetimes: peak at most %.3f of the bound\n", worst);
+}
+
+/* Values of a real plan that are alive in one phase lie apart. Lifetimes are found again here, from the steps. */
+static void values_alive_at_once_do_not_overlap(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct engine e;
+        engine_run(&e, seed, true, 2);
+        const struct graph *g = e.plan->graph;
+        int *first = arena_array(&e.arena, g->value_count, sizeof *first);
+        int *last = arena_array(&e.arena, g->value_count, sizeof *last);
+        for (int i = 0; i < e.plan->step_count; i++) {
+            const struct step *step = &e.plan->steps[i];
+            for (int slot = 0; slot < NODE_OUTPUTS; slot++)
+                first[step->node->out[slot]] = step->first_phase, last[step->node->out[slot]] = step->last_phase;
+            for (int slot = 0; slot < NODE_INPUTS; slot++)
+                if (last[step->node->in[slot]] < step->last_phase) last[step->node->in[slot]] = step->last_phase;
+        }
+        for (size_t a = 1; a < g->value_count; a++)
+            for (size_t b = 1; b < a; b++) {
+                if (g->values[a].place != PLACE_ARENA || g->values[b].place != PLACE_ARENA) continue;
+                if (first[a] > last[b] || first[b] > last[a]) continue;
+                size_t end_a = e.plan->offsets[a] + (size_t)value_elements(g, (int)a) * 4;
+                size_t end_b = e.plan->offsets[b] + (size_t)value_elements(g, (int)b) * 4;
+                assert_true(end_a <= e.plan->offsets[b] || end_b <= e.plan->offsets[a]);
+            }
+        engine_free(&e);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_finite_differences),
+        cmocka_unit_test(engine_equals_reference),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(items_alive_at_once_do_not_overlap),
+        cmocka_unit_test(values_alive_at_once_do_not_overlap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
