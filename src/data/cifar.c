@@ -103,6 +103,7 @@ static sk_status open_names(struct dataset *dataset, const char *folder, const s
         size_t length = strcspn(line, "\r");
         if (length == 0) continue;
         FAIL_IF(count == layout->classes, SK_EFORMAT, "%s: more than %d class names", path, layout->classes);
+        FAIL_IF(!utf8_valid(line, length), SK_EFORMAT, "%s: class name %d is not UTF-8", path, count);
         char *name = arena_alloc(&dataset->arena, length + 1);
         if (!name) return SK_EMEMORY;
         names[count++] = printable(line, length, name, length + 1);

@@ -145,6 +145,17 @@ static sk_status open_part(struct dataset *dataset, const char *prefix, struct d
     return SK_OK;
 }
 
+/* A class's name goes into model files and onto terminals. */
+static sk_status check_name(const char *path, const char *name) {
+    size_t length = strlen(name);
+    char shown[256];
+    bool clean = utf8_valid(name, length);
+    for (size_t i = 0; i < length; i++) clean = clean && (unsigned char)name[i] >= ' ' && name[i] != 0x7f;
+    FAIL_IF(!clean, SK_EDATA, "%s: the folder name \"%s\" is not UTF-8 or has control characters: rename it", path,
+            printable(name, length, shown, sizeof shown));
+    return SK_OK;
+}
+
 /* The class folders of one part must be those of the first part. */
 static sk_status check_classes(struct dataset *dataset, const char *part) {
     char **names;
@@ -153,6 +164,7 @@ static sk_status check_classes(struct dataset *dataset, const char *part) {
     if (!path) return SK_EMEMORY;
     TRY(list_visible(&dataset->arena, path, LIST_FOLDERS, &names, &count));
     FAIL_IF(count == 0, SK_EDATA, "%s: no class folders in it", path);
+    for (size_t i = 0; i < count; i++) TRY(check_name(path, names[i]));
     if (!dataset->class_names) {
         FAIL_IF(count > DATA_CLASSES_MAX, SK_EDATA, "%s: %zu classes; at most %d are accepted", path, count,
                 DATA_CLASSES_MAX);

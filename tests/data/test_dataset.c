@@ -361,6 +361,9 @@ static void folder_refuses(void **state) {
     scratch_free(&scratch);
     dataset_free(d);
 
+    put_picture("g/tab\there/1.png", 1);
+    put_picture("g/sound/1.png", 1);
+    expect_failure(ROOT "/g", SK_EDATA, "folder name \"tab?here\"");
     assert_int_equal(folder_make(ROOT "/nothing"), SK_OK);
     expect_failure(ROOT "/nothing", SK_EDATA, "no data found there");
     expect_failure(ROOT "/absent", SK_EUSAGE, "neither a known source nor a folder");
