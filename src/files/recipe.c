@@ -204,3 +204,15 @@ sk_status recipe_fail(const struct recipe *recipe, enum recipe_key_id id, const 
     return status_fail(SK_EUSAGE, "%s%s: %s", recipe_keys[id].name,
                        place->origin == RECIPE_FROM_DEFAULT ? " (default)" : "", sentence);
 }
+
+sk_status recipe_fail_word(const struct recipe *recipe, enum recipe_key_id id, const char *found,
+                           const char *const names[], size_t count) {
+    struct text list = {0};
+    for (size_t i = 0; i < count; i++) text_addf(&list, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", names[i]);
+    const char *near = nearest_word(found, names, count);
+    if (near) text_addf(&list, "; did you mean '%s'?", near);
+    sk_status status = text_check(&list);
+    if (status == SK_OK) status = recipe_fail(recipe, id, "found '%.80s', expected %s", found, list.data);
+    text_free(&list);
+    return status;
+}

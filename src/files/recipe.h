@@ -113,6 +113,10 @@ bool recipe_is_assignment(const char *text);
 sk_status recipe_fail(const struct recipe *recipe, enum recipe_key_id id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same where `found` is none of names[count]: lists them and says which is nearest. */
+sk_status recipe_fail_word(const struct recipe *recipe, enum recipe_key_id id, const char *found,
+                           const char *const names[], size_t count);
+
 /* A key's name; its value as a recipe would write it; "default", "recipe.yaml:12", "override". */
 const char *recipe_key_name(enum recipe_key_id id);
 sk_status recipe_value(const struct recipe *recipe, enum recipe_key_id id, struct text *text);

@@ -67,14 +67,10 @@ static const struct rule *find_rule(const char *name) {
 /* A pattern has a dot or a wildcard; a word without is meant as a rule. */
 static sk_status check_entry(const struct recipe *recipe, const char *entry) {
     if (find_rule(entry) || strpbrk(entry, ".*?")) return SK_OK;
-    const char *names[RULES];
+    const char *names[RULES + 1];
     for (int i = 0; i < RULES; i++) names[i] = rules[i].name;
-    const char *near = nearest_word(entry, names, RULES);
-    return recipe_fail(
-        recipe, RECIPE_weight_decay_exclude,
-        "'%.80s' is neither a rule (bias, norm, batch_norm, layer_norm, depthwise, layer_scale, one_dim) "
-        "nor a pattern (with . * or ?)%s%s%s",
-        entry, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    names[RULES] = "a pattern with . * or ?";
+    return recipe_fail_word(recipe, RECIPE_weight_decay_exclude, entry, names, RULES + 1);
 }
 
 sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *tensors, size_t count,

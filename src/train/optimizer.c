@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "train/optimizer_kind.h"
 
 static const struct optimizer_kind *const kinds[] = {
@@ -24,9 +23,7 @@ static sk_status find_kind(const struct optimizer_kind **kind, const struct reci
         *kind = kinds[i];
         return SK_OK;
     }
-    const char *near = nearest_word(recipe->optimizer_name, names, KINDS);
-    return recipe_fail(recipe, RECIPE_optimizer_name, "found '%s', expected sgd or rmsprop%s%s%s",
-                       recipe->optimizer_name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return recipe_fail_word(recipe, RECIPE_optimizer_name, recipe->optimizer_name, names, KINDS);
 }
 
 sk_status optimizer_make(struct optimizer *optimizer, const struct recipe *recipe) {

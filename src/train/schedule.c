@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/text.h"
-
 struct schedule_kind {
     const char *name;
     double (*curve)(const struct schedule *schedule, double at);
@@ -70,10 +68,7 @@ static sk_status find_kind(const struct schedule_kind **kind, const struct recip
         *kind = &kinds[i];
         return SK_OK;
     }
-    const char *near = nearest_word(recipe->schedule_name, names, KINDS);
-    return recipe_fail(recipe, RECIPE_schedule_name,
-                       "found '%s', expected constant, exponential, step, multistep, cosine or polynomial%s%s%s",
-                       recipe->schedule_name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return recipe_fail_word(recipe, RECIPE_schedule_name, recipe->schedule_name, names, KINDS);
 }
 
 sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int world) {

@@ -68,6 +68,21 @@ static void test_rule_is_named(void **state) {
     arena_free(&arena);
 }
 
+/* A depthwise convolution's bias is a bias. */
+static void test_depthwise_bias(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct decay_decision decision;
+    static const struct decay_tensor bias = {"features.1.0.bias", 1, DECAY_DEPTHWISE, 1, 0};
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "weight_decay.value", "0.1"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "weight_decay.exclude", "depthwise"), SK_OK);
+    assert_int_equal(decay_decide(&recipe, &bias, 1, &decision), SK_OK);
+    assert_true(decision.coefficient == 0.1);
+    arena_free(&arena);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -93,9 +108,8 @@ static void test_segments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_masks),
-        cmocka_unit_test(test_rule_is_named),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_published_masks), cmocka_unit_test(test_rule_is_named),
+        cmocka_unit_test(test_depthwise_bias),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
