@@ -56,73 +56,74 @@ static void test_values_and_places(void **state) {
 }
 
 /* What is wrong, and what the sentence must hold. */
+static const struct {
+    const char *yaml, *sentence;
+} refusals[] = {
+    {"schedule:\n  lr: 0.064abc\n", "r.yaml:2:7: schedule.lr: found '0.064abc', expected a number from 0 to 1000"},
+    {"epochs: 1e3\n",
+     "r.yaml:1:9: epochs: found '1e3', expected a whole number from 1 to 1000000 without exponent or point: 1000"},
+    {"epochs: 2.5\n", "expected a whole number"},
+    {"epochs: 0\n", "expected a whole number from 1"},
+    {"epochs: 9223372036854775808\n", "expected a whole number"},
+    {"epochs:\n", "epochs: found nothing"},
+    {"drop_last: ja\n", "drop_last: found 'ja', expected true or false"},
+    {"drop_last: True\n", "expected true or false"},
+    {"schedule.lr: .inf\n", "schedule.lr: found '.inf'"},
+    {"schedule.lr: nan\n", "schedule.lr: found 'nan'"},
+    {"schedule.lr: 0x10\n", "schedule.lr: found '0x10'"},
+    {"schedule.lr: 1001\n", "from 0 to 1000"},
+    {"data:\n  exif: aply\n", "r.yaml:2:9: data.exif: found 'aply', expected apply or ignore"},
+    {"model.strides: [1, 3]\n", "r.yaml:1:20: model.strides: found '3', expected a whole number from 1 to 2"},
+    {"model.strides: 1\n", "expected a list"},
+    {"preprocess.mean: []\n", "found 0 items, expected 1 to 4"},
+    {"epochs: [1]\n", "found a list, expected one value"},
+    {"epochs: {a: 1}\n", "found a map, expected a value"},
+    {"schedule: 3\n", "'schedule' is a group"},
+    {"schedule:\n  lrr: 1\n", "r.yaml:2:8: unknown key 'schedule.lrr'; did you mean 'schedule.lr'?"},
+    {"nesterov: true\n", "unknown key 'nesterov'; did you mean 'optimizer.nesterov'?"},
+    {"shedule:\n  {}\n", "unknown key 'shedule'"},
+    {"momentum: 1\n", "did you mean 'batch_norm.momentum' or 'optimizer.momentum'?"},
+    {"zzzzzzzzzzzz: 1\n", "docs/recipes.md"},
+    {"epochs: 1\nepochs: 2\n", "r.yaml:2:9: the key 'epochs' stands here a second time (first at line 1)"},
+    {"schedule: {lr: 1}\nschedule.lr: 2\n", "the key 'schedule.lr' stands here a second time"},
+    {"schedule: {lr: 1}\nschedule: {name: step}\n", "the key 'schedule' stands here a second time"},
+    {"a: &x 1\nb: *x\n", "an anchor"},
+    {"epochs: *x\n", "an alias"},
+    {"epochs: !!int 3\n", "a tag"},
+    {"model.strides: &x [1]\n", "an anchor"},
+    {"schedule: !m {lr: 1}\n", "a tag"},
+    {"epochs: 1\n---\nepochs: 2\n", "a second document"},
+    {"- 1\n", "a list where a key should stand"},
+    {"epochs\n", "a text where the first key should stand"},
+    {"? [a]\n: 1\n", "a list where a key should stand"},
+    {"? {a: 1}\n: 1\n", "a map where a key should stand"},
+    {"model.strides: [[1]]\n", "a list inside a list"},
+    {"model.strides: [{a: 1}]\n", "a map inside a list"},
+    {"a: {b: {c: {d: {e: {f: {g: {h: {i: 1}}}}}}}}\n", "maps nested too deeply"},
+    {"epochs: [1\n", "r.yaml:2:1: not YAML"},
+    {"a b: 1\n", "a blank or control character in a key"},
+    {"\"\": 1\n", "an empty key"},
+    {"data.spec: \"a\\0b\"\n", "a NUL character"},
+    {"data.spec: \"a\\nb\"\n", "text without control characters"},
+    {"epochs: \xff\n", "not YAML in UTF-8"},
+    {"source: x\n", "source: found a value, expected a map"},
+    {"source: {shedule: x}\n", "source: unknown key 'shedule'"},
+    {"source: {seed: [x]}\n", "source: expected one text"},
+    {"expect: {x: [1, 2]}\n", "expected an epoch's number"},
+    {"expect: {1: 2}\n", "expected [low, high]"},
+    {"expect: {1: [3, 2]}\n", "low <= high"},
+    {"expect: {1: [3, 101]}\n", "<= 100"},
+    {"expect: {1: [1, 2], 01: [1, 2]}\n", "epoch 1 stands twice"},
+};
+
 static void test_refusals(void **state) {
     (void)state;
-    static const struct {
-        const char *yaml, *sentence;
-    } cases[] = {
-        {"schedule:\n  lr: 0.064abc\n", "r.yaml:2:7: schedule.lr: found '0.064abc', expected a number from 0 to 1000"},
-        {"epochs: 1e3\n",
-         "r.yaml:1:9: epochs: found '1e3', expected a whole number from 1 to 1000000 without exponent or point: 1000"},
-        {"epochs: 2.5\n", "expected a whole number"},
-        {"epochs: 0\n", "expected a whole number from 1"},
-        {"epochs: 9223372036854775808\n", "expected a whole number"},
-        {"epochs:\n", "epochs: found nothing"},
-        {"drop_last: ja\n", "drop_last: found 'ja', expected true or false"},
-        {"drop_last: True\n", "expected true or false"},
-        {"schedule.lr: .inf\n", "schedule.lr: found '.inf'"},
-        {"schedule.lr: nan\n", "schedule.lr: found 'nan'"},
-        {"schedule.lr: 0x10\n", "schedule.lr: found '0x10'"},
-        {"schedule.lr: 1001\n", "from 0 to 1000"},
-        {"data:\n  exif: aply\n", "r.yaml:2:9: data.exif: found 'aply', expected apply or ignore"},
-        {"model.strides: [1, 3]\n", "r.yaml:1:20: model.strides: found '3', expected a whole number from 1 to 2"},
-        {"model.strides: 1\n", "expected a list"},
-        {"preprocess.mean: []\n", "found 0 items, expected 1 to 4"},
-        {"epochs: [1]\n", "found a list, expected one value"},
-        {"epochs: {a: 1}\n", "found a map, expected a value"},
-        {"schedule: 3\n", "'schedule' is a group"},
-        {"schedule:\n  lrr: 1\n", "r.yaml:2:8: unknown key 'schedule.lrr'; did you mean 'schedule.lr'?"},
-        {"nesterov: true\n", "unknown key 'nesterov'; did you mean 'optimizer.nesterov'?"},
-        {"shedule:\n  {}\n", "unknown key 'shedule'"},
-        {"momentum: 1\n", "did you mean 'batch_norm.momentum' or 'optimizer.momentum'?"},
-        {"zzzzzzzzzzzz: 1\n", "docs/recipes.md"},
-        {"epochs: 1\nepochs: 2\n", "r.yaml:2:9: the key 'epochs' stands here a second time (first at line 1)"},
-        {"schedule: {lr: 1}\nschedule.lr: 2\n", "the key 'schedule.lr' stands here a second time"},
-        {"schedule: {lr: 1}\nschedule: {name: step}\n", "the key 'schedule' stands here a second time"},
-        {"a: &x 1\nb: *x\n", "an anchor"},
-        {"epochs: *x\n", "an alias"},
-        {"epochs: !!int 3\n", "a tag"},
-        {"model.strides: &x [1]\n", "an anchor"},
-        {"schedule: !m {lr: 1}\n", "a tag"},
-        {"epochs: 1\n---\nepochs: 2\n", "a second document"},
-        {"- 1\n", "a list where a key should stand"},
-        {"epochs\n", "a text where the first key should stand"},
-        {"? [a]\n: 1\n", "a list where a key should stand"},
-        {"? {a: 1}\n: 1\n", "a map where a key should stand"},
-        {"model.strides: [[1]]\n", "a list inside a list"},
-        {"model.strides: [{a: 1}]\n", "a map inside a list"},
-        {"a: {b: {c: {d: {e: {f: {g: {h: {i: 1}}}}}}}}\n", "maps nested too deeply"},
-        {"epochs: [1\n", "r.yaml:2:1: not YAML"},
-        {"a b: 1\n", "a blank or control character in a key"},
-        {"\"\": 1\n", "an empty key"},
-        {"data.spec: \"a\\0b\"\n", "a NUL character"},
-        {"data.spec: \"a\\nb\"\n", "text without control characters"},
-        {"epochs: \xff\n", "not YAML in UTF-8"},
-        {"source: x\n", "source: found a value, expected a map"},
-        {"source: {shedule: x}\n", "source: unknown key 'shedule'"},
-        {"source: {seed: [x]}\n", "source: expected one text"},
-        {"expect: {x: [1, 2]}\n", "expected an epoch's number"},
-        {"expect: {1: 2}\n", "expected [low, high]"},
-        {"expect: {1: [3, 2]}\n", "low <= high"},
-        {"expect: {1: [3, 101]}\n", "<= 100"},
-        {"expect: {1: [1, 2], 01: [1, 2]}\n", "epoch 1 stands twice"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct arena arena = {0};
         struct recipe r;
-        if (parse(&r, &arena, cases[i].yaml) != SK_EUSAGE) fail_msg("accepted: %s", cases[i].yaml);
-        if (!strstr(sk_error(), cases[i].sentence) || strncmp(sk_error(), "r.yaml", 6) != 0)
-            fail_msg("%s gave: %s\nexpected: %s", cases[i].yaml, sk_error(), cases[i].sentence);
+        if (parse(&r, &arena, refusals[i].yaml) != SK_EUSAGE) fail_msg("accepted: %s", refusals[i].yaml);
+        if (!strstr(sk_error(), refusals[i].sentence) || strncmp(sk_error(), "r.yaml", 6) != 0)
+            fail_msg("%s gave: %s\nexpected: %s", refusals[i].yaml, sk_error(), refusals[i].sentence);
         arena_free(&arena);
     }
 }

@@ -16,11 +16,13 @@ static const struct decay_tensor tensors[] = {
 };
 
 static struct trace_input input_of(const struct recipe *recipe, int64_t train) {
-    return (struct trace_input){.recipe = recipe, .train_images = train, .val_images = 50000, .tensors = tensors, .tensor_count = 6};
+    return (struct trace_input){
+        .recipe = recipe, .train_images = train, .val_images = 50000, .tensors = tensors, .tensor_count = 6};
 }
 
 static void load(struct recipe *recipe, struct arena *arena, const char *name) {
-    if (recipe_load(recipe, arena, path_join(arena, FIXTURES "/../../recipes", name)) != SK_OK) fail_msg("%s", sk_error());
+    if (recipe_load(recipe, arena, path_join(arena, FIXTURES "/../../recipes", name)) != SK_OK)
+        fail_msg("%s", sk_error());
 }
 
 static void test_published_recipe(void **state) {
@@ -78,7 +80,8 @@ static void test_text(void **state) {
 }
 
 /* The lints that fire for a recipe with some values changed, as "name name …" in the table's order. */
-static const char *fired(struct arena *arena, const char *const changes[], const struct trace_input *input_or_null, int *code) {
+static const char *fired(struct arena *arena, const char *const changes[], const struct trace_input *input_or_null,
+                         int *code) {
     struct recipe recipe;
     struct lint_finding *findings = NULL;
     size_t count = 0;
@@ -100,50 +103,56 @@ static const char *fired(struct arena *arena, const char *const changes[], const
     return names;
 }
 
+static const struct {
+    const char *changes[4], *fires;
+    int strict;
+} lint_cases[] = {
+    {{NULL}, "images_left_out", 0},
+    {{"optimizer.name=rmsporp"}, "recipe optimizer_keys_unused", 2},
+    {{"schedule.name=exp"}, "recipe schedule_keys_unused", 2},
+    {{"weight_decay.exclude=bias,norm,depthwize"}, "recipe images_left_out", 2},
+    {{"model.in_channels=1"}, "channels images_left_out", 2},
+    {{"model.input_size=160"}, "input_size images_left_out", 1},
+    {{"preprocess.resize=200"}, "resize_below_crop images_left_out", 1},
+    {{"epochs=5"}, "warmup_beyond_end decay_unused images_left_out", 2},
+    {{"schedule.decay_from=warmup_twice"}, "warmup_twice images_left_out", 1},
+    {{"schedule.decay_from=zero"}, "peak_never_reached images_left_out", 1},
+    {{"schedule.lr_for_batch=0", "batch_size=256"}, "lr_not_scaled images_left_out", 1},
+    {{"batch_size=256"}, "images_left_out", 0},
+    {{"schedule.decay_epochs=500"}, "decay_unused images_left_out", 1},
+    {{"schedule.name=multistep"}, "decay_unused schedule_keys_unused images_left_out", 1},
+    {{"schedule.name=cosine"}, "schedule_keys_unused images_left_out", 1},
+    {{"optimizer.name=sgd"}, "optimizer_keys_unused images_left_out", 1},
+    {{"optimizer.eps_in_sqrt=false"}, "eps_torch_form lr_form images_left_out", 1},
+    {{"optimizer.eps=0.0316"}, "eps_tf_form images_left_out", 1},
+    {{"optimizer.lr_in_momentum=false"}, "lr_form images_left_out", 1},
+    {{"optimizer.initial_mean_square=0", "schedule.warmup_epochs=0"}, "mean_square_start images_left_out", 1},
+    {{"batch_norm.momentum_of=batch"}, "momentum_inverted images_left_out", 1},
+    {{"batch_norm.momentum=0.001"}, "momentum_inverted images_left_out", 1},
+    {{"epochs=2", "schedule.warmup_epochs=0", "schedule.decay_epochs=1"}, "momentum_slow images_left_out", 1},
+    {{"weight_decay.exclude="}, "norm_decayed bias_decayed depthwise_decayed images_left_out", 1},
+    {{"weight_decay.exclude=norm,depthwise"}, "bias_decayed images_left_out", 0},
+    {{"weight_decay.value=0"}, "decay_unset images_left_out", 1},
+    {{"drop_last=false"}, "", 0},
+    {{"batch_size=4"}, "images_left_out batch_statistics", 1},
+    {{"accumulate=2"}, "images_left_out accumulate_statistics", 0},
+    {{"data.split=none"}, "images_left_out no_validation", 1},
+};
+
 static void test_lints(void **state) {
     (void)state;
-    static const struct { const char *changes[4], *fires; int strict; } cases[] = {
-        {{NULL}, "images_left_out", 0},
-        {{"optimizer.name=rmsporp"}, "recipe optimizer_keys_unused", 2},
-        {{"schedule.name=exp"}, "recipe schedule_keys_unused", 2},
-        {{"weight_decay.exclude=bias,norm,depthwize"}, "recipe images_left_out", 2},
-        {{"model.in_channels=1"}, "channels images_left_out", 2},
-        {{"model.input_size=160"}, "input_size images_left_out", 1},
-        {{"preprocess.resize=200"}, "resize_below_crop images_left_out", 1},
-        {{"epochs=5"}, "warmup_beyond_end decay_unused images_left_out", 2},
-        {{"schedule.decay_from=warmup_twice"}, "warmup_twice images_left_out", 1},
-        {{"schedule.decay_from=zero"}, "peak_never_reached images_left_out", 1},
-        {{"schedule.lr_for_batch=0", "batch_size=256"}, "lr_not_scaled images_left_out", 1},
-        {{"batch_size=256"}, "images_left_out", 0},
-        {{"schedule.decay_epochs=500"}, "decay_unused images_left_out", 1},
-        {{"schedule.name=multistep"}, "decay_unused schedule_keys_unused images_left_out", 1},
-        {{"schedule.name=cosine"}, "schedule_keys_unused images_left_out", 1},
-        {{"optimizer.name=sgd"}, "optimizer_keys_unused images_left_out", 1},
-        {{"optimizer.eps_in_sqrt=false"}, "eps_torch_form lr_form images_left_out", 1},
-        {{"optimizer.eps=0.0316"}, "eps_tf_form images_left_out", 1},
-        {{"optimizer.lr_in_momentum=false"}, "lr_form images_left_out", 1},
-        {{"optimizer.initial_mean_square=0", "schedule.warmup_epochs=0"}, "mean_square_start images_left_out", 1},
-        {{"batch_norm.momentum_of=batch"}, "momentum_inverted images_left_out", 1},
-        {{"batch_norm.momentum=0.001"}, "momentum_inverted images_left_out", 1},
-        {{"epochs=2", "schedule.warmup_epochs=0", "schedule.decay_epochs=1"}, "momentum_slow images_left_out", 1},
-        {{"weight_decay.exclude="}, "norm_decayed bias_decayed depthwise_decayed images_left_out", 1},
-        {{"weight_decay.exclude=norm,depthwise"}, "bias_decayed images_left_out", 0},
-        {{"weight_decay.value=0"}, "decay_unset images_left_out", 1},
-        {{"drop_last=false"}, "", 0},
-        {{"batch_size=4"}, "images_left_out batch_statistics", 1},
-        {{"accumulate=2"}, "images_left_out accumulate_statistics", 0},
-        {{"data.split=none"}, "images_left_out no_validation", 1},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof lint_cases / sizeof *lint_cases; i++) {
         struct arena arena = {0};
         int code = -1;
-        const char *names = fired(&arena, cases[i].changes, NULL, &code);
+        const char *names = fired(&arena, lint_cases[i].changes, NULL, &code);
         /* The run is shorter than the curve that the recipe expects in every case that changes epochs. */
-        bool shorter = cases[i].changes[0] && !strncmp(cases[i].changes[0], "epochs=", 7);
-        const char *expected = shorter ? arena_printf(&arena, "%s expect_beyond_end", cases[i].fires) : cases[i].fires;
-        if (strcmp(names, expected) != 0 || code != cases[i].strict)
-            fail_msg("%s: '%s' (%d), expected '%s' (%d)", cases[i].changes[0] ? cases[i].changes[0] : "unchanged", names,
-                     code, expected, cases[i].strict);
+        bool shorter = lint_cases[i].changes[0] && !strncmp(lint_cases[i].changes[0], "epochs=", 7);
+        const char *expected =
+            shorter ? arena_printf(&arena, "%s expect_beyond_end", lint_cases[i].fires) : lint_cases[i].fires;
+        if (strcmp(names, expected) != 0 || code != lint_cases[i].strict)
+            fail_msg("%s: '%s' (%d), expected '%s' (%d)",
+                     lint_cases[i].changes[0] ? lint_cases[i].changes[0] : "unchanged", names, code, expected,
+                     lint_cases[i].strict);
         arena_free(&arena);
     }
 }
