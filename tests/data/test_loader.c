@@ -161,6 +161,7 @@ static void workers_change_no_bit(void **state) {
 static void every_picture_once(void **state) {
     (void)state;
     struct pipeline pipeline = small_pipeline();
+    struct scratch scratch = {0};
     for (int train = 0; train < 2; train++) {
         struct loader_options o = {.dataset = memory,
                                    .pipeline = &pipeline,
@@ -187,6 +188,14 @@ static void every_picture_once(void **state) {
                         assert_int_equal(index, number * 16 + i);
                         assert_true(b->images[i * SIDE * SIDE + 5] == (float)(index + 5)); /* not augmented */
                     }
+                    if (train) { /* the picture's random numbers are addressed by its index in the part */
+                        struct picture picture;
+                        float input[SIDE * SIDE];
+                        struct sample_key key = {.seed = 1, .epoch = epoch, .sample = index};
+                        assert_int_equal(dataset_read(memory, DATA_TRAIN, index, NULL, &picture), SK_OK);
+                        assert_int_equal(pipeline_train(&pipeline, &key, &picture, &scratch, input), SK_OK);
+                        assert_memory_equal(b->images + i * SIDE * SIDE, input, sizeof input);
+                    }
                     if (epoch == 0)
                         first_order[total] = index;
                     else
@@ -200,6 +209,7 @@ static void every_picture_once(void **state) {
         assert_null(next(loader));
         loader_free(loader);
     }
+    scratch_free(&scratch);
 }
 
 static void drop_last(void **state) {
