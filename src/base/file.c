@@ -145,6 +145,35 @@ sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t
     return status;
 }
 
+static sk_status fill_block(int fd, const char *path, size_t limit, uint8_t **block, size_t *capacity, size_t *size) {
+    for (;;) {
+        if (*size == *capacity) {
+            size_t more = *capacity < 1 << 16 ? 1 << 16 : *capacity * 2;
+            uint8_t *grown = more > *capacity ? block_resize(*block, more) : NULL;
+            if (!grown) return status_prefix(SK_EMEMORY, "%s", path);
+            *block = grown;
+            *capacity = more;
+        }
+        ssize_t got = read_fully(fd, *block + *size, *capacity - *size);
+        if (got < 0) return fail_errno("read", path);
+        *size += (size_t)got;
+        if (*size > limit) {
+            return status_fail(SK_EFORMAT, "%s has more than the %zu bytes accepted here", path, limit);
+        }
+        if (*size < *capacity) return SK_OK;
+    }
+}
+
+sk_status file_read_block(const char *path, size_t limit, uint8_t **block, size_t *capacity, size_t *size) {
+    *size = 0;
+    int fd;
+    struct stat stat;
+    TRY(open_for_reading(path, &fd, &stat));
+    sk_status status = fill_block(fd, path, limit, block, capacity, size);
+    close(fd);
+    return status;
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* The folder of `path` as a text of its own in folder[PATH_MAX]. */

@@ -24,6 +24,10 @@ void file_unmap(struct file_bytes *bytes);
 /* Read a whole file into an arena (terminated by one 0 byte beyond size); fails above `limit` bytes. */
 sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t **data, size_t *size);
 
+/* The same into a block of the caller's (block_new'ed, or NULL with *capacity 0), which grows and is kept for the next
+ * file; unlike a map it stays sound when the file is cut short meanwhile. */
+sk_status file_read_block(const char *path, size_t limit, uint8_t **block, size_t *capacity, size_t *size);
+
 /* Atomic replacement. Between begin and commit the target is untouched; abort (or a kill) leaves nothing. */
 struct file_writer {
     int fd;

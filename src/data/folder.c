@@ -13,7 +13,7 @@
 #include "data/decode.h"
 #include "data/format.h"
 
-enum { DEPTH_MAX = 16, PATH_BYTES_MAX = 4096 };
+enum { DEPTH_MAX = 16, PATH_BYTES_MAX = 4096, FILE_BYTES_MAX = 1 << 30 };
 
 static const char *const part_names[DATA_PARTS] = {"train", "val", "test"};
 
@@ -209,12 +209,13 @@ static sk_status read_picture(const struct dataset *dataset, enum data_part sour
     int length = snprintf(path, sizeof path, "%s/%s", dataset->path, dataset->source[source].names[sample]);
     FAIL_IF(length < 0 || (size_t)length >= sizeof path, SK_EIO, "%.200s…: the path is longer than %d bytes", path,
             PATH_BYTES_MAX);
-    struct file_bytes bytes;
-    TRY(file_map(path, &bytes));
+    uint8_t *bytes = scratch->slot[SCRATCH_FILE].data;
+    size_t size;
+    sk_status status = file_read_block(path, FILE_BYTES_MAX, &bytes, &scratch->slot[SCRATCH_FILE].capacity, &size);
+    scratch->slot[SCRATCH_FILE].data = bytes;
+    TRY(status);
     struct decode_options options = {.exif = dataset->options.exif};
-    sk_status status = decode_picture(bytes.data, bytes.size, path, &options, scratch, picture);
-    file_unmap(&bytes);
-    return status;
+    return decode_picture(bytes, size, path, &options, scratch, picture);
 }
 
 const struct data_format data_format_folder = {

@@ -21,6 +21,7 @@ struct picture {
 enum exif_policy { EXIF_IGNORE, EXIF_APPLY };
 
 enum scratch_use {
+    SCRATCH_FILE,    /* a file's bytes */
     SCRATCH_DECODE,  /* pixels as decoded */
     SCRATCH_ROWS,    /* row pointers and single rows of the decoders */
     SCRATCH_TURN,    /* after the EXIF orientation */

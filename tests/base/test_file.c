@@ -109,6 +109,29 @@ static void large_files_come_back(void **state) {
     assert_int_equal(length, 10);
 }
 
+/* One block for many files: it grows, keeps its size, and a shorter file after a longer one is read whole. */
+static void blocks_are_used_again(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 300000, 5};
+    static unsigned char bytes[300000];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 2654435761u >> 13);
+    const char *path = in_folder("block");
+    uint8_t *block = NULL;
+    size_t capacity = 0, size;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(file_replace(path, bytes, sizes[i]), SK_OK);
+        size_t before = capacity;
+        assert_int_equal(file_read_block(path, sizes[i], &block, &capacity, &size), SK_OK);
+        assert_int_equal(size, sizes[i]);
+        assert_true(capacity >= before && capacity >= size);
+        assert_memory_equal(block, bytes, size);
+    }
+    assert_int_equal(file_read_block(path, 4, &block, &capacity, &size), SK_EFORMAT);
+    assert_int_equal(file_read_block(in_folder("absent"), 4, &block, &capacity, &size), SK_EIO);
+    assert_non_null(strstr(sk_error(), "absent"));
+    block_free(block);
+}
+
 static void a_full_disk_keeps_the_old_file(void **state) {
     (void)state;
     assert_int_equal(folder_make(in_folder("full")), SK_OK);
@@ -249,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replacing_is_atomic),
         cmocka_unit_test(large_files_come_back),
+        cmocka_unit_test(blocks_are_used_again),
         cmocka_unit_test(a_full_disk_keeps_the_old_file),
         cmocka_unit_test(a_kill_leaves_the_old_file),
         cmocka_unit_test(links_are_followed),
