@@ -1,0 +1,37 @@
+/* evaluate.h — scoring a network over exactly all pictures of one part of a dataset.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TRAIN_EVALUATE_H
+#define SK_TRAIN_EVALUATE_H
+
+#include <stdatomic.h>
+
+#include "augment/augment.h"
+#include "data/loader.h"
+#include "eval/metrics.h"
+#include "models/network.h"
+
+struct evaluator;
+struct evaluator_options {
+    const struct network *network; /* outlive the evaluator */
+    const struct dataset *dataset;
+    const struct pipeline *pipeline;
+    enum data_part part;
+    struct team *team;
+    int batch_size, workers;
+    bool reference, confusion;
+    const atomic_int *stop; /* becomes nonzero: give up with SK_EINTERRUPTED; or NULL */
+    void (*progress)(void *user, int64_t done, int64_t all); /* after each batch; or NULL */
+    void *user;
+};
+/* Everything is allocated here; evaluate as often as wanted. */
+sk_status evaluator_new(struct evaluator **evaluator, const struct evaluator_options *options);
+void evaluator_free(struct evaluator *evaluator);
+
+/* Every picture once, in order, with the network's present weights. */
+sk_status evaluator_run(struct evaluator *evaluator, struct metrics_result *result);
+
+const struct metrics *evaluator_metrics(const struct evaluator *evaluator);
+uint64_t evaluator_damaged(struct evaluator *evaluator);
+
+#endif

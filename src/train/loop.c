@@ -1,0 +1,230 @@
+/* loop.c — the epochs of a run: steps, log lines, evaluations, the best model, checkpoints.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/loop.h"
+
+#include <stdio.h>
+
+#include "train/loop_setup.h"
+#include "train/model_file.h"
+
+static double seconds_trained(const struct loop *loop) {
+    return loop->began_seconds + clock_seconds() - loop->began;
+}
+
+static bool stop_asked(const struct loop *loop) {
+    return loop->options.stop && atomic_load(loop->options.stop);
+}
+
+/* ---- saving ---- */
+
+static sk_status save_model(struct loop *loop, const char *name) {
+    char *path = path_join(&loop->arena, loop->options.run, name);
+    if (!path) return SK_EMEMORY;
+    trainer_publish(loop->trainer);
+    return model_file_save(loop->network, loop->team, path);
+}
+
+static sk_status save_checkpoint(struct loop *loop) {
+    loop->at.position = trainer_position(loop->trainer);
+    if (loop->at.position.step == loop->saved_step) return SK_OK;
+    loop->at.seconds = seconds_trained(loop);
+    loop->at.log_bytes = loop->log.bytes;
+    TRY(checkpoint_save(loop->options.run, &loop->at, loop->trainer));
+    loop->saved_step = loop->at.position.step;
+    return checkpoint_tidy(loop->options.run, loop->options.recipe->checkpoint_keep);
+}
+
+static sk_status write_line(struct loop *loop, struct log_line *line) {
+    line->epoch = loop->at.epoch + 1;
+    line->step = trainer_position(loop->trainer).step;
+    line->seconds = seconds_trained(loop);
+    line->data_wait = loader_waited(loop->loader) - loop->waited_before;
+    return run_log_write(&loop->log, line);
+}
+
+/* ---- a step ---- */
+
+static void show_progress(struct loop *loop) {
+    const struct checkpoint *at = &loop->at;
+    int64_t epochs = loop->options.recipe->epochs;
+    double spent = clock_seconds() - loop->began;
+    double rate = spent > 0 ? (double)loop->trained / spent : 0;
+    int64_t left = (epochs - at->epoch) * loop->plan.batches - at->batch;
+    struct progress_state state = {
+        .epoch = at->epoch + 1, .epochs = epochs, .batch = at->batch, .batches = loop->plan.batches,
+        .images_per_s = rate, .loss = at->images ? at->loss_sum / (double)at->images : 0,
+        .top1 = at->images ? 100.0 * (double)at->right / (double)at->images : 0,
+        .left = rate > 0 ? (double)(left * loop->options.recipe->batch_size) / rate : 0};
+    progress_training(&loop->progress, &state);
+}
+
+static sk_status log_step(struct loop *loop, const struct trainer_result *step) {
+    int64_t every = loop->options.recipe->log_every;
+    if (!step->stepped || trainer_position(loop->trainer).step % every != 0) return SK_OK;
+    double now = clock_seconds(), spent = now - loop->line_began;
+    struct log_line line = {.lr = step->lr,
+                            .loss = loop->line_loss / (double)loop->line_images,
+                            .top1 = 100.0 * (double)loop->line_right / (double)loop->line_images,
+                            .images_per_s = spent > 0 ? (double)loop->line_images / spent : 0};
+    loop->line_began = now;
+    loop->line_loss = 0;
+    loop->line_right = loop->line_images = 0;
+    return write_line(loop, &line);
+}
+
+static sk_status train_batch(struct loop *loop, const struct batch *batch) {
+    const struct recipe *recipe = loop->options.recipe;
+    struct trainer_result step;
+    bool flush = batch->last && recipe->steps_per_epoch == CHOICE_STEPS_CEIL;
+    TRY(trainer_step(loop->trainer, batch, flush, &step));
+    struct checkpoint *at = &loop->at;
+    if (step.stepped) at->lr = step.lr;
+    double sum = step.loss * batch->count;
+    at->loss_sum += sum, loop->line_loss += sum;
+    at->right += step.right, loop->line_right += step.right;
+    at->images += batch->count, loop->line_images += batch->count;
+    at->batch = batch->number + 1;
+    loop->trained += batch->count;
+    TRY(log_step(loop, &step));
+    show_progress(loop);
+    bool due = recipe->checkpoint_every_steps > 0 && step.stepped &&
+               trainer_position(loop->trainer).step % recipe->checkpoint_every_steps == 0;
+    return due && !batch->last ? save_checkpoint(loop) : SK_OK;
+}
+
+/* ---- an epoch ---- */
+
+static sk_status evaluate(struct loop *loop, struct metrics_result *val) {
+    struct loop_result *result = loop->result;
+    trainer_publish(loop->trainer);
+    TRY(evaluator_run(loop->evaluator, val));
+    result->has_val = true;
+    result->val_images = val->images;
+    result->val_loss = val->loss;
+    result->val_top1 = val->top1;
+    result->val_top5 = val->top5;
+    result->val_low = val->low;
+    result->val_high = val->high;
+    if (val->top1 <= loop->at.best_top1) return SK_OK;
+    loop->at.best_top1 = val->top1;
+    loop->at.best_epoch = loop->at.epoch + 1;
+    return save_model(loop, "best.safetensors");
+}
+
+static void tell_epoch(const struct loop *loop, const struct log_line *line) {
+    char text[32], scored[128] = "";
+    if (line->val)
+        snprintf(scored, sizeof scored, " · val loss %.4f · val top-1 %.2f %% · top-5 %.2f %%", line->val->loss,
+                 line->val->top1, line->val->top5);
+    loop_say(loop, "result line", "epoch %lld/%lld · loss %.4f · top-1 %.2f %%%s · %.0f images/s · %s",
+             (long long)line->epoch, (long long)loop->options.recipe->epochs, line->loss, line->top1, scored,
+             line->images_per_s, duration_text(line->seconds, text, sizeof text));
+}
+
+/* The curve that the recipe says a right run follows. */
+static void check_expectation(const struct loop *loop, int64_t epoch, double top1) {
+    const struct recipe *recipe = loop->options.recipe;
+    for (size_t i = 0; i < recipe->expect_count; i++) {
+        const struct recipe_expect *e = &recipe->expect[i];
+        if (e->epoch == epoch && (top1 < e->low || top1 > e->high))
+            loop_say(loop, "warning", "after epoch %lld top-1 is %.2f %%, but the recipe expects %g to %g",
+                     (long long)epoch, top1, e->low, e->high);
+    }
+}
+
+/* After an epoch's last batch: evaluation, its log line, the best model, a checkpoint. */
+static sk_status end_epoch(struct loop *loop) {
+    const struct recipe *recipe = loop->options.recipe;
+    struct checkpoint *at = &loop->at;
+    struct metrics_result val;
+    int64_t number = at->epoch + 1;
+    bool last = number == recipe->epochs;
+    double spent = clock_seconds() - loop->epoch_began;
+    if (recipe->steps_per_epoch == CHOICE_STEPS_FLOOR) trainer_drop(loop->trainer);
+    struct log_line line = {.epoch_line = true, .lr = at->lr, .loss = at->loss_sum / (double)at->images,
+                            .top1 = 100.0 * (double)at->right / (double)at->images,
+                            .images_per_s = spent > 0 ? (double)(at->images - loop->epoch_before) / spent : 0};
+    if (loop->evaluator && (last || number % recipe->eval_every_epochs == 0)) {
+        TRY(evaluate(loop, &val));
+        line.val = &val;
+    }
+    TRY(write_line(loop, &line));
+    tell_epoch(loop, &line);
+    if (line.val) check_expectation(loop, number, val.top1);
+    loop->result->loss = line.loss;
+    loop->result->top1 = line.top1;
+    *at = (struct checkpoint){.epoch = number, .best_top1 = at->best_top1, .best_epoch = at->best_epoch,
+                              .train_images = at->train_images, .val_images = at->val_images, .seed = at->seed,
+                              .level = at->level};
+    if (last) TRY(save_model(loop, "last.safetensors"));
+    if (last && !loop->evaluator) TRY(save_model(loop, "best.safetensors"));
+    return last || number % recipe->checkpoint_every_epochs == 0 ? save_checkpoint(loop) : SK_OK;
+}
+
+static void begin_epoch(struct loop *loop) {
+    loop->epoch_began = loop->line_began = clock_seconds();
+    loop->epoch_before = loop->at.images;
+    loop->waited_before = loader_waited(loop->loader);
+    loop->line_loss = 0;
+    loop->line_right = loop->line_images = 0;
+}
+
+static sk_status interrupted(struct loop *loop) {
+    TRY(save_checkpoint(loop));
+    return status_fail(SK_EINTERRUPTED, "stopped at epoch %lld, step %lld, and saved; `siskin resume %s` goes on",
+                       (long long)loop->at.epoch + 1, (long long)trainer_position(loop->trainer).step,
+                       loop->options.run);
+}
+
+/* Stopped during the evaluation: the position after the epoch's last batch is kept, and its end done again. */
+static sk_status end_epoch_saving(struct loop *loop) {
+    sk_status status = end_epoch(loop);
+    return status == SK_EINTERRUPTED ? interrupted(loop) : status;
+}
+
+static sk_status run_epochs(struct loop *loop) {
+    begin_epoch(loop);
+    if (loop->at.batch == loop->plan.batches) { /* stopped during the epoch's evaluation */
+        TRY(end_epoch_saving(loop));
+        begin_epoch(loop);
+    }
+    while (loop->at.epoch < loop->options.recipe->epochs) {
+        const struct batch *batch;
+        if (stop_asked(loop)) return interrupted(loop);
+        TRY(loader_next(loop->loader, &batch));
+        FAIL_IF(!batch, SK_EINTERNAL, "the loader ended before the run");
+        bool last = batch->last;
+        TRY(train_batch(loop, batch));
+        if (!last) continue;
+        TRY(end_epoch_saving(loop));
+        begin_epoch(loop);
+    }
+    return SK_OK;
+}
+
+sk_status loop_run(const struct loop_options *options, struct loop_result *result) {
+    *result = (struct loop_result){.best_top1 = -1};
+    struct loop *loop = block_new(sizeof *loop);
+    if (!loop) return SK_EMEMORY;
+    loop->options = *options;
+    loop->result = result;
+    loop->log.file.fd = -1;
+    sk_status status = loop_prepare(loop);
+    loop->began = clock_seconds();
+    loop->began_seconds = loop->at.seconds;
+    if (status == SK_OK) status = run_epochs(loop);
+    if (loop->trainer) {
+        double spent = clock_seconds() - loop->began;
+        result->epochs = loop->at.epoch;
+        result->steps = trainer_position(loop->trainer).step;
+        result->seconds = seconds_trained(loop);
+        result->images_per_s = spent > 0 ? (double)loop->trained / spent : 0;
+        result->best_top1 = loop->at.best_top1;
+        result->best_epoch = loop->at.best_epoch;
+    }
+    if (loop->loader) result->data_wait = loader_waited(loop->loader);
+    loop_release(loop);
+    block_free(loop);
+    return status;
+}

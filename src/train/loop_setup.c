@@ -1,0 +1,199 @@
+/* loop_setup.c — making a run: dataset, pipeline, network, trainer, loaders, folder; or finding it again.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/loop_setup.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "train/from_recipe.h"
+#include "train/run_folder.h"
+
+void loop_say(const struct loop *loop, const char *kind, const char *format, ...) {
+    char line[1200];
+    va_list arguments;
+    if (!loop->options.on_event) return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    loop->options.on_event(loop->options.user, kind, line);
+}
+
+void loop_threads(const struct recipe *recipe, bool in_memory, int *threads, int *workers) {
+    int cores = cpu_cores();
+    *threads = (int)recipe->threads;
+    *workers = (int)recipe->workers;
+    if (*workers < 0) { /* pictures in memory cost next to nothing; on two cores a worker costs more than it brings */
+        int wish = in_memory ? cores > 4 : cores > 2 ? (cores + 3) / 4 : 0;
+        int room = *threads > 0 ? cores - *threads : cores - 1;
+        *workers = wish < room ? wish : room > 0 ? room : 0;
+    }
+    if (*threads == 0) *threads = cores > *workers ? cores - *workers : 1;
+}
+
+static sk_status open_data(struct loop *loop) {
+    struct recipe *recipe = loop->options.recipe;
+    FAIL_IF(!recipe->data_spec[0], SK_EUSAGE, "the recipe does not say which pictures to train on: set data.spec, "
+            "as in data.spec=folder:PHOTOS");
+    struct data_options options = recipe_data(recipe);
+    TRY(dataset_open(&loop->dataset, recipe->data_spec, &options));
+    TRY(recipe_settle(recipe, dataset_classes(loop->dataset)));
+    int64_t train = dataset_count(loop->dataset, DATA_TRAIN), val = dataset_count(loop->dataset, DATA_VAL);
+    FAIL_IF(train == 0, SK_EDATA, "%s has no pictures to train on", recipe->data_spec);
+    loop->at.train_images = train;
+    loop->at.val_images = val;
+    loop->at.seed = recipe->seed;
+    loop_say(loop, "note", "%s: %lld pictures to train on, %lld to validate, %d classes%s", recipe->data_spec,
+             (long long)train, (long long)val, dataset_classes(loop->dataset),
+             dataset_was_split(loop->dataset) ? " (validation split off by the seed)" : "");
+    TRY(recipe_pipeline(recipe, &loop->pipeline));
+    return epoch_plan_make(&loop->plan, recipe, train, 1);
+}
+
+/* ---- the network ---- */
+
+/* What its model file will say beside the weights. */
+static sk_status describe_network(struct loop *loop) {
+    struct network *network = loop->network;
+    const struct recipe *recipe = loop->options.recipe;
+    int classes = dataset_classes(loop->dataset);
+    network->classes = arena_array(&network->arena, (size_t)classes + 1, sizeof *network->classes);
+    if (!network->classes) return SK_EMEMORY;
+    for (int c = 0; c < classes; c++) {
+        network->classes[c] = arena_strdup(&network->arena, dataset_class_name(loop->dataset, c));
+        if (!network->classes[c]) return SK_EMEMORY;
+    }
+    struct json_writer w = {0};
+    struct text text = {0};
+    preprocess_write(&loop->pipeline.options.preprocess, &w, NULL);
+    sk_status status = text_check(&w.text);
+    if (status == SK_OK) status = recipe_write(recipe, &text);
+    if (status == SK_OK) {
+        network->preprocess = arena_strdup(&network->arena, w.text.data);
+        network->recipe = arena_strdup(&network->arena, text.data);
+        network->provenance = arena_printf(&network->arena, "trained by siskin %s on %s, seed %lld, numeric level %s",
+                                           sk_version(), recipe->data_spec, (long long)recipe->seed, loop->at.level);
+        if (!network->preprocess || !network->recipe || !network->provenance) status = SK_EMEMORY;
+    }
+    text_free(&w.text);
+    text_free(&text);
+    return status;
+}
+
+/* Take what fits from the weights to start with; what does not (a head of other classes) stays fresh, and is said. */
+static void take_start(struct loop *loop) {
+    const struct network *from = loop->options.start;
+    struct network *to = loop->network;
+    for (size_t i = 0; i < to->graph->param_count; i++) {
+        const struct param *p = &to->graph->params[i];
+        const struct param *q = graph_find_param(from->graph, p->name);
+        if (!q || !shape_equal(&p->shape, &q->shape)) {
+            loop_say(loop, "note", "%s starts afresh: the model file's has another shape", p->name);
+            continue;
+        }
+        const float *source = (q->state ? from->state : from->params) + q->offset;
+        memcpy((p->state ? to->state : to->params) + p->offset, source, (size_t)p->count * sizeof *source);
+    }
+}
+
+static sk_status make_network(struct loop *loop) {
+    const struct recipe *recipe = loop->options.recipe;
+    struct model_args args;
+    TRY(recipe_model(recipe, &args));
+    TRY(network_new(&loop->network, &args));
+    model_initialise(loop->network->graph, recipe_init(recipe), (uint64_t)recipe->seed, loop->network->params,
+                     loop->network->state);
+    if (loop->options.start) take_start(loop);
+    loop->result->parameters = graph_parameter_count(loop->network->graph);
+    return describe_network(loop);
+}
+
+/* ---- the machinery ---- */
+
+static void evaluation_progress(void *user, int64_t done, int64_t all) {
+    struct loop *loop = user;
+    progress_evaluation(&loop->progress, done, all);
+}
+
+static sk_status make_machinery(struct loop *loop) {
+    const struct recipe *recipe = loop->options.recipe;
+    int threads, workers;
+    loop_threads(recipe, dataset_height(loop->dataset) > 0, &threads, &workers);
+    loop->result->threads = threads;
+    loop->result->workers = workers;
+    TRY(team_new(&loop->team, threads));
+    struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan, loop->options.reference};
+    int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % recipe->batch_size;
+    TRY(trainer_new(&loop->trainer, &trainer, rest));
+    trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
+    struct loader_options loader = {
+        .dataset = loop->dataset, .pipeline = &loop->pipeline, .part = DATA_TRAIN,
+        .batch_size = (int)recipe->batch_size, .workers = workers, .seed = (uint64_t)recipe->seed, .train = true,
+        .drop_last = recipe->drop_last, .end = (uint64_t)recipe->epochs};
+    TRY(loader_new(&loop->loader, &loader));
+    if (loop->at.val_images == 0) return SK_OK;
+    struct evaluator_options evaluator = {
+        .network = loop->network, .dataset = loop->dataset, .pipeline = &loop->pipeline, .part = DATA_VAL,
+        .team = loop->team, .batch_size = (int)recipe->eval_batch_size, .workers = workers,
+        .reference = loop->options.reference, .stop = loop->options.stop, .progress = evaluation_progress,
+        .user = loop};
+    return evaluator_new(&loop->evaluator, &evaluator);
+}
+
+/* ---- going on ---- */
+
+static void say_damaged(void *user, const char *sentence) { loop_say(user, "warning", "%s", sentence); }
+
+static sk_status find_position(struct loop *loop) {
+    struct checkpoint found = {0}, fresh = loop->at;
+    struct checkpoint_note note = {say_damaged, loop};
+    TRY(checkpoint_load(loop->options.run, &loop->arena, &note, loop->trainer, &found));
+    FAIL_IF(strcmp(found.level, fresh.level) != 0 && !loop->options.allow_level, SK_EUSAGE,
+            "%s was trained on numeric level %s, and this is %s: the result would not be the same to the last bit. "
+            "Set SISKIN_ISA=%s where the machine has it, or pass --allow-level", loop->options.run, found.level,
+            fresh.level, found.level);
+    FAIL_IF(found.train_images != fresh.train_images || found.val_images != fresh.val_images, SK_EDATA,
+            "the data have changed: %lld pictures to train on and %lld to validate, but the run began with %lld and %lld",
+            (long long)fresh.train_images, (long long)fresh.val_images, (long long)found.train_images,
+            (long long)found.val_images);
+    FAIL_IF(found.seed != fresh.seed, SK_EUSAGE, "the seed was %lld when %s began, and is now %lld",
+            (long long)found.seed, loop->options.run, (long long)fresh.seed);
+    found.level = fresh.level;
+    loop->at = found;
+    loop->saved_step = found.position.step;
+    loop_say(loop, "note", "going on with %s at epoch %lld, step %lld", loop->options.run, (long long)found.epoch + 1,
+             (long long)found.position.step);
+    return loader_seek(loop->loader, (uint64_t)found.epoch, found.batch, (uint64_t)loop->options.recipe->epochs);
+}
+
+sk_status loop_prepare(struct loop *loop) {
+    enum isa isa;
+    TRY(cpu_isa(&isa));
+    loop->at = (struct checkpoint){.best_top1 = -1, .level = cpu_isa_name(isa)};
+    loop->saved_step = -1;
+    loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
+    TRY(open_data(loop));
+    TRY(make_network(loop));
+    TRY(make_machinery(loop));
+    if (loop->options.resume) {
+        TRY(find_position(loop));
+    } else {
+        TRY(run_folder_make(loop->options.run, loop->options.recipe));
+        TRY(run_folder_split(loop->options.run, loop->dataset));
+    }
+    TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
+    return run_log_open(&loop->log, loop->options.run, loop->at.log_bytes);
+}
+
+void loop_release(struct loop *loop) {
+    run_log_close(&loop->log);
+    evaluator_free(loop->evaluator);
+    loader_free(loop->loader);
+    trainer_free(loop->trainer);
+    team_free(loop->team);
+    network_free(loop->network);
+    dataset_free(loop->dataset);
+    arena_free(&loop->arena);
+}

@@ -1,0 +1,49 @@
+/* loop_setup.h — what a run is made of; for loop_setup.c (making it) and loop.c (running it).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TRAIN_LOOP_SETUP_H
+#define SK_TRAIN_LOOP_SETUP_H
+
+#include "augment/augment.h"
+#include "base/team.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/log.h"
+#include "train/loop.h"
+#include "train/progress.h"
+#include "train/trainer.h"
+
+struct loop {
+    struct loop_options options;
+    struct loop_result *result;
+    struct arena arena;
+    struct dataset *dataset;
+    struct pipeline pipeline;
+    struct network *network;
+    struct team *team;
+    struct loader *loader;
+    struct evaluator *evaluator; /* NULL: no val part */
+    struct trainer *trainer;
+    struct epoch_plan plan;
+    struct run_log log;
+    struct progress progress;
+    struct checkpoint at; /* where the run is */
+    int64_t saved_step;   /* of the newest checkpoint; -1: none */
+    /* since this program began: */
+    double began, began_seconds, epoch_began;
+    double waited_before; /* of the loader, before this epoch */
+    int64_t trained;      /* pictures since this program began, */
+    int64_t epoch_before; /* and of this epoch before that */
+    /* since the last step line of the log: */
+    double line_loss, line_began;
+    int64_t line_right, line_images;
+};
+
+/* Everything up to the first step: nothing after it allocates, and whatever can be wrong is said here. */
+sk_status loop_prepare(struct loop *loop);
+void loop_release(struct loop *loop);
+
+/* One event, printf form. */
+void loop_say(const struct loop *loop, const char *kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,70 @@
+/* run_folder.c — making and reading the folder of a run.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/run_folder.h"
+
+#include <string.h>
+
+#include "base/file.h"
+
+static sk_status check_empty(struct arena *arena, const char *run) {
+    char **names;
+    size_t count;
+    if (!file_exists(run)) return SK_OK;
+    FAIL_IF(!file_is_folder(run), SK_EUSAGE, "%s is a file; name a new folder with --out", run);
+    TRY(folder_list(arena, run, LIST_FILES | LIST_FOLDERS, &names, &count));
+    FAIL_IF(count > 0, SK_EUSAGE, "%s already holds a run or other files; go on with `siskin resume %s`, or name another "
+            "folder with --out", run, run);
+    return SK_OK;
+}
+
+static sk_status make(struct arena *arena, const char *run, const struct recipe *recipe) {
+    TRY(check_empty(arena, run));
+    char *checkpoints = path_join(arena, run, "checkpoints"), *path = path_join(arena, run, "recipe.yaml");
+    if (!checkpoints || !path) return SK_EMEMORY;
+    TRY(folder_make(checkpoints));
+    struct text text = {0};
+    sk_status status = recipe_write(recipe, &text);
+    if (status == SK_OK) status = file_replace(path, text.data, text.length);
+    text_free(&text);
+    return status;
+}
+
+sk_status run_folder_make(const char *run, const struct recipe *recipe) {
+    struct arena arena = {0};
+    sk_status status = make(&arena, run, recipe);
+    arena_free(&arena);
+    return status;
+}
+
+static sk_status write_list(const char *path, const struct dataset *dataset, enum data_part part) {
+    struct text text = {0};
+    char name[4096];
+    for (uint32_t i = 0; i < dataset_count(dataset, part); i++)
+        text_addf(&text, "%s\n", dataset_name(dataset, part, i, name, sizeof name));
+    sk_status status = text_check(&text);
+    if (status == SK_OK) status = file_replace(path, text.data ? text.data : "", text.length);
+    text_free(&text);
+    return status;
+}
+
+sk_status run_folder_split(const char *run, const struct dataset *dataset) {
+    if (!dataset_was_split(dataset)) return SK_OK;
+    struct arena arena = {0};
+    char *folder = path_join(&arena, run, "split");
+    char *train = folder ? path_join(&arena, folder, "train.txt") : NULL;
+    char *val = folder ? path_join(&arena, folder, "val.txt") : NULL;
+    sk_status status = train && val ? folder_make(folder) : SK_EMEMORY;
+    if (status == SK_OK) status = write_list(train, dataset, DATA_TRAIN);
+    if (status == SK_OK) status = write_list(val, dataset, DATA_VAL);
+    arena_free(&arena);
+    return status;
+}
+
+sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *recipe) {
+    char *path = path_join(arena, run, "recipe.yaml");
+    if (!path) return SK_EMEMORY;
+    FAIL_IF(!file_is_folder(run), SK_EIO, "there is no run %s", run);
+    FAIL_IF(!file_exists(path), SK_EDATA, "%s is no run: it has no recipe.yaml", run);
+    return recipe_load(recipe, arena, path);
+}

@@ -1,0 +1,18 @@
+/* run_folder.h — the folder of a run: made once, never overwritten; recipe, split lists, checkpoints, log, models.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_TRAIN_RUN_FOLDER_H
+#define SK_TRAIN_RUN_FOLDER_H
+
+#include "base/arena.h"
+#include "data/data.h"
+#include "files/recipe.h"
+
+/* Make it with its resolved recipe. A folder that is not empty is refused. */
+sk_status run_folder_make(const char *run, const struct recipe *recipe);
+/* Names of the pictures of each part, where val was split off train: RUN/split/train.txt, val.txt. */
+sk_status run_folder_split(const char *run, const struct dataset *dataset);
+/* Read the recipe back. */
+sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *recipe);
+
+#endif

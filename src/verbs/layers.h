@@ -1,0 +1,21 @@
+/* layers.h — a network's nodes as rows of a table: name, op, output, parameters, multiply-adds, bytes.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_VERBS_LAYERS_H
+#define SK_VERBS_LAYERS_H
+
+#include "ops/op.h"
+
+struct layer {
+    const char *name, *op;
+    struct shape output;
+    int64_t parameters;
+    struct cost cost;
+};
+/* Every node of a graph. A parameter counts where it is first read. */
+sk_status layers_of(struct arena *arena, const struct graph *graph, struct layer **layers, size_t *count);
+
+/* An op's cost; bytes of its values where it has no rule of its own. */
+struct cost layer_cost(const struct graph *graph, const struct node *node);
+
+#endif

@@ -1,0 +1,62 @@
+/* scored_part.c — opening a dataset to score a model on it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "verbs/scored_part.h"
+
+#include <string.h>
+
+#include "train/from_recipe.h"
+
+static sk_status check_classes(const struct call *call, const struct network *network, const struct dataset *dataset,
+                               const char *spec) {
+    int classes = dataset_classes(dataset);
+    FAIL_IF(classes != network->args.num_classes, SK_EDATA, "%s has %d classes, but the model has %lld", spec, classes,
+            (long long)network->args.num_classes);
+    for (int c = 0; network->classes && c < classes; c++) {
+        if (strcmp(network->classes[c], dataset_class_name(dataset, c)) == 0) continue;
+        call_warning(call, "class %d is \"%s\" in the model and \"%s\" in %s: are these the same classes in the same order?",
+                     c, network->classes[c], dataset_class_name(dataset, c), spec);
+        break;
+    }
+    return SK_OK;
+}
+
+static sk_status choose(const struct call *call, const char *spec, const struct dataset *dataset,
+                        enum data_part *part) {
+    const char *word = call_option(call, "part");
+    *part = dataset_count(dataset, DATA_TEST) > 0 ? DATA_TEST : DATA_VAL;
+    if (word) {
+        int found = -1;
+        for (int p = 0; p < DATA_PARTS; p++)
+            if (strcmp(word, data_part_name(p)) == 0) found = p;
+        FAIL_IF(found < 0, SK_EUSAGE, "--part %s: expected train, val or test", word);
+        *part = (enum data_part)found;
+    }
+    FAIL_IF(dataset_count(dataset, *part) == 0, SK_EDATA, "%s has no %s part", spec, data_part_name(*part));
+    if (*part == DATA_VAL && dataset_was_split(dataset))
+        call_note(call, "%s has no val part: these are the tenth of each class that the seed sets aside, as train does",
+                  spec);
+    return SK_OK;
+}
+
+sk_status scored_part_open(const struct call *call, const char *spec, const struct network *network,
+                           enum exif_policy exif, struct dataset **dataset, enum data_part *part) {
+    struct recipe recipe;
+    struct arena arena = {0};
+    sk_status status = recipe_default(&recipe, &arena);
+    /* A file's recipe knows the seed of the split. */
+    if (status == SK_OK && network->recipe)
+        status = recipe_parse(&recipe, &arena, network->recipe, strlen(network->recipe), "the model's recipe");
+    if (status == SK_OK) status = call_overrides(call, &recipe);
+    struct data_options options = {.exif = exif};
+    if (status == SK_OK) {
+        bool same = strcmp(recipe.data_spec, spec) == 0; /* the very data it was trained on: the same split */
+        options = same ? recipe_data(&recipe) : (struct data_options){.seed = (uint64_t)recipe.seed};
+        options.exif = exif;
+    }
+    arena_free(&arena);
+    TRY(status);
+    TRY(dataset_open(dataset, spec, &options));
+    TRY(check_classes(call, network, *dataset, spec));
+    return choose(call, spec, *dataset, part);
+}

@@ -1,0 +1,243 @@
+/* verb_bench.c — siskin bench: pictures per second of inference or training, beside this machine's own peaks.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "base/team.h"
+#include "plan/plan.h"
+#include "train/from_recipe.h"
+#include "train/progress.h"
+#include "train/trainer.h"
+#include "verbs/layers.h"
+#include "verbs/model_arg.h"
+#include "verbs/peaks_here.h"
+
+const struct option options_bench[] = {
+    {"batch", 0, "N", "Pictures per run; 1 by default, 16 with --train."},
+    {"train", 0, NULL, "Training steps: forward, backward, optimizer."},
+    {"layers", 0, NULL, "Time of every fused step, with its rates (inference)."},
+    {"seconds", 0, "N", "Measure at least so long; 2 by default."},
+    {"dtype", 0, "f32", "Element type; this version knows f32 alone."},
+    {0},
+};
+
+enum { RUNS_FEWEST = 5, RUNS_MOST = 100000, WARM = 3 };
+
+struct bench {
+    struct call *call;
+    struct network *network;
+    struct team *team;
+    int64_t batch, seconds;
+    bool train, layers;
+    struct peaks peaks;
+    float *images, *logits;
+    struct runner *runner;
+    struct trainer *trainer;
+    struct batch data;
+    double *times; /* of each run */
+    int64_t runs;
+    int64_t macs;  /* of one run */
+    size_t peak_bytes;
+};
+
+static sk_status one_run(struct bench *b) {
+    if (!b->train) {
+        runner_run(b->runner, b->batch, b->images, b->logits);
+        return SK_OK;
+    }
+    struct trainer_result result;
+    return trainer_step(b->trainer, &b->data, false, &result);
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static sk_status measure(struct bench *b) {
+    for (int i = 0; i < WARM; i++) TRY(one_run(b));
+    double began = clock_seconds(), before = began;
+    while (b->runs < RUNS_MOST && (b->runs < RUNS_FEWEST || before - began < (double)b->seconds)) {
+        TRY(one_run(b));
+        double now = clock_seconds();
+        b->times[b->runs++] = now - before;
+        before = now;
+        FAIL_IF(atomic_load(&call_stop), SK_EINTERRUPTED, "stopped");
+    }
+    qsort(b->times, (size_t)b->runs, sizeof *b->times, by_size);
+    return SK_OK;
+}
+
+/* ---- making what is measured ---- */
+
+static sk_status prepare_inputs(struct bench *b) {
+    struct arena *arena = &b->call->arena;
+    const struct model_args *args = &b->network->args;
+    size_t floats = (size_t)(b->batch * args->height * args->width * args->in_channels);
+    struct region images; /* lives as long as the program's call */
+    TRY(region_new(&images, floats * sizeof(float)));
+    b->images = images.data;
+    b->logits = arena_array(arena, (size_t)(b->batch * args->num_classes), sizeof *b->logits);
+    b->times = arena_array(arena, RUNS_MOST, sizeof *b->times);
+    b->data.labels = arena_array(arena, (size_t)b->batch, sizeof *b->data.labels);
+    if (!b->logits || !b->times || !b->data.labels) {
+        region_free(&images);
+        b->images = NULL;
+        return SK_EMEMORY;
+    }
+    struct rng rng = rng_at(1, RNG_TEST, 0, 0);
+    for (size_t i = 0; i < floats; i++) b->images[i] = 2 * rng_float(&rng) - 1;
+    for (int64_t i = 0; i < b->batch; i++) b->data.labels[i] = (int32_t)rng_below(&rng, (uint64_t)args->num_classes);
+    b->data.images = b->images;
+    b->data.count = (int)b->batch;
+    return SK_OK;
+}
+
+static void free_inputs(struct bench *b) {
+    const struct model_args *args = &b->network->args;
+    struct region images = {b->images, (size_t)(b->batch * args->height * args->width * args->in_channels) * sizeof(float)};
+    if (b->images) region_free(&images);
+}
+
+static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct epoch_plan *plan) {
+    size_t bound;
+    TRY(recipe_default(recipe, &b->call->arena));
+    TRY(call_overrides(b->call, recipe));
+    recipe->batch_size = b->batch;
+    recipe->accumulate = 1;
+    if (!recipe_is_set(recipe, RECIPE_schedule_lr)) recipe->schedule_lr = 1e-3; /* noise must not diverge */
+    TRY(epoch_plan_make(plan, recipe, b->batch * 1000, 1));
+    struct trainer_options options = {recipe, b->network, b->team, plan, false};
+    TRY(trainer_new(&b->trainer, &options, 0));
+    trainer_memory(b->trainer, &b->peak_bytes, &bound);
+    return SK_OK;
+}
+
+static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_plan *plan) {
+    struct graph *graph;
+    struct layer *layers;
+    size_t count;
+    TRY(prepare_inputs(b));
+    TRY(model_graph(&b->call->arena, &b->network->args, &(struct model_request){.batch = b->batch}, &graph));
+    TRY(layers_of(&b->call->arena, graph, &layers, &count));
+    for (size_t i = 0; i < count; i++) b->macs += layers[i].cost.macs;
+    if (b->train) {
+        b->macs *= 3; /* the gradients of data and of weights each cost the forward's again */
+        return prepare_training(b, recipe, plan);
+    }
+    struct runner_options options = {.batch = b->batch, .team = b->team, .profile = b->layers};
+    TRY(runner_new(&b->runner, b->network, &options));
+    b->peak_bytes = runner_plan(b->runner)->arena_bytes;
+    return SK_OK;
+}
+
+/* ---- the table of steps ---- */
+
+/* Steps that share a phase share its time by their multiply-adds, else by their bytes. */
+static double step_seconds(const struct plan *plan, int step) {
+    double sum = 0;
+    for (int p = 0; p < plan->phase_count; p++) {
+        const struct phase *phase = &plan->phases[p];
+        double mine = 0, all = 0;
+        for (int i = 0; i < phase->item_count; i++) {
+            int other = plan->items[phase->first_item + i].step;
+            struct cost cost = layer_cost(plan->graph, plan->steps[other].node);
+            double weight = 1 + (double)cost.macs + (double)cost.bytes;
+            all += weight;
+            if (other == step) mine += weight;
+        }
+        if (all > 0) sum += plan->seconds[p] * mine / all;
+    }
+    return sum;
+}
+
+/* The least time that the machine's peaks allow. */
+static double bound_seconds(const struct bench *b, const struct cost *cost) {
+    double compute = 2.0 * (double)cost->macs / b->peaks.flops, memory = (double)cost->bytes / b->peaks.bytes;
+    return compute > memory ? compute : memory;
+}
+
+static void table(struct bench *b) {
+    const struct plan *plan = runner_plan(b->runner);
+    struct json_writer *w = &b->call->json;
+    double runs = (double)(b->runs + WARM);
+    jw_array(w, "layers");
+    call_result(b->call, "%-32s %-18s %9s %9s %8s %7s", "step", "op", "us", "GFLOP/s", "GB/s", "bound");
+    for (int s = 0; s < plan->step_count; s++) {
+        const struct node *node = plan->steps[s].node;
+        if (plan->steps[s].first_phase < 0) continue;
+        struct cost cost = layer_cost(plan->graph, node);
+        double seconds = step_seconds(plan, s) / runs;
+        double gflops = seconds > 0 ? 2e-9 * (double)cost.macs / seconds : 0;
+        double gbytes = seconds > 0 ? 1e-9 * (double)cost.bytes / seconds : 0;
+        double share = seconds > 0 ? bound_seconds(b, &cost) / seconds : 0;
+        jw_object(w, NULL);
+        jw_string(w, "name", node->name);
+        jw_string(w, "op", node->op->name);
+        jw_number(w, "seconds", seconds);
+        jw_number(w, "gflops", gflops);
+        jw_number(w, "gbytes", gbytes);
+        jw_number(w, "bound_share", share);
+        jw_end_object(w);
+        call_result(b->call, "%-32s %-18s %9.1f %9.1f %8.1f %5.0f %%", node->name, node->op->name, 1e6 * seconds, gflops,
+                    gbytes, 100 * share);
+    }
+    jw_end_array(w);
+}
+
+static void answer(struct bench *b) {
+    struct json_writer *w = &b->call->json;
+    double best = b->times[0], median = b->times[b->runs / 2];
+    double flops = 2.0 * (double)b->macs / median;
+    jw_string(w, "model", b->network->args.name);
+    jw_string(w, "mode", b->train ? "train" : "inference");
+    jw_string(w, "dtype", "f32");
+    jw_integer(w, "batch", b->batch);
+    jw_integer(w, "threads", team_size(b->team));
+    jw_number(w, "images_per_s", (double)b->batch / median);
+    jw_number(w, "latency_ms", 1e3 * median);
+    jw_number(w, "best_images_per_s", (double)b->batch / best);
+    jw_number(w, "best_latency_ms", 1e3 * best);
+    jw_integer(w, "runs", b->runs);
+    jw_integer(w, "peak_bytes", (int64_t)b->peak_bytes);
+    jw_integer(w, "macs", b->macs);
+    jw_number(w, "gflops", 1e-9 * flops);
+    jw_number(w, "peak_gflops", 1e-9 * b->peaks.flops);
+    jw_number(w, "peak_gbytes", 1e-9 * b->peaks.bytes);
+    jw_number(w, "fma_share", flops / b->peaks.flops);
+    if (b->layers && b->runner) table(b);
+    call_result(b->call, "%s, %s f32, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
+                b->train ? "training" : "inference", (long long)b->network->args.height,
+                (long long)b->network->args.width, (long long)b->batch, team_size(b->team));
+    call_result(b->call, "%.1f images/s · %.3f ms a run (best %.3f ms, %lld runs) · activations %.2f MiB",
+                (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs, (double)b->peak_bytes / 1048576);
+    call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds; it copies %.1f GB/s",
+                1e-9 * flops, 100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops, 1e-9 * b->peaks.bytes);
+}
+
+sk_status verb_bench(struct call *call) {
+    struct bench b = {.call = call, .train = call_switch(call, "train"), .layers = call_switch(call, "layers")};
+    struct recipe recipe;
+    struct epoch_plan plan;
+    int threads;
+    const char *dtype = call_option(call, "dtype");
+    FAIL_IF(dtype && strcmp(dtype, "f32") != 0, SK_EUSAGE, "--dtype %s: this version computes in f32 alone", dtype);
+    FAIL_IF(b.train && b.layers, SK_EUSAGE, "--layers is for inference; leave --train out");
+    TRY(call_integer(call, "batch", 1, 65536, b.train ? 16 : 1, &b.batch));
+    TRY(call_integer(call, "seconds", 1, 3600, 2, &b.seconds));
+    TRY(call_threads(call, &threads));
+    TRY(model_open(call, call->arguments[0], false, &b.network));
+    sk_status status = team_new(&b.team, threads);
+    if (status == SK_OK) status = peaks_measure(b.team, &b.peaks);
+    if (status == SK_OK) status = prepare(&b, &recipe, &plan);
+    if (status == SK_OK) status = measure(&b);
+    if (status == SK_OK) answer(&b);
+    runner_free(b.runner);
+    trainer_free(b.trainer);
+    team_free(b.team);
+    free_inputs(&b);
+    network_free(b.network);
+    return status;
+}

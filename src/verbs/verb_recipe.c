@@ -1,0 +1,173 @@
+/* verb_recipe.c — siskin recipe: list, show, trace, lint, keys.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "train/from_recipe.h"
+#include "train/lint.h"
+#include "train/trace.h"
+#include "verbs/recipe_arg.h"
+
+const struct option options_recipe[] = {
+    {"set", 0, NULL, "show: only what the recipe sets, without the defaults."},
+    {"data", 0, "SPEC", "trace, lint: count these pictures; short for data.spec=SPEC."},
+    {"images", 0, "N", "trace, lint: so many training pictures, without looking at any."},
+    {"val-images", 0, "N", "trace: so many validation pictures."},
+    {"world", 0, "N", "trace, lint: so many processes; 1 by default."},
+    {"strict", 0, NULL, "lint: warnings fail too (exit 1)."},
+    {0},
+};
+
+static sk_status list(struct call *call) {
+    const char **names;
+    size_t count;
+    TRY(recipe_names(&call->arena, &names, &count));
+    jw_array(&call->json, "recipes");
+    for (size_t i = 0; i < count; i++) {
+        jw_object(&call->json, NULL);
+        jw_string(&call->json, "name", names[i]);
+        jw_end_object(&call->json);
+        call_result(call, "%s", names[i]);
+    }
+    jw_end_array(&call->json);
+    return SK_OK;
+}
+
+static sk_status show(struct call *call, const struct recipe *recipe) {
+    struct text text = {0};
+    sk_status status = recipe_show(recipe, call_switch(call, "set"), &text);
+    if (status == SK_OK) {
+        jw_object(&call->json, "values");
+        for (int id = 0; id < RECIPE_KEYS && status == SK_OK; id++) {
+            struct text value = {0};
+            status = recipe_value(recipe, id, &value);
+            if (status == SK_OK) jw_string(&call->json, recipe_key_name(id), value.data);
+            text_free(&value);
+        }
+        jw_end_object(&call->json);
+        call_result_text(call, text.data ? text.data : "");
+    }
+    text_free(&text);
+    return status;
+}
+
+/* ---- what trace and lint look at ---- */
+
+enum { IMAGENET_TRAIN = 1281167, IMAGENET_VAL = 50000 };
+
+static sk_status count_images(struct call *call, struct recipe *recipe, struct trace_input *input) {
+    int64_t train, val;
+    TRY(call_integer(call, "images", 1, INT64_C(1000000000), 0, &train));
+    TRY(call_integer(call, "val-images", 0, INT64_C(1000000000), 0, &val));
+    if (train == 0 && recipe->data_spec[0]) {
+        struct dataset *dataset;
+        struct data_options options = recipe_data(recipe);
+        TRY(dataset_open(&dataset, recipe->data_spec, &options));
+        train = dataset_count(dataset, DATA_TRAIN);
+        val = dataset_count(dataset, DATA_VAL);
+        sk_status status = recipe_settle(recipe, dataset_classes(dataset));
+        dataset_free(dataset);
+        TRY(status);
+    } else if (train == 0 && strstr(call->arguments[1], "imagenet")) {
+        train = IMAGENET_TRAIN;
+        val = IMAGENET_VAL;
+        call_note(call, "no data.spec: counting with ImageNet's %lld and %lld pictures", (long long)train, (long long)val);
+    }
+    input->train_images = train;
+    input->val_images = val;
+    return SK_OK;
+}
+
+static sk_status fill_input(struct call *call, struct recipe *recipe, struct trace_input *input) {
+    struct model_args args;
+    struct graph *graph;
+    struct decay_tensor *tensors;
+    int64_t world;
+    TRY(call_integer(call, "world", 1, 65536, 1, &world));
+    *input = (struct trace_input){.recipe = recipe, .world = (int)world};
+    TRY(count_images(call, recipe, input));
+    TRY(recipe_model(recipe, &args));
+    TRY(model_graph(&call->arena, &args, &(struct model_request){.batch = 1}, &graph));
+    TRY(decay_tensors(graph, &call->arena, &tensors, &input->tensor_count));
+    input->tensors = tensors;
+    return SK_OK;
+}
+
+static sk_status trace(struct call *call, struct recipe *recipe) {
+    struct trace_input input;
+    struct text text = {0};
+    TRY(fill_input(call, recipe, &input));
+    FAIL_IF(input.train_images == 0, SK_EUSAGE, "how many pictures? Set data.spec, or say --images N");
+    TRY(trace_json(&input, &call->json));
+    sk_status status = trace_text(&input, &text);
+    if (status == SK_OK) call_result_text(call, text.data);
+    text_free(&text);
+    return status;
+}
+
+static sk_status lint(struct call *call, struct recipe *recipe) {
+    struct trace_input input;
+    struct lint_finding *findings;
+    size_t count;
+    TRY(fill_input(call, recipe, &input));
+    TRY(lint_run(&input, &call->arena, &findings, &count));
+    jw_array(&call->json, "findings");
+    for (size_t i = 0; i < count; i++) {
+        const struct lint_finding *f = &findings[i];
+        jw_object(&call->json, NULL);
+        jw_string(&call->json, "severity", lint_severity_name(f->severity));
+        jw_string(&call->json, "lint", f->lint);
+        jw_string(&call->json, "key", f->key);
+        jw_string(&call->json, "sentence", f->sentence);
+        jw_end_object(&call->json);
+        call_result(call, "%s: %s: %s: %s", lint_severity_name(f->severity), f->lint, f->key, f->sentence);
+    }
+    jw_end_array(&call->json);
+    if (count == 0) call_result(call, "%zu tests, nothing found", lint_count());
+    int code = lint_exit_code(findings, count, call_switch(call, "strict"));
+    FAIL_IF(code == 2, SK_EUSAGE, "the recipe has errors");
+    FAIL_IF(code == 1, SK_EDATA, "the recipe has warnings, and --strict was given");
+    return SK_OK;
+}
+
+static sk_status keys(struct call *call) {
+    struct recipe recipe;
+    TRY(recipe_default(&recipe, &call->arena));
+    jw_array(&call->json, "keys");
+    for (int id = 0; id < RECIPE_KEYS; id++) {
+        struct text value = {0};
+        sk_status status = recipe_value(&recipe, id, &value);
+        if (status == SK_OK) {
+            jw_object(&call->json, NULL);
+            jw_string(&call->json, "name", recipe_key_name(id));
+            jw_string(&call->json, "default", value.data);
+            jw_string(&call->json, "help", recipe_key_help(id));
+            jw_end_object(&call->json);
+            call_result(call, "%-38s %-24s %s", recipe_key_name(id), value.data, recipe_key_help(id));
+        }
+        text_free(&value);
+        TRY(status);
+    }
+    jw_end_array(&call->json);
+    return SK_OK;
+}
+
+sk_status verb_recipe(struct call *call) {
+    static const char *const words[] = {"list", "show", "trace", "lint", "keys"};
+    const char *word = call->arguments[0], *data = call_option(call, "data");
+    size_t which = 0;
+    while (which < 5 && strcmp(words[which], word) != 0) which++;
+    if (which == 5) {
+        const char *near = nearest_word(word, words, 5);
+        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, lint or keys", word,
+                           near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    }
+    if (which == 0) return list(call);
+    if (which == 4) return keys(call);
+    FAIL_IF(call->argument_count < 2, SK_EUSAGE, "recipe %s needs a RECIPE: a file or a name of `siskin recipe list`", word);
+    struct recipe recipe;
+    TRY(recipe_open(call, &call->arena, call->arguments[1], &recipe));
+    if (data) TRY(recipe_set(&recipe, "data.spec", data));
+    if (which == 1) return show(call, &recipe);
+    return which == 2 ? trace(call, &recipe) : lint(call, &recipe);
+}
