@@ -13,7 +13,7 @@ enum { CONV_Y, CONV_STATS, CONV_OUTPUTS };
 struct conv_attr {
     struct conv_shape shape;
     enum act in_act, out_act;
-    bool packed;     /* w is in panels (made by `pack`) */
+    bool packed;     /* w is in panels (made by `panels`) */
     bool want_stats; /* the second output: partial sums of y and y*y */
 };
 /* groups = input channels = output channels: has its own kernels, and partial sums per strip. */
@@ -35,7 +35,7 @@ struct conv_grad_attr {
     bool want_dx, want_sums, want_dw, want_dbias;
 };
 
-/* pack: w -> panels for the machine's kernels; only in lowered graphs. */
+/* panels: w -> panels for the machine's kernels; only in lowered graphs. */
 struct pack_attr {
     struct conv_shape shape;
     enum pack_direction direction;
@@ -91,7 +91,7 @@ struct gap_attr {
 enum { GG_DY, GG_X, GG_SCALE, GG_SHIFT, GG_INPUTS };
 enum { GG_G, GG_SUMS };
 
-/* inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
+/* fused_inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
 enum { IR_X, IR_EXPAND, IR_EXPAND_BIAS, IR_DEPTHWISE, IR_DEPTHWISE_BIAS, IR_PROJECT, IR_PROJECT_BIAS, IR_INPUTS };
 struct inverted_residual_attr {
     struct conv_shape expand, depthwise, project; /* expand.k = 0: none */

@@ -44,10 +44,11 @@ int op_value(struct graph *graph, const struct op *op, const void *attr, size_t 
     return node_out(graph, op_node(graph, op, attr, size, in, in_count, name), 0);
 }
 
+/* Written so that a NaN goes through, as in the kernels and in torch: the reference finds the first bad tensor. */
 double act_value(enum act act, double x) {
     switch (act) {
-    case ACT_RELU: return x > 0 ? x : 0;
-    case ACT_RELU6: return x > 0 ? (x < 6 ? x : 6) : 0;
+    case ACT_RELU: return x < 0 ? 0 : x;
+    case ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
     default: return x;
     }
 }

@@ -1,4 +1,4 @@
-/* pass_block.c — inference: expand, depthwise, project -> one inverted_residual, whose expanded tensor is never stored.
+/* pass_block.c — inference: expand, depthwise, project -> one fused_inverted_residual, whose expanded tensor is never stored.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
@@ -43,7 +43,7 @@ static bool fuse(struct rewrite *rewrite, int node) {
                          [IR_PROJECT] = map[project->in[CONV_W]],
                          [IR_PROJECT_BIAS] = map[project->in[CONV_BIAS]]};
     rewrite->map[project->out[CONV_Y]] =
-        op_value(rewrite->to, &op_inverted_residual, &attr, sizeof attr, in, IR_INPUTS, project->name);
+        op_value(rewrite->to, &op_fused_inverted_residual, &attr, sizeof attr, in, IR_INPUTS, project->name);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* pass_pack.c — weights to panels: a `pack` node before every matrix kernel, for the kernels in force.
+/* pass_pack.c — weights to panels: a `panels` node before every matrix kernel, for the kernels in force.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
@@ -8,7 +8,7 @@ static int pack(struct graph *to, const struct kernels *kernels, int w, const st
                 enum pack_direction direction, const char *name) {
     struct pack_attr attr = {.shape = *shape, .direction = direction};
     attr.elements = (int64_t)(kernels->packed_bytes(shape, direction) / sizeof(float));
-    return op_value(to, &op_pack, &attr, sizeof attr, &w, 1, name);
+    return op_value(to, &op_panels, &attr, sizeof attr, &w, 1, name);
 }
 
 static void pack_conv(struct rewrite *rewrite, const struct kernels *kernels, int node) {
@@ -58,7 +58,7 @@ sk_status pass_pack(struct arena *arena, const struct graph *from, const struct 
         if (!rewrite.live[node]) continue;
         if (op == &op_conv) pack_conv(&rewrite, kernels, node);
         else if (op == &op_conv_grad) pack_conv_grad(&rewrite, kernels, node);
-        else if (op == &op_inverted_residual) pack_block(&rewrite, kernels, node);
+        else if (op == &op_fused_inverted_residual) pack_block(&rewrite, kernels, node);
         else rewrite_copy(&rewrite, node);
     }
     return rewrite_end(&rewrite, to);

@@ -15,9 +15,9 @@ pass pass_merge;       /* affine after affine -> one */
 pass pass_stats;       /* statistics formed in the convolution's store */
 pass pass_views;       /* affine into its only reader's load */
 pass pass_store;       /* inference: activation and residual into the convolution's store */
-pass pass_block;       /* inference: expand, depthwise, project -> inverted_residual */
+pass pass_block;       /* inference: expand, depthwise, project -> fused_inverted_residual */
 
-/* Insert `pack` nodes for the kernels in force: always last. */
+/* Insert `panels` nodes for the kernels in force: always last. */
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);
 
 /* Append the gradient of `loss` with respect to every parameter: the gradient values get PLACE_GRADIENT. */

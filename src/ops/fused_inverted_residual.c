@@ -1,11 +1,11 @@
-/* inverted_residual.c — expand, depthwise, project and residual as one step of inference (Sandler et al. 2018).
+/* fused_inverted_residual.c — expand, depthwise, project and residual as one step of inference (Sandler et al. 2018).
  *
  * The expanded tensor never leaves the cache. Made by a pass from folded convolutions, which are its
  * reference: passes are tested against the graph without them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 
-static sk_status inverted_residual_infer(struct graph *graph, int node) {
+static sk_status fused_inverted_residual_infer(struct graph *graph, int node) {
     const struct inverted_residual_attr *attr = graph->nodes[node].attr;
     const struct conv_shape *s = &attr->project;
     graph_output(graph, node, 0, F32, (struct shape){4, {s->n, s->p, s->q, s->k}});
@@ -16,7 +16,7 @@ static int64_t conv_macs(const struct conv_shape *s) {
     return s->n * s->p * s->q * s->r * s->s * (s->groups ? s->c / s->groups : 0) * s->k;
 }
 
-static struct cost inverted_residual_cost(const struct graph *graph, const struct node *node) {
+static struct cost fused_inverted_residual_cost(const struct graph *graph, const struct node *node) {
     const struct inverted_residual_attr *attr = node->attr;
     int64_t numbers = 0;
     for (int slot = 0; slot < IR_INPUTS; slot++) numbers += node->in[slot] ? value_elements(graph, node->in[slot]) : 0;
@@ -24,7 +24,7 @@ static struct cost inverted_residual_cost(const struct graph *graph, const struc
                          .bytes = 4 * (numbers + value_elements(graph, node->out[0]))};
 }
 
-static sk_status inverted_residual_op_plan(const struct plan_request *request, struct step_plan *step) {
+static sk_status fused_inverted_residual_plan(const struct plan_request *request, struct step_plan *step) {
     const struct inverted_residual_attr *attr = request->node->attr;
     const struct conv_shape *d = &attr->depthwise;
     struct inverted_residual *job = arena_alloc(request->arena, sizeof *job);
@@ -44,7 +44,7 @@ static sk_status inverted_residual_op_plan(const struct plan_request *request, s
     return SK_OK;
 }
 
-static void inverted_residual_bind(const struct bind_request *request, void *to) {
+static void fused_inverted_residual_bind(const struct bind_request *request, void *to) {
     struct inverted_residual *job = to;
     void *const *in = request->in;
     job->x = in[IR_X], job->expand = in[IR_EXPAND], job->expand_bias = in[IR_EXPAND_BIAS];
@@ -54,17 +54,17 @@ static void inverted_residual_bind(const struct bind_request *request, void *to)
     job->shared = request->shared;
 }
 
-static void inverted_residual_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
+static void fused_inverted_residual_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
                                      struct lane *lane) {
     kernels->inverted_residual_run(job, phase, tile, lane->scratch);
 }
 
-const struct op op_inverted_residual = {
-    .name = "inverted_residual",
+const struct op op_fused_inverted_residual = {
+    .name = "fused_inverted_residual",
     .outputs = 1,
-    .infer = inverted_residual_infer,
-    .cost = inverted_residual_cost,
-    .plan = inverted_residual_op_plan,
-    .bind = inverted_residual_bind,
-    .run = inverted_residual_op_run,
+    .infer = fused_inverted_residual_infer,
+    .cost = fused_inverted_residual_cost,
+    .plan = fused_inverted_residual_plan,
+    .bind = fused_inverted_residual_bind,
+    .run = fused_inverted_residual_run,
 };
