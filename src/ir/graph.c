@@ -78,13 +78,17 @@ int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, c
     bool state = is_state(kind);
     int64_t *block = state ? &graph->state_elements : &graph->param_elements;
     int index = (int)graph->param_count;
-    struct value value = {.shape = shape, .dtype = F32, .place = state ? PLACE_STATE : PLACE_PARAM,
-                          .node = -1, .param = index, .offset = *block};
+    struct value value = {.shape = shape,
+                          .dtype = F32,
+                          .place = state ? PLACE_STATE : PLACE_PARAM,
+                          .node = -1,
+                          .param = index,
+                          .offset = *block};
     int id = new_value(graph, value);
     if (!id) return 0;
     int64_t count = shape_elements(&shape);
-    graph->params[index] = (struct param){.name = kept, .kind = kind, .value = id, .shape = shape,
-                                          .offset = *block, .count = count, .state = state};
+    graph->params[index] = (struct param){
+        .name = kept, .kind = kind, .value = id, .shape = shape, .offset = *block, .count = count, .state = state};
     graph->param_count++;
     *block += (count + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
     return id;
@@ -108,8 +112,8 @@ int graph_append(struct graph *graph, const struct op *op, const void *attr, con
 
 int graph_output(struct graph *graph, int node, int slot, enum dtype dtype, struct shape shape) {
     if (node < 0) return 0;
-    int id = new_value(graph, (struct value){.shape = shape, .dtype = dtype, .place = PLACE_ARENA,
-                                             .node = node, .param = -1});
+    int id = new_value(graph,
+                       (struct value){.shape = shape, .dtype = dtype, .place = PLACE_ARENA, .node = node, .param = -1});
     if (id) graph->nodes[node].out[slot] = id;
     return id;
 }

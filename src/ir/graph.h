@@ -62,10 +62,10 @@ struct param {
     const char *name;
     enum param_kind kind;
     int value;
-    struct shape shape;  /* in memory */
-    int64_t offset;      /* elements, in the parameter or state block */
-    int64_t count;       /* elements */
-    bool state;          /* in the state block */
+    struct shape shape; /* in memory */
+    int64_t offset;     /* elements, in the parameter or state block */
+    int64_t count;      /* elements */
+    bool state;         /* in the state block */
 };
 
 /* A named way in or out of the graph: "image", "target", "logits", "loss". */

@@ -37,8 +37,8 @@ int inverted_residual_v2(struct graph *graph, int x, const char *name, const str
         x = conv_norm_act(graph, x, part, (struct conv){.out = block->hidden}, style);
     }
     snprintf(part, sizeof part, "%s.conv.%d", name, index++);
-    struct conv depthwise = {.out = block->hidden, .kernel = block->kernel, .stride = block->stride,
-                             .groups = (int)block->hidden};
+    struct conv depthwise = {
+        .out = block->hidden, .kernel = block->kernel, .stride = block->stride, .groups = (int)block->hidden};
     x = conv_norm_act(graph, x, part, depthwise, style);
     snprintf(part, sizeof part, "%s.conv.%d", name, index++);
     x = build_conv(graph, x, (struct conv){.out = block->out}, part);

@@ -6,7 +6,8 @@
 
 #include "models/model.h"
 
-/* The nearest multiple of `divisor` (at least `divisor`), never more than 10 % below v; as TF, torchvision, Keras, timm. */
+/* The nearest multiple of `divisor` (at least `divisor`), never more than 10 % below v;
+ * as TF, torchvision, Keras and timm. */
 int64_t make_divisible(double v, int64_t divisor);
 
 /* How a family's blocks are to be built. */

@@ -13,8 +13,7 @@ static const double truncated_deviation = 0.87962566103423978;
 
 static double weight(enum param_kind kind, enum model_init init, const struct shape *s, struct rng *rng) {
     double taps = (double)(s->dim[0] * s->dim[1]), out = (double)s->dim[3];
-    if (kind == PARAM_LINEAR)
-        return init == INIT_TF ? (2 * rng_double(rng) - 1) / sqrt(out) : 0.01 * rng_normal(rng);
+    if (kind == PARAM_LINEAR) return init == INIT_TF ? (2 * rng_double(rng) - 1) / sqrt(out) : 0.01 * rng_normal(rng);
     if (init == INIT_TORCHVISION) return sqrt(2 / (taps * out)) * rng_normal(rng);
     double fan_out = kind == PARAM_DEPTHWISE ? taps : taps * out;
     return sqrt(2 / fan_out) / truncated_deviation * rng_truncated_normal(rng);
@@ -33,8 +32,7 @@ void model_initialise(const struct graph *graph, enum model_init init, uint64_t 
         case PARAM_CONV:
         case PARAM_DEPTHWISE:
         case PARAM_LINEAR: /* drawn in memory order */
-            for (int64_t j = 0; j < param->count; j++)
-                to[j] = (float)weight(param->kind, init, &param->shape, &rng);
+            for (int64_t j = 0; j < param->count; j++) to[j] = (float)weight(param->kind, init, &param->shape, &rng);
             break;
         case PARAM_NORM_WEIGHT:
         case STATE_VARIANCE: fill(to, param->count, 1); break;

@@ -16,9 +16,18 @@ static const struct stage stages[] = {
 enum { STAGES = sizeof stages / sizeof *stages, STEM = 32, LAST = 1280 };
 
 static void defaults(struct model_args *args) {
-    *args = (struct model_args){.num_classes = 1000, .height = 224, .width = 224, .in_channels = 3,
-                                .round_nearest = 8, .width_mult = 1, .dropout = 0.2, .stem_stride = 2,
-                                .stages = STAGES, .norm_eps = 1e-5, .norm_momentum = 0.1, .norm_unbiased = true};
+    *args = (struct model_args){.num_classes = 1000,
+                                .height = 224,
+                                .width = 224,
+                                .in_channels = 3,
+                                .round_nearest = 8,
+                                .width_mult = 1,
+                                .dropout = 0.2,
+                                .stem_stride = 2,
+                                .stages = STAGES,
+                                .norm_eps = 1e-5,
+                                .norm_momentum = 0.1,
+                                .norm_unbiased = true};
     for (int i = 0; i < STAGES; i++) args->strides[i] = stages[i].s;
 }
 
@@ -41,8 +50,11 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
         int64_t out = make_divisible(stages[i].c * args->width_mult, args->round_nearest);
         for (int j = 0; j < stages[i].n; j++, done++) {
             snprintf(name, sizeof name, "features.%d", ++index);
-            struct inverted_residual_block block = {.kernel = 3, .stride = j == 0 ? (int)args->strides[i] : 1,
-                                                    .in = in, .hidden = in * stages[i].t, .out = out,
+            struct inverted_residual_block block = {.kernel = 3,
+                                                    .stride = j == 0 ? (int)args->strides[i] : 1,
+                                                    .in = in,
+                                                    .hidden = in * stages[i].t,
+                                                    .out = out,
                                                     .drop = args->stochastic_depth * done / blocks};
             x = inverted_residual_v2(graph, x, name, &block, &style);
             in = out;

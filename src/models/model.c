@@ -89,9 +89,8 @@ sk_status model_graph(struct arena *arena, const struct model_args *args, const 
 }
 
 /* The arguments once: how they are called in JSON. */
-#define MODEL_INTEGERS(X)                                                                                 \
-    X(num_classes) X(height) X(width) X(in_channels) X(round_nearest) X(stem_stride)
-#define MODEL_NUMBERS(X) X(width_mult) X(dropout) X(stochastic_depth) X(norm_eps) X(norm_momentum)
+#define MODEL_INTEGERS(X) X(num_classes) X(height) X(width) X(in_channels) X(round_nearest) X(stem_stride)
+#define MODEL_NUMBERS(X)  X(width_mult) X(dropout) X(stochastic_depth) X(norm_eps) X(norm_momentum)
 #define MODEL_SWITCHES(X) X(norm_unbiased) X(same_padding)
 
 void model_args_write(const struct model_args *args, struct json_writer *writer) {
@@ -122,27 +121,27 @@ static sk_status read_strides(const struct json *json, const char *what, struct 
 }
 
 static sk_status read_member(const struct json *member, const char *what, struct model_args *args) {
-#define X(field)                                                                                       \
-    if (strcmp(member->key, #field) == 0) {                                                            \
-        FAIL_IF(!member->is_integer, SK_EFORMAT, "%s: " #field " must be an integer", what);           \
-        args->field = member->integer;                                                                 \
-        return SK_OK;                                                                                  \
+#define X(field)                                                                                                       \
+    if (strcmp(member->key, #field) == 0) {                                                                            \
+        FAIL_IF(!member->is_integer, SK_EFORMAT, "%s: " #field " must be an integer", what);                           \
+        args->field = member->integer;                                                                                 \
+        return SK_OK;                                                                                                  \
     }
     MODEL_INTEGERS(X)
 #undef X
-#define X(field)                                                                                       \
-    if (strcmp(member->key, #field) == 0) {                                                            \
-        FAIL_IF(member->kind != JSON_NUMBER, SK_EFORMAT, "%s: " #field " must be a number", what);     \
-        args->field = member->number;                                                                  \
-        return SK_OK;                                                                                  \
+#define X(field)                                                                                                       \
+    if (strcmp(member->key, #field) == 0) {                                                                            \
+        FAIL_IF(member->kind != JSON_NUMBER, SK_EFORMAT, "%s: " #field " must be a number", what);                     \
+        args->field = member->number;                                                                                  \
+        return SK_OK;                                                                                                  \
     }
     MODEL_NUMBERS(X)
 #undef X
-#define X(field)                                                                                       \
-    if (strcmp(member->key, #field) == 0) {                                                            \
-        FAIL_IF(member->kind != JSON_BOOL, SK_EFORMAT, "%s: " #field " must be true or false", what);  \
-        args->field = member->boolean;                                                                 \
-        return SK_OK;                                                                                  \
+#define X(field)                                                                                                       \
+    if (strcmp(member->key, #field) == 0) {                                                                            \
+        FAIL_IF(member->kind != JSON_BOOL, SK_EFORMAT, "%s: " #field " must be true or false", what);                  \
+        args->field = member->boolean;                                                                                 \
+        return SK_OK;                                                                                                  \
     }
     MODEL_SWITCHES(X)
 #undef X

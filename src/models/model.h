@@ -21,7 +21,7 @@ struct model_args {
     int64_t stages;
     double norm_eps, norm_momentum; /* torch's convention */
     bool norm_unbiased;
-    bool same_padding;              /* TF SAME rather than torch's symmetric padding */
+    bool same_padding; /* TF SAME rather than torch's symmetric padding */
 };
 
 struct model_family {
@@ -39,7 +39,7 @@ const struct model_family *const *model_table(size_t *count);
 sk_status model_find(const char *name, const struct model_family **family);
 sk_status model_defaults(const char *name, struct model_args *args);
 
-/* The graph of a model for a batch: ports "image", "logits", and with a loss "target", "loss", "loss_rows", "dlogits". */
+/* The graph of a model for a batch: ports "image", "logits", and with a loss "target", "loss". */
 struct model_request {
     int64_t batch;
     bool training, loss;

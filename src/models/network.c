@@ -43,13 +43,14 @@ static sk_status take_tensor(struct network *network, const struct param *param,
     if (param->kind == STATE_COUNTER && tensor->dtype == I64) {
         int64_t count;
         memcpy(&count, tensor->data, sizeof count);
-        FAIL_IF(count < 0 || count > 1 << 24, SK_EFORMAT, "%s: %s is %lld, which is no count of batches that siskin "
-                "can keep", what, tensor->name, (long long)count);
+        FAIL_IF(count < 0 || count > 1 << 24, SK_EFORMAT,
+                "%s: %s is %lld, which is no count of batches that siskin "
+                "can keep",
+                what, tensor->name, (long long)count);
         *to = (float)count;
         return SK_OK;
     }
-    FAIL_IF(tensor->dtype == I64, SK_EFORMAT, "%s: %s holds integers, but the model wants numbers", what,
-            tensor->name);
+    FAIL_IF(tensor->dtype == I64, SK_EFORMAT, "%s: %s holds integers, but the model wants numbers", what, tensor->name);
     struct region file; /* may be megabytes, and is gone at once */
     TRY(region_new(&file, (size_t)param->count * sizeof(float)));
     tensor_to_f32(tensor->dtype, tensor->data, file.data, param->count);
@@ -95,8 +96,7 @@ static sk_status read_classes(struct network *network, const char *text, const c
 }
 
 /* Copy a metadata text that may be absent. */
-static sk_status keep_text(struct network *network, const struct weights *weights, const char *key,
-                           const char **text) {
+static sk_status keep_text(struct network *network, const struct weights *weights, const char *key, const char **text) {
     const char *found = weights_metadata(weights, key);
     if (!found) return SK_OK;
     *text = arena_strdup(&network->arena, found);
@@ -114,13 +114,14 @@ static sk_status fill(struct network *network, const struct weights *weights, co
     return classes ? read_classes(network, classes, what) : SK_OK;
 }
 
-static sk_status parse(struct arena *arena, const void *bytes, size_t size, const char *what,
-                       struct network **out) {
+static sk_status parse(struct arena *arena, const void *bytes, size_t size, const char *what, struct network **out) {
     struct weights weights;
     TRY(safetensors_parse(arena, bytes, size, what, &weights));
     const char *text = weights_metadata(&weights, "siskin.model");
-    FAIL_IF(!text, SK_EFORMAT, "%s holds weights but does not say of which model; `siskin import` makes a model file "
-            "of it", what);
+    FAIL_IF(!text, SK_EFORMAT,
+            "%s holds weights but does not say of which model; `siskin import` makes a model file "
+            "of it",
+            what);
     struct json *json;
     TRY(json_parse(arena, text, strlen(text), what, &json));
     struct model_args args;
@@ -128,8 +129,10 @@ static sk_status parse(struct arena *arena, const void *bytes, size_t size, cons
     struct network *network;
     TRY(network_new(&network, &args));
     sk_status status = fill(network, &weights, what);
-    if (status == SK_OK) *out = network;
-    else network_free(network);
+    if (status == SK_OK)
+        *out = network;
+    else
+        network_free(network);
     return status;
 }
 

@@ -12,14 +12,14 @@
 struct network {
     struct arena arena;
     struct model_args args;
-    struct graph *graph;     /* inference at batch 1: names and layout of the blocks */
+    struct graph *graph; /* inference at batch 1: names and layout of the blocks */
     struct region params_region, state_region;
     float *params, *state;
-    const char **classes;    /* (args.num_classes), or NULL */
-    const char *preprocess;  /* JSON text for augment/preprocess.h, or NULL */
-    const char *recipe;      /* the resolved recipe's text, or NULL */
-    const char *provenance;  /* where the weights come from, or NULL */
-    const char *golden;      /* JSON text: an input's seed and its logits, or NULL */
+    const char **classes;   /* (args.num_classes), or NULL */
+    const char *preprocess; /* JSON text for augment/preprocess.h, or NULL */
+    const char *recipe;     /* the resolved recipe's text, or NULL */
+    const char *provenance; /* where the weights come from, or NULL */
+    const char *golden;     /* JSON text: an input's seed and its logits, or NULL */
 };
 
 /* A network whose blocks are zero: to be filled by model_initialise or network_take. */

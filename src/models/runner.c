@@ -44,8 +44,10 @@ static sk_status prepare(struct runner *runner, const struct runner_options *opt
     runner->image_floats = args->height * args->width * args->in_channels;
     struct graph *graph;
     TRY(model_graph(&runner->arena, args, &(struct model_request){.batch = runner->batch}, &graph));
-    if (options->no_passes) TRY(reference_new(&runner->arena, graph, &runner->reference));
-    else TRY(plan_engine(runner, graph, options->profile));
+    if (options->no_passes)
+        TRY(reference_new(&runner->arena, graph, &runner->reference));
+    else
+        TRY(plan_engine(runner, graph, options->profile));
     runner_refresh(runner);
     return SK_OK;
 }
@@ -55,8 +57,10 @@ sk_status runner_new(struct runner **out, const struct network *network, const s
     if (!runner) return SK_EMEMORY;
     runner->network = network;
     sk_status status = prepare(runner, options);
-    if (status == SK_OK) *out = runner;
-    else runner_free(runner);
+    if (status == SK_OK)
+        *out = runner;
+    else
+        runner_free(runner);
     return status;
 }
 
@@ -104,4 +108,6 @@ void runner_run(struct runner *runner, int64_t n, const float *images, float *lo
            (size_t)(n * runner->network->args.num_classes) * sizeof *logits);
 }
 
-const struct plan *runner_plan(const struct runner *runner) { return runner->bound.plan; }
+const struct plan *runner_plan(const struct runner *runner) {
+    return runner->bound.plan;
+}

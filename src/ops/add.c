@@ -7,8 +7,8 @@
 static sk_status add_infer(struct graph *graph, int node) {
     const int *in = graph->nodes[node].in;
     char a[96], b[96];
-    FAIL_IF(!shape_equal(value_shape(graph, in[0]), value_shape(graph, in[1])), SK_ESHAPE,
-            "%s: cannot add %s and %s", graph->nodes[node].name, shape_text(value_shape(graph, in[0]), a, sizeof a),
+    FAIL_IF(!shape_equal(value_shape(graph, in[0]), value_shape(graph, in[1])), SK_ESHAPE, "%s: cannot add %s and %s",
+            graph->nodes[node].name, shape_text(value_shape(graph, in[0]), a, sizeof a),
             shape_text(value_shape(graph, in[1]), b, sizeof b));
     graph_output(graph, node, 0, F32, *value_shape(graph, in[0]));
     return graph->status;

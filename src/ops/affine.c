@@ -38,7 +38,8 @@ static void affine_gradient(struct gradients *gradients, int node) {
     if (!gradients_wanted(gradients, n.in[AF_X])) return;
     if (gradients_known(gradients, n.in[AF_X])) /* another reader of x: sum of two tensors */
         gradients_add(gradients, n.in[AF_X], build_combine(graph, (struct gradient){.g = g, .a = n.in[AF_SCALE]}, 0));
-    else gradients->of[n.in[AF_X]] = (struct gradient){.g = g, .a = n.in[AF_SCALE]};
+    else
+        gradients->of[n.in[AF_X]] = (struct gradient){.g = g, .a = n.in[AF_SCALE]};
 }
 
 static void affine_reference(const struct reference_call *call) {
@@ -71,8 +72,7 @@ static void affine_bind(const struct bind_request *request, void *to) {
     job->z = request->out[0];
 }
 
-static void affine_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
-                          struct lane *lane) {
+static void affine_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {
     (void)phase, (void)lane;
     kernels->affine_run(job, tile);
 }

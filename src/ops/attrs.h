@@ -25,7 +25,8 @@ struct shape conv_sums_shape(const struct conv_shape *shape, bool output);
 /* The block that row `row` of partial sums over (n,h,w) belongs to. */
 int64_t sums_block(bool strips, int64_t row, int64_t h, int64_t w);
 
-/* conv_grad: dy = a*g + b*y + c; du = conv^T(dy) + add; dx = du * in_act'(scale*x+shift); sums of dx, dx*x; dw; dbias. */
+/* conv_grad: dy = a*g + b*y + c; du = conv^T(dy) + add; dx = du * in_act'(scale*x+shift); sums of dx, dx*x;
+ * dw; dbias. */
 enum { CG_G, CG_Y, CG_A, CG_B, CG_C, CG_X, CG_SCALE, CG_SHIFT, CG_W, CG_ADD, CG_INPUTS };
 enum { CG_DX, CG_SUMS, CG_DW, CG_DBIAS, CG_OUTPUTS };
 struct conv_grad_attr {

@@ -54,7 +54,8 @@ static void batch_norm_reference(const struct reference_call *call) {
 static void batch_norm_gradient(struct gradients *gradients, int node) {
     struct node n = gradients->graph->nodes[node];
     const struct batch_norm_attr *attr = n.attr;
-    int in[BNG_INPUTS] = {[BNG_X] = n.in[BN_X], [BNG_DY] = gradients_plain(gradients, n.out[BN_Y]),
+    int in[BNG_INPUTS] = {[BNG_X] = n.in[BN_X],
+                          [BNG_DY] = gradients_plain(gradients, n.out[BN_Y]),
                           [BNG_WEIGHT] = n.in[BN_WEIGHT],
                           [BNG_MEAN] = attr->training ? n.out[BN_BATCH_MEAN] : n.in[BN_MEAN],
                           [BNG_VARIANCE] = attr->training ? n.out[BN_BATCH_VARIANCE] : n.in[BN_VARIANCE]};

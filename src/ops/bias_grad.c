@@ -46,8 +46,7 @@ static void bias_grad_bind(const struct bind_request *request, void *to) {
     job->dbias = request->out[0];
 }
 
-static void bias_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                          struct lane *lane) {
+static void bias_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct bias_grad_job *job = from;
     (void)lane;
     if (phase == 0) {

@@ -7,7 +7,9 @@
 
 #include "ops/attrs.h"
 
-static int first_of(int a, int b, int fallback) { return a ? a : b ? b : fallback; }
+static int first_of(int a, int b, int fallback) {
+    return a ? a : b ? b : fallback;
+}
 
 /* Output size and padding before, on one axis. */
 static int64_t conv_axis(const struct conv *conv, int64_t n, int kernel, int stride, int explicit_pad, int *pad) {
@@ -23,12 +25,17 @@ static int64_t conv_axis(const struct conv *conv, int64_t n, int kernel, int str
 
 static struct conv_shape conv_geometry(const struct shape *x, const struct conv *conv) {
     int dilation = conv->dilation ? conv->dilation : 1;
-    struct conv_shape s = {.n = x->dim[0], .h = x->dim[1], .w = x->dim[2], .c = x->dim[3], .k = conv->out,
+    struct conv_shape s = {.n = x->dim[0],
+                           .h = x->dim[1],
+                           .w = x->dim[2],
+                           .c = x->dim[3],
+                           .k = conv->out,
                            .r = first_of(conv->kernel_h, conv->kernel, 1),
                            .s = first_of(conv->kernel_w, conv->kernel, 1),
                            .stride_h = first_of(conv->stride_h, conv->stride, 1),
                            .stride_w = first_of(conv->stride_w, conv->stride, 1),
-                           .dilation_h = dilation, .dilation_w = dilation,
+                           .dilation_h = dilation,
+                           .dilation_w = dilation,
                            .groups = conv->groups ? conv->groups : 1};
     s.p = conv_axis(conv, s.h, s.r, s.stride_h, conv->pad_h, &s.pad_top);
     s.q = conv_axis(conv, s.w, s.s, s.stride_w, conv->pad_w, &s.pad_left);
@@ -39,8 +46,8 @@ int build_conv(struct graph *graph, int x, struct conv conv, const char *name) {
     if (graph->status != SK_OK) return 0;
     const struct shape *in = value_shape(graph, x);
     if (in->rank != 4)
-        return graph_fail(graph, status_fail(SK_ESHAPE, "%s: a convolution wants (N,H,W,C), not %d dimensions", name,
-                                             in->rank));
+        return graph_fail(
+            graph, status_fail(SK_ESHAPE, "%s: a convolution wants (N,H,W,C), not %d dimensions", name, in->rank));
     struct conv_attr attr = {.shape = conv_geometry(in, &conv)};
     const struct conv_shape *s = &attr.shape;
     if (s->groups < 1 || s->c % s->groups)
@@ -48,8 +55,7 @@ int build_conv(struct graph *graph, int x, struct conv conv, const char *name) {
                                              (long long)s->c, s->groups));
     int inputs[CONV_INPUTS] = {[CONV_X] = x};
     struct shape weight = {4, {s->r, s->s, s->c / s->groups, s->k}};
-    inputs[CONV_W] =
-        graph_param(graph, conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV, weight, "%s.weight", name);
+    inputs[CONV_W] = graph_param(graph, conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV, weight, "%s.weight", name);
     if (conv.bias) inputs[CONV_BIAS] = graph_param(graph, PARAM_BIAS, (struct shape){1, {s->k}}, "%s.bias", name);
     return op_value(graph, &op_conv, &attr, sizeof attr, inputs, CONV_INPUTS, name);
 }
@@ -59,8 +65,19 @@ int build_linear(struct graph *graph, int x, int64_t out, const char *name) {
     x = build_flatten(graph, x, name);
     const struct shape *in = value_shape(graph, x);
     int64_t c = in->dim[1];
-    struct conv_attr attr = {.shape = {.n = in->dim[0], .h = 1, .w = 1, .c = c, .p = 1, .q = 1, .k = out, .r = 1,
-                                       .s = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
+    struct conv_attr attr = {.shape = {.n = in->dim[0],
+                                       .h = 1,
+                                       .w = 1,
+                                       .c = c,
+                                       .p = 1,
+                                       .q = 1,
+                                       .k = out,
+                                       .r = 1,
+                                       .s = 1,
+                                       .stride_h = 1,
+                                       .stride_w = 1,
+                                       .dilation_h = 1,
+                                       .dilation_w = 1,
                                        .groups = 1}};
     int inputs[CONV_INPUTS] = {[CONV_X] = x};
     inputs[CONV_W] = graph_param(graph, PARAM_LINEAR, (struct shape){4, {1, 1, c, out}}, "%s.weight", name);

@@ -45,15 +45,16 @@ int build_batch_norm(struct graph *graph, int x, struct norm norm, const char *n
 
 int build_act(struct graph *graph, int x, enum act act, const char *name);
 int build_add(struct graph *graph, int a, int b, const char *name);
-int build_gap(struct graph *graph, int x, const char *name);         /* (N,H,W,C) -> (N,C) */
-int build_flatten(struct graph *graph, int x, const char *name);     /* (N,…) -> (N,rest), NHWC order */
+int build_gap(struct graph *graph, int x, const char *name);     /* (N,H,W,C) -> (N,C) */
+int build_flatten(struct graph *graph, int x, const char *name); /* (N,…) -> (N,rest), NHWC order */
 struct pool {
     int kernel, stride, padding;
 };
 int build_max_pool(struct graph *graph, int x, struct pool pool, const char *name);
 /* Zero with probability p, scale by 1/(1-p); rows: one draw per row of the batch (stochastic depth, row mode). */
 int build_dropout(struct graph *graph, int x, double p, bool rows, const char *name);
-/* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft. Returns the loss (1). */
+/* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.
+ * Returns the loss (1). */
 int build_softmax_xent(struct graph *graph, int logits, int target, const char *name);
 
 /* ---- for gradient rules and passes ---- */

@@ -35,13 +35,15 @@ static sk_status combine_op_plan(const struct plan_request *request, struct step
 
 static void combine_bind(const struct bind_request *request, void *to) {
     struct combine_job *job = to;
-    job->dy = (struct grad_view){.g = request->in[CB_G], .y = request->in[CB_X], .a = request->in[CB_A],
-                                 .b = request->in[CB_B], .c = request->in[CB_C]};
+    job->dy = (struct grad_view){.g = request->in[CB_G],
+                                 .y = request->in[CB_X],
+                                 .a = request->in[CB_A],
+                                 .b = request->in[CB_B],
+                                 .c = request->in[CB_C]};
     job->out = request->out[0];
 }
 
-static void combine_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
-                           struct lane *lane) {
+static void combine_op_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {
     (void)phase, (void)lane;
     kernels->combine_run(job, tile);
 }

@@ -128,8 +128,11 @@ static void conv_gradient(struct gradients *gradients, int node) {
         dy = (struct gradient){.g = gradients_plain(gradients, n.out[CONV_Y])};
         gradients_add(gradients, n.in[CONV_BIAS], op_value(graph, &op_bias_grad, NULL, 0, &dy.g, 1, n.name));
     }
-    int in[CG_INPUTS] = {[CG_G] = dy.g, [CG_X] = n.in[CONV_X], [CG_SCALE] = n.in[CONV_SCALE],
-                         [CG_SHIFT] = n.in[CONV_SHIFT], [CG_W] = n.in[CONV_W]};
+    int in[CG_INPUTS] = {[CG_G] = dy.g,
+                         [CG_X] = n.in[CONV_X],
+                         [CG_SCALE] = n.in[CONV_SCALE],
+                         [CG_SHIFT] = n.in[CONV_SHIFT],
+                         [CG_W] = n.in[CONV_W]};
     if (dy.b) in[CG_Y] = n.out[CONV_Y], in[CG_A] = dy.a, in[CG_B] = dy.b, in[CG_C] = dy.c;
     if (grad.want_dx) in[CG_ADD] = gradients_take(gradients, n.in[CONV_X]);
     int made = op_node(graph, &op_conv_grad, &grad, sizeof grad, in, CG_INPUTS, n.name);
@@ -180,8 +183,10 @@ static sk_status conv_plan(const struct plan_request *request, struct step_plan 
 static void conv_bind(const struct bind_request *request, void *to) {
     struct conv_job *job = to;
     const struct conv_attr *attr = request->node->attr;
-    struct load_view in = {.x = request->in[CONV_X], .scale = request->in[CONV_SCALE],
-                           .shift = request->in[CONV_SHIFT], .act = attr->in_act};
+    struct load_view in = {.x = request->in[CONV_X],
+                           .scale = request->in[CONV_SCALE],
+                           .shift = request->in[CONV_SHIFT],
+                           .act = attr->in_act};
     if (job->depthwise) {
         struct depthwise_forward *d = &job->channels;
         d->in = in, d->w = request->in[CONV_W], d->bias = request->in[CONV_BIAS];
@@ -196,8 +201,10 @@ static void conv_bind(const struct bind_request *request, void *to) {
 static void conv_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct conv_job *job = from;
     (void)phase;
-    if (job->depthwise) kernels->depthwise_forward_run(&job->channels, tile, lane->scratch);
-    else kernels->conv_forward_run(&job->matrix, tile, lane->scratch);
+    if (job->depthwise)
+        kernels->depthwise_forward_run(&job->channels, tile, lane->scratch);
+    else
+        kernels->conv_forward_run(&job->matrix, tile, lane->scratch);
 }
 
 const struct op op_conv = {

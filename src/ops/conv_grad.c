@@ -13,8 +13,7 @@ static sk_status conv_grad_infer(struct graph *graph, int node) {
     int x = graph->nodes[node].in[CG_X];
     if (attr->want_dx) graph_output(graph, node, CG_DX, F32, *value_shape(graph, x));
     if (attr->want_sums) graph_output(graph, node, CG_SUMS, F32, conv_sums_shape(s, false));
-    if (attr->want_dw)
-        graph_output(graph, node, CG_DW, F32, (struct shape){4, {s->r, s->s, s->c / s->groups, s->k}});
+    if (attr->want_dw) graph_output(graph, node, CG_DW, F32, (struct shape){4, {s->r, s->s, s->c / s->groups, s->k}});
     if (attr->want_dbias) graph_output(graph, node, CG_DBIAS, F32, (struct shape){1, {s->k}});
     return graph->status;
 }
@@ -58,8 +57,8 @@ static void reference_pixel(const struct reference_call *call, int64_t pixel, do
                 int64_t weight = (tap * cg + c) * s->k + k;
                 if (du) du[at + c] += dy * w[weight];
                 if (dw)
-                    dw[weight] += dy * view_value(attr->in_act, call->in[CG_SCALE], call->in[CG_SHIFT], first + c,
-                                                  x[at + c]);
+                    dw[weight] +=
+                        dy * view_value(attr->in_act, call->in[CG_SCALE], call->in[CG_SHIFT], first + c, x[at + c]);
             }
         }
     }
@@ -95,14 +94,12 @@ struct conv_grad_job {
     struct depthwise_backward channels;
 };
 
-static sk_status plan_depthwise(const struct plan_request *request, struct conv_grad_job *job,
-                                struct step_plan *step) {
+static sk_status plan_depthwise(const struct plan_request *request, struct conv_grad_job *job, struct step_plan *step) {
     const struct conv_shape *s = &job->channels.s;
     step->lane_scratch = request->kernels->depthwise_backward_plan(&job->channels, request->threads);
     step->tiles[0] = job->channels.tiles;
     step->tiles[1] = job->channels.reduce_tiles;
-    if (job->channels.dw)
-        step->shared_scratch = (size_t)(depthwise_chunks(s) * s->r * s->s * s->c) * sizeof(float);
+    if (job->channels.dw) step->shared_scratch = (size_t)(depthwise_chunks(s) * s->r * s->s * s->c) * sizeof(float);
     return SK_OK;
 }
 
@@ -132,11 +129,11 @@ static sk_status conv_grad_plan(const struct plan_request *request, struct step_
     struct grad_view dy = {.g = &there, .y = y, .a = y, .b = y, .c = y};
     job->depthwise = conv_is_depthwise(&attr->shape);
     if (job->depthwise)
-        job->channels = (struct depthwise_backward){.s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx,
-                                                    .sums = sums, .dw = dw};
+        job->channels = (struct depthwise_backward){
+            .s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx, .sums = sums, .dw = dw};
     else
-        job->matrix = (struct conv_backward){.s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx,
-                                             .sums = sums, .dw = dw, .dbias = dbias};
+        job->matrix = (struct conv_backward){
+            .s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx, .sums = sums, .dw = dw, .dbias = dbias};
     step->job = job;
     step->phases = 2;
     step->early[CG_DX] = step->early[CG_SUMS] = true; /* the second phase merges the weights' parts */
@@ -165,13 +162,16 @@ static void conv_grad_bind(const struct bind_request *request, void *to) {
         m->dbias_parts = m->dw_parts + conv_chunks(s->n * s->p * s->q) * s->r * s->s * (s->c / s->groups) * s->k;
 }
 
-static void conv_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                          struct lane *lane) {
+static void conv_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct conv_grad_job *job = from;
-    if (job->depthwise && phase == 0) kernels->depthwise_backward_run(&job->channels, tile, lane->scratch);
-    else if (job->depthwise) kernels->depthwise_backward_reduce(&job->channels, tile);
-    else if (phase == 0) kernels->conv_backward_run(&job->matrix, tile, lane->scratch);
-    else kernels->conv_backward_reduce(&job->matrix, tile);
+    if (job->depthwise && phase == 0)
+        kernels->depthwise_backward_run(&job->channels, tile, lane->scratch);
+    else if (job->depthwise)
+        kernels->depthwise_backward_reduce(&job->channels, tile);
+    else if (phase == 0)
+        kernels->conv_backward_run(&job->matrix, tile, lane->scratch);
+    else
+        kernels->conv_backward_reduce(&job->matrix, tile);
 }
 
 const struct op op_conv_grad = {

@@ -74,8 +74,7 @@ static void dropout_bind(const struct bind_request *request, void *to) {
     job->x = request->in[0], job->y = request->out[0];
 }
 
-static void dropout_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                        struct lane *lane) {
+static void dropout_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct dropout_job *job = from;
     (void)kernels, (void)phase;
     struct rng rng = row_numbers(&job->attr, lane->env, tile);

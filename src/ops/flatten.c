@@ -49,8 +49,7 @@ static void flatten_bind(const struct bind_request *request, void *to) {
     job->x = request->in[0], job->y = request->out[0];
 }
 
-static void flatten_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                        struct lane *lane) {
+static void flatten_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct flatten_job *job = from;
     (void)kernels, (void)phase, (void)tile, (void)lane;
     memcpy(job->y, job->x, job->bytes);

@@ -12,7 +12,9 @@ static sk_status fold_norm_infer(struct graph *graph, int node) {
     return graph->status;
 }
 
-static double fold_factor(double eps, double weight, double variance) { return weight / sqrt(variance + eps); }
+static double fold_factor(double eps, double weight, double variance) {
+    return weight / sqrt(variance + eps);
+}
 
 static void fold_norm_reference(const struct reference_call *call) {
     const struct fold_norm_attr *attr = call->node->attr;
@@ -52,8 +54,7 @@ static void fold_norm_bind(const struct bind_request *request, void *to) {
     job->folded_w = request->out[FN_FOLDED_W], job->folded_bias = request->out[FN_FOLDED_BIAS];
 }
 
-static void fold_norm_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                          struct lane *lane) {
+static void fold_norm_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct fold_norm_job *job = from;
     (void)kernels, (void)phase, (void)tile, (void)lane;
     for (int64_t j = 0; j < job->k; j++) {

@@ -30,10 +30,21 @@ static sk_status fused_inverted_residual_plan(const struct plan_request *request
     struct inverted_residual *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     static const float there; /* plans look at whether there is an expansion */
-    *job = (struct inverted_residual){.n = d->n, .h = d->h, .w = d->w, .c = attr->expand.k ? attr->expand.c : d->c,
-                                      .hidden = d->c, .p = d->p, .q = d->q, .k = attr->project.k, .r = d->r,
-                                      .stride = d->stride_h, .pad_top = d->pad_top, .pad_left = d->pad_left,
-                                      .act = attr->act, .expand = attr->expand.k ? &there : NULL, .add = attr->add};
+    *job = (struct inverted_residual){.n = d->n,
+                                      .h = d->h,
+                                      .w = d->w,
+                                      .c = attr->expand.k ? attr->expand.c : d->c,
+                                      .hidden = d->c,
+                                      .p = d->p,
+                                      .q = d->q,
+                                      .k = attr->project.k,
+                                      .r = d->r,
+                                      .stride = d->stride_h,
+                                      .pad_top = d->pad_top,
+                                      .pad_left = d->pad_left,
+                                      .act = attr->act,
+                                      .expand = attr->expand.k ? &there : NULL,
+                                      .add = attr->add};
     step->lane_scratch = request->kernels->inverted_residual_plan(job, request->threads);
     step->job = job;
     step->phases = (int)job->phases;
@@ -55,7 +66,7 @@ static void fused_inverted_residual_bind(const struct bind_request *request, voi
 }
 
 static void fused_inverted_residual_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
-                                     struct lane *lane) {
+                                        struct lane *lane) {
     kernels->inverted_residual_run(job, phase, tile, lane->scratch);
 }
 

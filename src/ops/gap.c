@@ -34,8 +34,7 @@ static void gap_reference(const struct reference_call *call) {
     memset(call->out[0], 0, (size_t)(d[0] * c) * sizeof(double));
     for (int64_t j = 0; j < d[0] * pixels * c; j++)
         call->out[0][j / (pixels * c) * c + j % c] +=
-            view_value(attr->act, call->in[GAP_SCALE], call->in[GAP_SHIFT], j % c, call->in[GAP_X][j]) /
-            (double)pixels;
+            view_value(attr->act, call->in[GAP_SCALE], call->in[GAP_SHIFT], j % c, call->in[GAP_X][j]) / (double)pixels;
 }
 
 static sk_status gap_plan(const struct plan_request *request, struct step_plan *step) {

@@ -44,17 +44,17 @@ static struct window window_at(const struct pool *pool, const int64_t *x, const 
 }
 
 /* Window position of the maximum, as (row in window)*kernel + column: small enough to be exact in f32. */
-#define MAX_POOL_PIXEL(type)                                                                                  \
-    for (int64_t c = 0; c < channels; c++) {                                                                  \
-        type best = -(type)INFINITY;                                                                          \
-        int64_t where = -1;                                                                                   \
-        for (int64_t h = at.top; h < at.bottom; h++)                                                          \
-            for (int64_t w = at.left; w < at.right; w++) {                                                    \
-                type v = x[((at.n * d[1] + h) * d[2] + w) * channels + c];                                    \
-                if (where < 0 || v > best || v != v) best = v, where = (h - at.top) * pool->kernel + w - at.left; \
-            }                                                                                                 \
-        y[pixel * channels + c] = best;                                                                       \
-        where_out[pixel * channels + c] = (type)where;                                                        \
+#define MAX_POOL_PIXEL(type)                                                                                           \
+    for (int64_t c = 0; c < channels; c++) {                                                                           \
+        type best = -(type)INFINITY;                                                                                   \
+        int64_t where = -1;                                                                                            \
+        for (int64_t h = at.top; h < at.bottom; h++)                                                                   \
+            for (int64_t w = at.left; w < at.right; w++) {                                                             \
+                type v = x[((at.n * d[1] + h) * d[2] + w) * channels + c];                                             \
+                if (where < 0 || v > best || v != v) best = v, where = (h - at.top) * pool->kernel + w - at.left;      \
+            }                                                                                                          \
+        y[pixel * channels + c] = best;                                                                                \
+        where_out[pixel * channels + c] = (type)where;                                                                 \
     }
 
 static void max_pool_reference(const struct reference_call *call) {
@@ -101,8 +101,7 @@ static void max_pool_bind(const struct bind_request *request, void *to) {
     job->x = request->in[0], job->y = request->out[MP_Y], job->where = request->out[MP_WHERE];
 }
 
-static void max_pool_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                         struct lane *lane) {
+static void max_pool_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct max_pool_job *job = from;
     const struct pool *pool = &job->pool;
     const int64_t *d = job->in;

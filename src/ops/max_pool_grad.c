@@ -20,12 +20,12 @@ static int64_t source(const struct pool *pool, const int64_t *x, int64_t p, int6
     return h * x[2] + w;
 }
 
-#define MAX_POOL_GRAD_IMAGE(type)                                                                     \
-    memset(dx, 0, (size_t)(d[1] * d[2] * d[3]) * sizeof(type));                                       \
-    for (int64_t pixel = 0; pixel < o[1] * o[2]; pixel++)                                             \
-        for (int64_t c = 0; c < d[3]; c++) {                                                          \
-            int64_t j = pixel * d[3] + c;                                                             \
-            dx[source(pool, d, pixel / o[2], pixel % o[2], (int64_t)where[j]) * d[3] + c] += dy[j];   \
+#define MAX_POOL_GRAD_IMAGE(type)                                                                                      \
+    memset(dx, 0, (size_t)(d[1] * d[2] * d[3]) * sizeof(type));                                                        \
+    for (int64_t pixel = 0; pixel < o[1] * o[2]; pixel++)                                                              \
+        for (int64_t c = 0; c < d[3]; c++) {                                                                           \
+            int64_t j = pixel * d[3] + c;                                                                              \
+            dx[source(pool, d, pixel / o[2], pixel % o[2], (int64_t)where[j]) * d[3] + c] += dy[j];                    \
         }
 
 static void max_pool_grad_reference(const struct reference_call *call) {

@@ -52,8 +52,8 @@ static struct norm_coef_values coefficients(const struct norm_coef_attr *attr, d
     return (struct norm_coef_values){scale, bias - mean * scale, mean, variance};
 }
 
-static struct norm_coef_values running(const struct norm_coef_attr *attr, double mean, double variance,
-                                       double weight, double bias) {
+static struct norm_coef_values running(const struct norm_coef_attr *attr, double mean, double variance, double weight,
+                                       double bias) {
     double scale = weight / sqrt(variance + attr->eps);
     return (struct norm_coef_values){scale, bias - mean * scale, mean, variance};
 }
@@ -107,8 +107,7 @@ static void norm_coef_bind(const struct bind_request *request, void *to) {
     job->mean = request->out[NC_BATCH_MEAN], job->variance = request->out[NC_BATCH_VARIANCE];
 }
 
-static void norm_coef_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
-                          struct lane *lane) {
+static void norm_coef_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct norm_coef_job *job = from;
     (void)kernels, (void)phase, (void)lane;
     int64_t first = tile * CHANNELS_A_TILE, c = job->c;
@@ -122,9 +121,9 @@ static void norm_coef_run(const struct kernels *kernels, const void *from, int p
     for (int64_t i = 0; i < count; i++) {
         int64_t j = first + i;
         struct norm_coef_values v =
-            job->attr.count ? coefficients(&job->attr, sum[i], squares[i], job->weight[j], job->bias[j])
-                            : running(&job->attr, job->running_mean[j], job->running_variance[j], job->weight[j],
-                                      job->bias[j]);
+            job->attr.count
+                ? coefficients(&job->attr, sum[i], squares[i], job->weight[j], job->bias[j])
+                : running(&job->attr, job->running_mean[j], job->running_variance[j], job->weight[j], job->bias[j]);
         job->scale[j] = (float)v.scale;
         job->shift[j] = (float)v.shift;
         if (job->mean) job->mean[j] = (float)v.mean, job->variance[j] = (float)v.variance;

@@ -11,7 +11,7 @@
 
 /* What randomness depends on during one run. */
 struct run_env {
-    uint64_t seed, step; /* step counts micro-batches */
+    uint64_t seed, step;   /* step counts micro-batches */
     uint64_t first_sample; /* position of row 0 of the batch within the step */
 };
 
@@ -35,12 +35,12 @@ enum { STEP_PHASES = 3 };
 
 /* What a step needs, known before memory is placed. */
 struct step_plan {
-    void *job;                   /* the op's job struct, in the plan's arena; pointers come with bind */
-    int phases;                  /* with a barrier after each */
+    void *job;  /* the op's job struct, in the plan's arena; pointers come with bind */
+    int phases; /* with a barrier after each */
     int64_t tiles[STEP_PHASES];
-    bool early[NODE_OUTPUTS];    /* outputs whole after the first phase; the others after the last */
-    size_t lane_scratch;         /* bytes for each thread */
-    size_t shared_scratch;       /* bytes for the step, alive during its phases */
+    bool early[NODE_OUTPUTS]; /* outputs whole after the first phase; the others after the last */
+    size_t lane_scratch;      /* bytes for each thread */
+    size_t shared_scratch;    /* bytes for the step, alive during its phases */
 };
 
 struct plan_request {
@@ -89,7 +89,8 @@ struct op {
 /* Every op, in the order of ops.def; *count set. */
 const struct op *const *op_table(size_t *count);
 
-/* Append a node, check it by the op's rule and make its outputs. attr (size bytes) is copied. Returns the node or -1. */
+/* Append a node, check it by the op's rule and make its outputs. attr (size bytes) is copied.
+ * Returns the node or -1. */
 int op_node(struct graph *graph, const struct op *op, const void *attr, size_t size, const int *in, int in_count,
             const char *name);
 /* The same for a node with one output of interest: returns output 0. */

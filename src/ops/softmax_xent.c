@@ -15,8 +15,7 @@ static sk_status softmax_xent_infer(struct graph *graph, int node) {
     char a[96], b[96];
     FAIL_IF(z.rank != 2 || !shape_equal(&z, value_shape(graph, graph->nodes[node].in[XE_TARGET])), SK_ESHAPE,
             "%s: logits %s and targets %s must both be (N, classes)", graph->nodes[node].name,
-            shape_text(&z, a, sizeof a),
-            shape_text(value_shape(graph, graph->nodes[node].in[XE_TARGET]), b, sizeof b));
+            shape_text(&z, a, sizeof a), shape_text(value_shape(graph, graph->nodes[node].in[XE_TARGET]), b, sizeof b));
     graph_output(graph, node, XE_LOSS, F32, (struct shape){1, {1}});
     graph_output(graph, node, XE_DLOGITS, F32, z);
     graph_output(graph, node, XE_ROWS, F32, (struct shape){1, {z.dim[0]}});

@@ -1,5 +1,6 @@
-/* memory.c — first fit by falling size, after XNNPACK's and TFLite's planners ("greedy by size", Pisarchyk and Lee 2020).
+/* memory.c — first fit by falling size.
  *
+ * As XNNPACK's and TFLite's planners do: "greedy by size", Pisarchyk and Lee 2020.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/memory.h"
 
@@ -8,7 +9,9 @@
 
 enum { MEMORY_ALIGN = 64 };
 
-static size_t aligned(size_t bytes) { return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN; }
+static size_t aligned(size_t bytes) {
+    return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+}
 
 static bool overlap(const struct memory_item *a, const struct memory_item *b) {
     return a->first <= b->last && b->first <= a->last;

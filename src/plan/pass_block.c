@@ -1,10 +1,13 @@
-/* pass_block.c — inference: expand, depthwise, project -> one fused_inverted_residual, whose expanded tensor is never stored.
+/* pass_block.c — inference: expand, depthwise, project -> one fused_inverted_residual.
  *
+ * The expanded tensor is then never stored.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 #include "plan/passes.h"
 
-static const struct conv_attr *attr_of(const struct node *conv) { return conv->attr; }
+static const struct conv_attr *attr_of(const struct node *conv) {
+    return conv->attr;
+}
 
 /* A convolution that the block can take: bias, no view, no residual, read by one node alone. */
 static const struct node *plain_conv(const struct rewrite *rewrite, int value) {
@@ -25,9 +28,8 @@ static bool fuse(struct rewrite *rewrite, int node) {
     const struct node *depthwise = plain_conv(rewrite, project->in[CONV_X]);
     if (!depthwise || !conv_is_depthwise(&attr_of(depthwise)->shape) || !square(&attr_of(depthwise)->shape))
         return false;
-    struct inverted_residual_attr attr = {.depthwise = attr_of(depthwise)->shape,
-                                          .project = attr_of(project)->shape,
-                                          .act = attr_of(depthwise)->out_act};
+    struct inverted_residual_attr attr = {
+        .depthwise = attr_of(depthwise)->shape, .project = attr_of(project)->shape, .act = attr_of(depthwise)->out_act};
     const struct node *expand = plain_conv(rewrite, depthwise->in[CONV_X]);
     if (expand && (!conv_is_pointwise(&attr_of(expand)->shape) || attr_of(expand)->out_act != attr.act)) expand = NULL;
     if (expand) attr.expand = attr_of(expand)->shape;

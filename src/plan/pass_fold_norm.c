@@ -14,11 +14,10 @@ static bool fold(struct rewrite *rewrite, int node) {
     int in[NODE_INPUTS], conv_in[NODE_INPUTS];
     rewrite_inputs(rewrite, node, in);
     rewrite_inputs(rewrite, rewrite->from->values[old->in[BN_X]].node, conv_in);
-    int fold_in[FN_INPUTS] = {conv_in[CONV_W], conv_in[CONV_BIAS], in[BN_WEIGHT], in[BN_BIAS], in[BN_MEAN],
-                              in[BN_VARIANCE]};
+    int fold_in[FN_INPUTS] = {conv_in[CONV_W], conv_in[CONV_BIAS], in[BN_WEIGHT],
+                              in[BN_BIAS],     in[BN_MEAN],        in[BN_VARIANCE]};
     struct fold_norm_attr fold_attr = {norm->eps};
-    int folded =
-        op_node(rewrite->to, &op_fold_norm, &fold_attr, sizeof fold_attr, fold_in, FN_INPUTS, old->name);
+    int folded = op_node(rewrite->to, &op_fold_norm, &fold_attr, sizeof fold_attr, fold_in, FN_INPUTS, old->name);
     conv_in[CONV_W] = node_out(rewrite->to, folded, FN_FOLDED_W);
     conv_in[CONV_BIAS] = node_out(rewrite->to, folded, FN_FOLDED_BIAS);
     rewrite->map[old->out[BN_Y]] =

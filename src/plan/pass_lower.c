@@ -41,8 +41,7 @@ static void lower_batch_norm(struct rewrite *rewrite, int node) {
     }
     struct affine_attr affine = {ACT_NONE};
     int affine_in[AF_INPUTS] = {in[BN_X], node_out(to, coef, NC_SCALE), node_out(to, coef, NC_SHIFT), 0};
-    rewrite->map[old->out[BN_Y]] =
-        op_value(to, &op_affine, &affine, sizeof affine, affine_in, AF_INPUTS, old->name);
+    rewrite->map[old->out[BN_Y]] = op_value(to, &op_affine, &affine, sizeof affine, affine_in, AF_INPUTS, old->name);
 }
 
 sk_status pass_lower(struct arena *arena, const struct graph *from, struct graph **to) {
@@ -51,10 +50,14 @@ sk_status pass_lower(struct arena *arena, const struct graph *from, struct graph
     for (int node = 0; node < (int)from->node_count; node++) {
         const struct op *op = from->nodes[node].op;
         if (!rewrite.live[node]) continue;
-        if (op == &op_act) lower_act(&rewrite, node);
-        else if (op == &op_add) lower_add(&rewrite, node);
-        else if (op == &op_batch_norm) lower_batch_norm(&rewrite, node);
-        else rewrite_copy(&rewrite, node);
+        if (op == &op_act)
+            lower_act(&rewrite, node);
+        else if (op == &op_add)
+            lower_add(&rewrite, node);
+        else if (op == &op_batch_norm)
+            lower_batch_norm(&rewrite, node);
+        else
+            rewrite_copy(&rewrite, node);
     }
     return rewrite_end(&rewrite, to);
 }

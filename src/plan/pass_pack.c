@@ -49,17 +49,20 @@ static void pack_block(struct rewrite *rewrite, const struct kernels *kernels, i
     rewrite_as(rewrite, node, &attr, sizeof attr, in);
 }
 
-sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels,
-                    struct graph **to) {
+sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to) {
     struct rewrite rewrite;
     TRY(rewrite_begin(arena, from, &rewrite));
     for (int node = 0; node < (int)from->node_count; node++) {
         const struct op *op = from->nodes[node].op;
         if (!rewrite.live[node]) continue;
-        if (op == &op_conv) pack_conv(&rewrite, kernels, node);
-        else if (op == &op_conv_grad) pack_conv_grad(&rewrite, kernels, node);
-        else if (op == &op_fused_inverted_residual) pack_block(&rewrite, kernels, node);
-        else rewrite_copy(&rewrite, node);
+        if (op == &op_conv)
+            pack_conv(&rewrite, kernels, node);
+        else if (op == &op_conv_grad)
+            pack_conv_grad(&rewrite, kernels, node);
+        else if (op == &op_fused_inverted_residual)
+            pack_block(&rewrite, kernels, node);
+        else
+            rewrite_copy(&rewrite, node);
     }
     return rewrite_end(&rewrite, to);
 }

@@ -12,8 +12,7 @@ static size_t value_bytes(const struct graph *graph, int value) {
 }
 
 /* True where a node's inputs are parameters, state or constants, and there is at least one. */
-static bool depends_on_parameters_alone(const struct graph *graph, const struct node *node,
-                                        const bool *constant) {
+static bool depends_on_parameters_alone(const struct graph *graph, const struct node *node, const bool *constant) {
     bool any = false;
     for (int slot = 0; slot < NODE_INPUTS; slot++) {
         int v = node->in[slot];
@@ -25,7 +24,7 @@ static bool depends_on_parameters_alone(const struct graph *graph, const struct 
     return any;
 }
 
-/* Phases: a node joins the current phase where it reads nothing that the phase still makes; otherwise it opens the next. */
+/* Phases: a node joins the current phase where it reads nothing that the phase still makes; else it opens the next. */
 static void assign_phases(struct plan *plan, const bool *constant, int *made_in) {
     int current = 0, open = 0; /* `current`: phase that new steps start in; `open`: phases known so far */
     for (int i = 0; i < plan->step_count; i++) {
@@ -111,8 +110,7 @@ static sk_status place_values(struct plan *plan, struct arena *arena, const bool
     for (int i = 0; i < plan->step_count; i++) {
         const struct step *step = &plan->steps[i];
         if (step->plan.shared_scratch)
-            items[count++] =
-                (struct memory_item){step->plan.shared_scratch, step->first_phase, step->last_phase, 0};
+            items[count++] = (struct memory_item){step->plan.shared_scratch, step->first_phase, step->last_phase, 0};
     }
     TRY(memory_place(arena, items, count, &plan->arena_bytes));
     plan->bound_bytes = memory_bound(items, count);

@@ -43,9 +43,9 @@ struct plan {
     struct phase_item *items;
     struct phase *phases;
     int item_count, phase_count;
-    size_t *offsets;         /* [value]: bytes in the arena or the constants */
+    size_t *offsets; /* [value]: bytes in the arena or the constants */
     size_t arena_bytes, constant_bytes, lane_bytes;
-    size_t bound_bytes;      /* the largest sum of bytes alive at once, for the report */
+    size_t bound_bytes; /* the largest sum of bytes alive at once, for the report */
     struct plan_memory *memory;
     _Atomic int64_t *claimed; /* [phase] */
     double *seconds;          /* [phase], where asked for by plan_profile; else NULL */

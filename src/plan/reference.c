@@ -17,10 +17,14 @@ sk_status reference_new(struct arena *arena, const struct graph *graph, struct r
     if (!reference->values || !reference->params || !reference->state || !reference->gradients) return SK_EMEMORY;
     for (size_t v = 1; v < graph->value_count; v++) {
         const struct value *value = &graph->values[v];
-        if (value->place == PLACE_PARAM) reference->values[v] = reference->params + value->offset;
-        else if (value->place == PLACE_STATE) reference->values[v] = reference->state + value->offset;
-        else if (value->place == PLACE_GRADIENT) reference->values[v] = reference->gradients + value->offset;
-        else reference->values[v] = arena_array(arena, (size_t)shape_elements(&value->shape) + 1, sizeof(double));
+        if (value->place == PLACE_PARAM)
+            reference->values[v] = reference->params + value->offset;
+        else if (value->place == PLACE_STATE)
+            reference->values[v] = reference->state + value->offset;
+        else if (value->place == PLACE_GRADIENT)
+            reference->values[v] = reference->gradients + value->offset;
+        else
+            reference->values[v] = arena_array(arena, (size_t)shape_elements(&value->shape) + 1, sizeof(double));
         if (!reference->values[v]) return SK_EMEMORY;
     }
     *out = reference;
@@ -51,8 +55,7 @@ void reference_update(struct reference *reference) {
         double n = (double)update->count, unbias = update->unbiased ? n / (n - 1) : 1, m = update->momentum;
         for (int64_t c = 0; c < mean->count; c++) {
             running_mean[c] = (1 - m) * running_mean[c] + m * reference->values[update->mean][c];
-            running_variance[c] =
-                (1 - m) * running_variance[c] + m * reference->values[update->variance][c] * unbias;
+            running_variance[c] = (1 - m) * running_variance[c] + m * reference->values[update->variance][c] * unbias;
         }
         reference->state[graph->params[update->counter].offset] += 1;
     }

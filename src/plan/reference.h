@@ -9,7 +9,7 @@
 
 struct reference {
     const struct graph *graph;
-    double **values;     /* [value]; parameters, state, inputs and gradients too */
+    double **values;                    /* [value]; parameters, state, inputs and gradients too */
     double *params, *state, *gradients; /* the graph's blocks */
     bool round_to_f32;
 };

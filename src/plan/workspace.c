@@ -23,16 +23,21 @@ sk_status bound_plan_new(struct bound_plan *bound, struct arena *arena, struct p
                          const struct workspace *workspace, const struct model_blocks *blocks) {
     *bound = (struct bound_plan){.plan = plan};
     TRY(region_new(&bound->constants, plan->constant_bytes + 64));
-    bound->memory = (struct plan_memory){.params = blocks->params, .state = blocks->state,
-                                         .gradients = blocks->gradients, .arena = workspace->arena.data,
-                                         .constants = bound->constants.data, .lanes = workspace->lanes.data};
+    bound->memory = (struct plan_memory){.params = blocks->params,
+                                         .state = blocks->state,
+                                         .gradients = blocks->gradients,
+                                         .arena = workspace->arena.data,
+                                         .constants = bound->constants.data,
+                                         .lanes = workspace->lanes.data};
     bound->memory.inputs = arena_array(arena, plan->graph->value_count, sizeof *bound->memory.inputs);
     if (!bound->memory.inputs) return SK_EMEMORY;
     plan_bind(plan, &bound->memory);
     return SK_OK;
 }
 
-void bound_plan_free(struct bound_plan *bound) { region_free(&bound->constants); }
+void bound_plan_free(struct bound_plan *bound) {
+    region_free(&bound->constants);
+}
 
 void bound_plan_input(struct bound_plan *bound, const char *port, const void *data) {
     int value = graph_find_port(bound->plan->graph, port);

@@ -80,8 +80,7 @@ static sk_status finish_text(struct arena *arena, struct json_writer *writer, co
     return status;
 }
 
-static sk_status golden_text(struct arena *arena, const struct network *network, struct team *team,
-                             const char **text) {
+static sk_status golden_text(struct arena *arena, const struct network *network, struct team *team, const char **text) {
     float kept[GOLDEN_LOGITS];
     int64_t count;
     TRY(golden_logits(network, team, GOLDEN_SEED, kept, &count));

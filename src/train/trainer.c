@@ -7,8 +7,7 @@
 
 #include "train/trainer_state.h"
 
-sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch,
-                              struct graph **graph) {
+sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch, struct graph **graph) {
     struct model_request request = {.batch = batch, .training = true, .loss = true};
     TRY(model_graph(arena, args, &request, graph));
     return gradient_build(*graph, graph_find_port(*graph, "loss"));
@@ -75,8 +74,10 @@ static sk_status make_blocks(struct trainer *trainer) {
         TRY(region_new(&trainer->slots[slot], (size_t)elements * size));
         double start = optimizer_slot_start(&trainer->optimizer, slot);
         for (int64_t j = 0; start != 0 && j < elements; j++) {
-            if (reference) ((double *)trainer->slots[slot].data)[j] = start;
-            else ((float *)trainer->slots[slot].data)[j] = (float)start;
+            if (reference)
+                ((double *)trainer->slots[slot].data)[j] = start;
+            else
+                ((float *)trainer->slots[slot].data)[j] = (float)start;
         }
     }
     TRY(region_new(&trainer->target, (size_t)(trainer->full.batch * trainer->classes) * sizeof(float)));
@@ -113,8 +114,10 @@ sk_status trainer_new(struct trainer **out, const struct trainer_options *option
     if (!trainer) return SK_EMEMORY;
     trainer->options = *options;
     sk_status status = prepare(trainer, short_batch);
-    if (status == SK_OK) *out = trainer;
-    else trainer_free(trainer);
+    if (status == SK_OK)
+        *out = trainer;
+    else
+        trainer_free(trainer);
     return status;
 }
 
@@ -149,11 +152,17 @@ int trainer_blocks(struct trainer *trainer, struct trainer_block blocks[TRAINER_
     return count;
 }
 
-struct trainer_position trainer_position(const struct trainer *trainer) { return trainer->position; }
+struct trainer_position trainer_position(const struct trainer *trainer) {
+    return trainer->position;
+}
 
-void trainer_seek(struct trainer *trainer, struct trainer_position position) { trainer->position = position; }
+void trainer_seek(struct trainer *trainer, struct trainer_position position) {
+    trainer->position = position;
+}
 
-void trainer_drop(struct trainer *trainer) { trainer->position.gathered = 0; }
+void trainer_drop(struct trainer *trainer) {
+    trainer->position.gathered = 0;
+}
 
 void trainer_publish(struct trainer *trainer) {
     if (!trainer->options.reference) return;

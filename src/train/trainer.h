@@ -1,5 +1,6 @@
-/* trainer.h — one training step: forward, backward, statistics, optimizer; in f32 by the engine or in double by references.
+/* trainer.h — one training step: forward, backward, statistics, optimizer.
  *
+ * In f32 by the engine, or in double by references.
  * The trainer knows no files and no data sources: it is given batches, and its whole state is a few flat blocks.
  * Forward and backward are pure; running statistics and parameters move only once loss and gradients were seen finite.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -17,10 +18,10 @@ struct trainer;
 
 struct trainer_options {
     const struct recipe *recipe;
-    struct network *network;      /* trained in place; outlives the trainer */
+    struct network *network; /* trained in place; outlives the trainer */
     struct team *team;
     const struct epoch_plan *epochs;
-    bool reference;               /* every op by its reference, in double, the optimizer too */
+    bool reference; /* every op by its reference, in double, the optimizer too */
 };
 /* Makes every plan that the run needs (full batches, and a short last one of `short_batch` pictures, 0 = none). */
 sk_status trainer_new(struct trainer **trainer, const struct trainer_options *options, int64_t short_batch);
@@ -30,14 +31,13 @@ void trainer_free(struct trainer *trainer);
  * names step, first bad tensor and batch. `flush`: make the optimizer step from what has been gathered (end of an epoch
  * under steps_per_epoch: ceil). */
 struct trainer_result {
-    double loss;         /* mean over the batch, of the training target */
-    int64_t right;       /* pictures whose highest logit is their label */
-    double lr;           /* of the optimizer step made, where `stepped` */
+    double loss;          /* mean over the batch, of the training target */
+    int64_t right;        /* pictures whose highest logit is their label */
+    double lr;            /* of the optimizer step made, where `stepped` */
     double gradient_norm; /* where `stepped` */
     bool stepped;
 };
-sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush,
-                       struct trainer_result *result);
+sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result);
 /* Forget a half-gathered accumulation (end of an epoch under floor). */
 void trainer_drop(struct trainer *trainer);
 

@@ -33,14 +33,13 @@ struct trainer {
     int64_t ranges;
     double *range_sums; /* (ranges) */
 
-    struct region target;                           /* (batch,classes) f32 */
-    struct region gradients, accumulator;           /* the parameter block's layout; f32, or f64 in reference runs */
+    struct region target;                 /* (batch,classes) f32 */
+    struct region gradients, accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
     struct region slots[OPTIMIZER_SLOTS];
-    struct region params64, state64;                /* reference runs: the network's blocks in double */
+    struct region params64, state64; /* reference runs: the network's blocks in double */
 };
 
 /* Build a training graph with its gradient, as models say it: no passes. */
-sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch,
-                              struct graph **graph);
+sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch, struct graph **graph);
 
 #endif

@@ -55,13 +55,11 @@ static void gather_range(void *arg, int64_t index, int member) {
     if (trainer->options.reference) {
         double *acc = trainer->accumulator.data, parts = (double)(call->gathered + 1);
         const double *g = trainer->gradients.data;
-        for (int64_t j = begin; j < end; j++)
-            acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
+        for (int64_t j = begin; j < end; j++) acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
     } else {
         float *acc = trainer->accumulator.data, parts = (float)(call->gathered + 1);
         const float *g = trainer->gradients.data;
-        for (int64_t j = begin; j < end; j++)
-            acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
+        for (int64_t j = begin; j < end; j++) acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
     }
 }
 
@@ -126,8 +124,7 @@ static void run_reference(struct trainer *trainer, struct trainer_plan *plan, co
     copy_doubles(trainer->gradients.data, plan->reference->gradients, trainer->graph->param_elements);
 }
 
-static int64_t count_right(const struct trainer *trainer, const struct trainer_plan *plan,
-                           const struct batch *batch) {
+static int64_t count_right(const struct trainer *trainer, const struct trainer_plan *plan, const struct batch *batch) {
     int64_t right = 0;
     for (int64_t i = 0; i < batch->count; i++) {
         int64_t best = 0;
@@ -211,16 +208,17 @@ static sk_status diverged(struct trainer *trainer, const struct trainer_plan *pl
     return status;
 }
 
-sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush,
-                       struct trainer_result *result) {
+sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result) {
     struct trainer_plan *plan = batch->count == trainer->full.batch ? &trainer->full : &trainer->rest;
     FAIL_IF(batch->count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch->count);
     struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
                           .step = (uint64_t)trainer->position.micro_step};
     *result = (struct trainer_result){0};
     trainer_targets(batch->labels, batch->count, trainer->classes, trainer->smoothing, trainer->target.data);
-    if (plan->reference) run_reference(trainer, plan, batch, &env, &result->loss);
-    else run_engine(trainer, plan, batch, &env, &result->loss);
+    if (plan->reference)
+        run_reference(trainer, plan, batch, &env, &result->loss);
+    else
+        run_engine(trainer, plan, batch, &env, &result->loss);
     double norm = gradient_norm(trainer);
     if (!isfinite(result->loss) || !isfinite(norm)) return diverged(trainer, plan, batch, &env, result->loss);
 

@@ -1,6 +1,6 @@
-/* test_parity.c — logits equal to torchvision's mobilenet_v2 within 1e-4 of the largest, at every level of this machine.
+/* test_parity.c — logits equal to torchvision's mobilenet_v2 within 1e-4 of the largest.
  *
- * Widths 1.0, 0.5, 1.4; inputs 224, 160, 97, 64; batch 1 to 3. The slow levels (plain C, emulators) take the small
+ * At every level of this machine: widths 1.0, 0.5, 1.4; inputs 224, 160, 97, 64; batch 1 to 3. The slow levels (plain C, emulators) take the small
  * inputs unless SISKIN_LONG is set. Fixture: tests/golden/make_mobilenet_v2.py. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,8 +91,10 @@ static void logits_equal_torchvision(void **state) {
         assert_true(cases >= 4);
         assert_true(worst < 1e-4);
     }
-    if (*kept) setenv("SISKIN_ISA", kept, 1);
-    else unsetenv("SISKIN_ISA");
+    if (*kept)
+        setenv("SISKIN_ISA", kept, 1);
+    else
+        unsetenv("SISKIN_ISA");
     team_free(team);
     arena_free(&arena);
 }

@@ -23,7 +23,9 @@ static void ok(sk_status status) {
     assert_int_equal(status, SK_OK);
 }
 
-static int pick(struct rng *rng, int n) { return (int)rng_below(rng, (uint64_t)n); }
+static int pick(struct rng *rng, int n) {
+    return (int)rng_below(rng, (uint64_t)n);
+}
 
 /* One random layer after x. `same`: values of x's shape so far, for residuals. */
 static int random_layer(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
@@ -32,11 +34,16 @@ static int random_layer(struct graph *g, struct rng *rng, int x, const char *nam
     if (kind < 5) { /* convolution, mostly with a norm and an activation behind it */
         static const int kernels[] = {1, 1, 3, 3, 5};
         int64_t out = 1 + pick(rng, 20);
-        struct conv conv = {.out = out, .kernel = kernels[pick(rng, 5)], .stride = 1 + pick(rng, 2),
-                            .dilation = 1 + (pick(rng, 4) == 0), .bias = pick(rng, 3) == 0,
+        struct conv conv = {.out = out,
+                            .kernel = kernels[pick(rng, 5)],
+                            .stride = 1 + pick(rng, 2),
+                            .dilation = 1 + (pick(rng, 4) == 0),
+                            .bias = pick(rng, 3) == 0,
                             .padding = pick(rng, 3) == 0 ? PADDING_SAME : PADDING_SYMMETRIC};
-        if (pick(rng, 3) == 0) conv.out = s.dim[3], conv.groups = (int)s.dim[3];
-        else if (s.dim[3] % 2 == 0 && pick(rng, 3) == 0) conv.groups = 2, conv.out = 2 * (1 + pick(rng, 8));
+        if (pick(rng, 3) == 0)
+            conv.out = s.dim[3], conv.groups = (int)s.dim[3];
+        else if (s.dim[3] % 2 == 0 && pick(rng, 3) == 0)
+            conv.groups = 2, conv.out = 2 * (1 + pick(rng, 8));
         x = build_conv(g, x, conv, name);
         if (pick(rng, 4) == 0) return x;
         char part[64];
@@ -103,7 +110,9 @@ static struct graph *random_graph(struct arena *arena, uint64_t seed, bool train
     return g;
 }
 
-static double noise(int64_t j, int64_t k) { return (float)(2 * formula_u(j, k) - 1); }
+static double noise(int64_t j, int64_t k) {
+    return (float)(2 * formula_u(j, k) - 1);
+}
 
 static void fill_inputs(const struct graph *g, float *image, float *target, double *image64, double *target64) {
     int64_t n = value_elements(g, graph_find_port(g, "image")), m = value_elements(g, graph_find_port(g, "target"));
@@ -148,7 +157,8 @@ static void gradients_are_finite_differences(void **state) {
             if (param->state) continue;
             double *p = &reference->params[param->offset + (int64_t)(formula_u((int64_t)i, 77) * (double)param->count)];
             double kept = *p, slope[2];
-            for (int h = 0; h < 2; h++) { /* two widths: where they disagree a kink lies between, and nothing is learnt */
+            for (int h = 0; h < 2;
+                 h++) { /* two widths: where they disagree a kink lies between, and nothing is learnt */
                 double width = h ? 1e-6 : 2e-6, up, down;
                 *p = kept + width;
                 reference_run(reference, &env);
@@ -245,8 +255,8 @@ static void engine_equals_reference(void **state) {
             reference_run(reference, &env);
             const struct graph *g = reference->graph;
             int logits = graph_find_port(g, "logits");
-            double d = difference(bound_plan_output(&e.bound, "logits"), reference->values[logits],
-                                  value_elements(g, logits));
+            double d =
+                difference(bound_plan_output(&e.bound, "logits"), reference->values[logits], value_elements(g, logits));
             if (training) d = fmax(d, difference(e.gradients.data, reference->gradients, g->param_elements));
             for (size_t u = 0; u < g->update_count; u++) {
                 const struct update *want = &g->updates[u], *made = &e.plan->graph->updates[u];

@@ -1,7 +1,7 @@
 /* test_trainer.c — gradients and ten training steps against PyTorch (its RMSProp) and Optax (TF's form), in float64.
  *
- * The reference run must agree to 1e-8 relative to the largest loss; the f32 engine's distance from that run may be at most ten times what PyTorch's
- * own float32 is off. Fixture: tests/golden/make_training.py. SPDX-License-Identifier: Apache-2.0 */
+ * The reference run must agree to 1e-8 relative to the largest loss; the f32 engine's distance from that run may be at
+ * most ten times what PyTorch's own float32 is off. Fixture: tests/golden/make_training.py. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,12 +49,18 @@ struct run {
 };
 
 static const char *const torch_form[] = {"optimizer.alpha=0.9", "optimizer.eps=0.0316", "optimizer.momentum=0.9"};
-static const char *const tf_form[] = {"optimizer.alpha=0.9",  "optimizer.eps=0.002",
-                                      "optimizer.momentum=0.9", "optimizer.eps_in_sqrt=true",
+static const char *const tf_form[] = {"optimizer.alpha=0.9",           "optimizer.eps=0.002",
+                                      "optimizer.momentum=0.9",        "optimizer.eps_in_sqrt=true",
                                       "optimizer.lr_in_momentum=true", "optimizer.initial_mean_square=1"};
-static const char *const common[] = {"optimizer.name=rmsprop", "schedule.name=constant", "schedule.lr=0.001",
-                                     "weight_decay.value=1e-5", "weight_decay.exclude=[bias, norm, depthwise]",
-                                     "label_smoothing=0.1", "batch_size=8", "epochs=1", "model.num_classes=10"};
+static const char *const common[] = {"optimizer.name=rmsprop",
+                                     "schedule.name=constant",
+                                     "schedule.lr=0.001",
+                                     "weight_decay.value=1e-5",
+                                     "weight_decay.exclude=[bias, norm, depthwise]",
+                                     "label_smoothing=0.1",
+                                     "batch_size=8",
+                                     "epochs=1",
+                                     "model.num_classes=10"};
 
 static void override_all(struct run *run, const char *const *list, size_t count) {
     for (size_t i = 0; i < count; i++) ok(recipe_override(&run->recipe, list[i]));
@@ -72,8 +78,11 @@ static void run_begin(struct run *run, const char *const *form, size_t count, in
     formula_fill(run->network->graph, run->network->params, run->network->state, NULL, NULL);
     ok(team_new(&run->team, 2));
     ok(epoch_plan_make(&run->epochs, &run->recipe, BATCH * STEPS, 1));
-    struct trainer_options options = {.recipe = &run->recipe, .network = run->network, .team = run->team,
-                                      .epochs = &run->epochs, .reference = reference};
+    struct trainer_options options = {.recipe = &run->recipe,
+                                      .network = run->network,
+                                      .team = run->team,
+                                      .epochs = &run->epochs,
+                                      .reference = reference};
     ok(trainer_new(&run->trainer, &options, 0));
     run->images = arena_array(&run->arena, (size_t)(BATCH * size * size * 3), sizeof *run->images);
 }
