@@ -1,0 +1,612 @@
+/* test_ops.c — every case of golden/ops.json: forward and gradients of each op by its reference (1e-9), and of what
+ * the passes make of it by the engine in f32 (1e-5); and the table of ops: nothing half said, nothing without a case.
+ *
+ * Truth is PyTorch in float64 (tests/golden/make_ops.py). A NaN goes through relu and relu6 as in torch; their slope at
+ * a NaN is 0 here (torch: 1 for relu): such a step is given up anyway. SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "ops/subject.h"
+
+static const double REFERENCE_TOLERANCE = 1e-9, ENGINE_TOLERANCE = 1e-5;
+
+static struct arena golden_arena;
+static struct json *golden, *training;
+static struct team *team;
+static double worst[2]; /* of the reference, of the engine */
+
+static struct json *golden_open(const char *name) {
+    uint8_t *bytes;
+    size_t size;
+    struct json *json;
+    ok(file_read(&golden_arena, arena_printf(&golden_arena, "%s/golden/%s", FIXTURES, name), 1 << 24, &bytes, &size));
+    ok(json_parse(&golden_arena, (const char *)bytes, size, name, &json));
+    return json;
+}
+
+static int64_t item(const struct json *list, int index) {
+    const struct json *at = list->child;
+    while (at && index--) at = at->next;
+    assert_non_null(at);
+    return at->integer;
+}
+
+/* (N,C,H,W) -> (N,H,W,C); other ranks stay. */
+static struct shape shape_of(const struct json *list) {
+    struct shape s = {(int)list->count, {0}};
+    for (int i = 0; i < s.rank; i++) s.dim[i] = item(list, i);
+    return s.rank == 4 ? (struct shape){4, {s.dim[0], s.dim[2], s.dim[3], s.dim[1]}} : s;
+}
+
+static void note(bool engine, double off, const char *what) {
+    double tolerance = engine ? ENGINE_TOLERANCE : REFERENCE_TOLERANCE;
+    if (!(off <= tolerance)) print_error("%s, %s: off by %g\n", what, engine ? "engine" : "reference", off);
+    assert_true(off <= tolerance);
+    if (off > worst[engine]) worst[engine] = off;
+}
+
+/* Entries on the tensor's own scale (its root mean square), the norm, and the sum on the scale of l2*sqrt(n). */
+static void same_checksum(bool engine, struct found found, const struct json *want, const char *what) {
+    assert_non_null(want);
+    double sum = 0, squares = 0, l2 = json_number(want, "l2", -1), root = sqrt((double)found.count);
+    for (int64_t j = 0; j < found.count; j++) sum += found.value[j], squares += found.value[j] * found.value[j];
+    double scale = l2 > 0 ? l2 : 1;
+    note(engine, fabs(sqrt(squares) - l2) / scale, what);
+    note(engine, fabs(sum - json_number(want, "sum", NAN)) / (scale * root), what);
+    const struct json *value = json_get(want, "value")->child;
+    for (const struct json *at = json_get(want, "index")->child; at; at = at->next, value = value->next) {
+        assert_in_range(at->integer, 0, found.count - 1);
+        note(engine, fabs(found.value[at->integer] - value->number) / (scale / root + fabs(value->number)), what);
+    }
+}
+
+/* y, dx and the gradients of the layer's parameters, by the reference and by the engine. */
+struct checked {
+    const char *key, *param;
+};
+static void check_case(struct subject *s, const struct json *one, const struct checked *list, const char *what) {
+    subject_reference(s);
+    subject_engine(s, team);
+    for (int engine = 0; engine < 2; engine++) {
+        same_checksum(engine, found_y(s, engine), json_get(one, "y"), what);
+        same_checksum(engine, found_gradient(s, engine, "x"), json_get(one, "dx"), what);
+        for (const struct checked *it = list; it && it->key; it++)
+            if (json_get(one, it->key))
+                same_checksum(engine, found_gradient(s, engine, it->param), json_get(one, it->key), what);
+    }
+}
+
+/* ---- convolution ---- */
+
+/* Padding that the builder cannot say (one-sided): the node by hand. */
+static int conv_by_hand(struct graph *g, int x, const struct json *one) {
+    const struct shape *in = value_shape(g, x);
+    const struct json *w = json_get(one, "w"), *pad = json_get(one, "pad_top_bottom_left_right");
+    int stride = (int)json_integer(one, "stride", 0), dilation = (int)json_integer(one, "dilation", 0);
+    struct conv_attr attr = {.shape = {.n = in->dim[0], .h = in->dim[1], .w = in->dim[2], .c = in->dim[3],
+                                       .k = item(w, 0), .r = (int)item(w, 2), .s = (int)item(w, 3),
+                                       .stride_h = stride, .stride_w = stride, .dilation_h = dilation,
+                                       .dilation_w = dilation, .groups = (int)json_integer(one, "groups", 0),
+                                       .pad_top = (int)item(pad, 0), .pad_left = (int)item(pad, 2)}};
+    struct conv_shape *s = &attr.shape;
+    s->p = (s->h + item(pad, 0) + item(pad, 1) - (s->r - 1) * dilation - 1) / stride + 1;
+    s->q = (s->w + item(pad, 2) + item(pad, 3) - (s->s - 1) * dilation - 1) / stride + 1;
+    int inputs[CONV_INPUTS] = {[CONV_X] = x};
+    struct shape weight = {4, {s->r, s->s, s->c / s->groups, s->k}};
+    inputs[CONV_W] = graph_param(g, conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV, weight, "layer.weight");
+    if (json_boolean(one, "bias", false))
+        inputs[CONV_BIAS] = graph_param(g, PARAM_BIAS, (struct shape){1, {s->k}}, "layer.bias");
+    return op_value(g, &op_conv, &attr, sizeof attr, inputs, CONV_INPUTS, "layer");
+}
+
+static int conv_layer(struct graph *g, int x, const void *with) {
+    const struct json *one = with, *w = json_get(one, "w"), *pad = json_get(one, "pad_top_bottom_left_right");
+    struct conv conv = {.out = item(w, 0), .kernel_h = (int)item(w, 2), .kernel_w = (int)item(w, 3),
+                        .stride = (int)json_integer(one, "stride", 0),
+                        .dilation = (int)json_integer(one, "dilation", 0),
+                        .groups = (int)json_integer(one, "groups", 0), .padding = PADDING_EXPLICIT,
+                        .pad_h = (int)item(pad, 0), .pad_w = (int)item(pad, 2),
+                        .bias = json_boolean(one, "bias", false)};
+    bool same = json_boolean(one, "same", false);
+    if (!same && (item(pad, 0) != item(pad, 1) || item(pad, 2) != item(pad, 3))) return conv_by_hand(g, x, one);
+    if (conv.pad_h == (conv.kernel_h - 1) / 2 * conv.dilation && conv.pad_w == (conv.kernel_w - 1) / 2 * conv.dilation)
+        conv.padding = PADDING_SYMMETRIC;
+    if (same) conv.padding = PADDING_SAME;
+    return build_conv(g, x, conv, "layer");
+}
+
+static const struct checked conv_gradients[] = {{"dw", "layer.weight"}, {"db", "layer.bias"}, {NULL, NULL}};
+
+static void convolutions(void **state) {
+    (void)state;
+    int count = 0;
+    for (const struct json *one = json_get(golden, "conv2d")->child; one; one = one->next, count++) {
+        char what[160];
+        const struct json *x = json_get(one, "x"), *w = json_get(one, "w");
+        snprintf(what, sizeof what, "conv2d %d: x %ldx%ldx%ldx%ld, w %ldx%ldx%ldx%ld, stride %ld", count,
+                 (long)item(x, 0), (long)item(x, 1), (long)item(x, 2), (long)item(x, 3), (long)item(w, 0),
+                 (long)item(w, 1), (long)item(w, 2), (long)item(w, 3), (long)json_integer(one, "stride", 0));
+        struct subject s = {.build = conv_layer, .with = one, .x = shape_of(x)};
+        check_case(&s, one, conv_gradients, what);
+        subject_free(&s);
+    }
+    assert_true(count >= 90);
+}
+
+/* Without a bias a linear layer is a 1x1 convolution of one pixel. */
+static int linear_layer(struct graph *g, int x, const void *with) {
+    int64_t out = item(json_get(with, "w"), 0);
+    return build_linear(g, x, out, "layer");
+}
+static int linear_without_bias(struct graph *g, int x, const void *with) {
+    return build_conv(g, x, (struct conv){.out = item(json_get(with, "w"), 0)}, "layer");
+}
+
+static void linears(void **state) {
+    (void)state;
+    int count = 0;
+    for (const struct json *one = json_get(golden, "linear")->child; one; one = one->next, count++) {
+        struct subject s = {.build = linear_layer, .with = one, .x = shape_of(json_get(one, "x"))};
+        if (!json_boolean(one, "bias", true)) {
+            s.build = linear_without_bias;
+            s.x = (struct shape){4, {s.x.dim[0], 1, 1, s.x.dim[1]}};
+        }
+        check_case(&s, one, conv_gradients, "linear");
+        subject_free(&s);
+    }
+    assert_true(count >= 4);
+}
+
+/* ---- normalisation ---- */
+
+static double norm_x(int64_t j, int64_t c, void *with) {
+    (void)with;
+    return (float)(3 * symmetric(j, STREAM_X) + (double)(c % 5) - 2);
+}
+
+struct norm_case {
+    const struct json *json;
+    bool unbiased;
+};
+
+static int norm_layer(struct graph *g, int x, const void *with) {
+    const struct norm_case *one = with;
+    struct norm norm = {json_number(one->json, "eps", 0), json_number(one->json, "momentum", 0), one->unbiased,
+                        json_boolean(one->json, "train", false)};
+    return build_batch_norm(g, x, norm, "layer");
+}
+
+static struct found found_state(struct subject *s, const char *name) {
+    const struct param *param = graph_find_param(s->graph, name);
+    return (struct found){s->reference->state + param->offset, param->count};
+}
+
+/* The running statistics by the reference; the engine's batch statistics beside the reference's. */
+static void check_statistics(struct subject *s, const struct norm_case *one) {
+    for (size_t u = 0; u < s->graph->update_count; u++) {
+        const struct update *want = &s->graph->updates[u], *made = &s->plan->graph->updates[u];
+        const float *mean = plan_value(s->plan, made->mean), *variance = plan_value(s->plan, made->variance);
+        for (int64_t c = 0; c < value_elements(s->graph, want->mean); c++) {
+            double v = s->reference->values[want->variance][c];
+            note(true, fabs(mean[c] - s->reference->values[want->mean][c]) / sqrt(v), "batch mean");
+            note(true, fabs(variance[c] - v) / v, "batch variance");
+        }
+    }
+    reference_update(s->reference);
+    same_checksum(false, found_state(s, "layer.running_mean"), json_get(one->json, "running_mean"), "running mean");
+    same_checksum(false, found_state(s, "layer.running_var"),
+                  json_get(one->json, one->unbiased ? "running_var_torch" : "running_var_flax"), "running variance");
+    assert_true(s->reference->state[graph_find_param(s->graph, "layer.num_batches_tracked")->offset] == 1);
+}
+
+static void batch_norms(void **state) {
+    (void)state;
+    static const struct checked gradients[] = {{"dgamma", "layer.weight"}, {"dbeta", "layer.bias"}, {NULL, NULL}};
+    int count = 0;
+    for (const struct json *one = json_get(golden, "batch_norm")->child; one; one = one->next, count++)
+        for (int unbiased = 0; unbiased < 2; unbiased++) {
+            struct norm_case with = {one, unbiased};
+            struct subject s = {.build = norm_layer, .with = &with, .x = shape_of(json_get(one, "x")),
+                                .fill = norm_x};
+            check_case(&s, one, gradients, "batch_norm");
+            if (json_boolean(one, "train", false)) check_statistics(&s, &with);
+            else assert_int_equal(s.graph->update_count, 0);
+            subject_free(&s);
+        }
+    assert_true(count >= 12);
+}
+
+static double given_x(int64_t j, int64_t c, void *with) {
+    (void)c;
+    const struct json *at = ((const struct json *)with)->child;
+    while (j--) at = at->next;
+    if (at->kind == JSON_STRING) return strtod(at->string, NULL);
+    return at->number;
+}
+
+static double number_at(const struct json *list, int64_t j) { return given_x(j, 0, (void *)(uintptr_t)list); }
+
+static int small_norm(struct graph *g, int x, const void *with) {
+    return build_batch_norm(g, x, (struct norm){1e-3, 0.01, *(const bool *)with, true}, "layer");
+}
+
+/* The one example that says the two conventions in plain numbers: torch unbiased, Flax and TF biased. */
+static void running_statistics(void **state) {
+    (void)state;
+    const struct json *one = json_get(training, "batch_norm");
+    for (int unbiased = 0; unbiased < 2; unbiased++) {
+        bool with = unbiased;
+        struct subject s = {.build = small_norm, .with = &with, .x = {4, {2, 3, 3, 2}}, .fill = given_x,
+                            .fill_with = (void *)(uintptr_t)json_get(one, "x")};
+        subject_reference(&s);
+        double *mean = found_state(&s, "layer.running_mean").value;
+        double *variance = found_state(&s, "layer.running_var").value;
+        for (int c = 0; c < 2; c++) {
+            mean[c] = number_at(json_get(one, "start_mean"), c);
+            variance[c] = number_at(json_get(one, "start_var"), c);
+        }
+        reference_update(s.reference);
+        for (int c = 0; c < 2; c++) {
+            double want = number_at(json_get(one, unbiased ? "torch_var" : "flax_var"), c);
+            note(false, fabs(variance[c] - want) / want, "running variance");
+            note(false, fabs(mean[c] - number_at(json_get(one, "torch_mean"), c)), "running mean");
+        }
+        subject_free(&s);
+    }
+}
+
+/* ---- pooling ---- */
+
+static int pool_layer(struct graph *g, int x, const void *one) {
+    struct pool pool = {(int)json_integer(one, "kernel", 0), (int)json_integer(one, "stride", 0),
+                        (int)json_integer(one, "padding", 0)};
+    return build_max_pool(g, x, pool, "layer");
+}
+
+static void max_pools(void **state) {
+    (void)state;
+    for (const struct json *one = json_get(golden, "max_pool")->child; one; one = one->next) {
+        struct subject s = {.build = pool_layer, .with = one, .x = shape_of(json_get(one, "x"))};
+        check_case(&s, one, NULL, "max_pool");
+        subject_free(&s);
+    }
+}
+
+static double constant_x(int64_t j, int64_t c, void *with) {
+    (void)j, (void)c;
+    return *(double *)with;
+}
+
+/* A tie's gradient goes to the first of the window; padding never wins, even over negatives. */
+static void max_pool_ties(void **state) {
+    (void)state;
+    const struct json *one = json_get(golden, "max_pool_ties");
+    double fill = json_number(one, "fill", 0);
+    struct subject s = {.build = pool_layer, .with = one, .x = shape_of(json_get(one, "x")), .fill = constant_x,
+                        .fill_with = &fill};
+    subject_reference(&s);
+    subject_engine(&s, team);
+    for (int engine = 0; engine < 2; engine++) {
+        struct found y = found_y(&s, engine), dx = found_gradient(&s, engine, "x");
+        for (int64_t j = 0; j < y.count; j++) assert_true(y.value[j] == number_at(json_get(one, "y"), j));
+        for (int64_t j = 0; j < dx.count; j++)
+            note(engine, fabs(dx.value[j] - number_at(json_get(one, "dx"), j)), "ties");
+    }
+    subject_free(&s);
+}
+
+static int gap_layer(struct graph *g, int x, const void *with) {
+    (void)with;
+    return build_gap(g, x, "layer");
+}
+
+static void average_pools(void **state) {
+    (void)state;
+    for (const struct json *one = json_get(golden, "global_average_pool")->child; one; one = one->next) {
+        struct subject s = {.build = gap_layer, .x = shape_of(json_get(one, "x"))};
+        check_case(&s, one, NULL, "global_average_pool");
+        subject_free(&s);
+    }
+}
+
+/* ---- activations ---- */
+
+static int act_layer(struct graph *g, int x, const void *act) {
+    return build_act(g, x, *(const enum act *)act, "layer");
+}
+
+static double relu6_x(int64_t j, int64_t c, void *with) {
+    (void)c, (void)with;
+    return (float)((float)(8 * (2 * formula_u(j, STREAM_X) - 1)) + 2.0);
+}
+
+static void relu6(void **state) {
+    (void)state;
+    static const enum act act = ACT_RELU6;
+    for (const struct json *one = json_get(golden, "relu6")->child; one; one = one->next) {
+        struct subject s = {.build = act_layer, .with = &act, .x = shape_of(json_get(one, "x")), .fill = relu6_x};
+        check_case(&s, one, NULL, "relu6");
+        subject_free(&s);
+    }
+}
+
+static bool same_number(double a, double b) { return (isnan(a) && isnan(b)) || a == b; }
+
+/* Bounds belong to no slope; a NaN goes through. Its slope is 0, and so is the engine's at an infinity (torch says 1
+ * for relu): such a step is never taken, since its loss is not finite. */
+static void activation_edges(void **state) {
+    (void)state;
+    const struct json *edges = json_get(golden, "activation_edges"), *x = json_get(edges, "x");
+    static const enum act acts[] = {ACT_RELU, ACT_RELU6};
+    for (int a = 0; a < 2; a++) {
+        const struct json *want = json_get(edges, a ? "relu6" : "relu");
+        struct subject s = {.build = act_layer, .with = &acts[a], .x = {2, {1, (int64_t)x->count}}, .fill = given_x,
+                            .fill_with = (void *)(uintptr_t)x, .ones = true};
+        subject_reference(&s);
+        subject_engine(&s, team);
+        for (int engine = 0; engine < 2; engine++) {
+            struct found y = found_y(&s, engine), dx = found_gradient(&s, engine, "x");
+            for (int64_t j = 0; j < y.count; j++) {
+                double in = number_at(x, j), slope = number_at(json_get(want, "dx"), j);
+                if (isnan(in) || (engine && isinf(in))) slope = 0;
+                double value = number_at(json_get(want, "y"), j);
+                bool right = same_number((float)y.value[j], (float)value) && dx.value[j] == slope;
+                if (!right) print_error("%s(%g) = %g, slope %g\n", act_name(acts[a]), in, y.value[j], dx.value[j]);
+                assert_true(right);
+            }
+        }
+        subject_free(&s);
+    }
+}
+
+/* ---- dropout ---- */
+
+struct drop {
+    double p;
+    bool rows;
+};
+static int dropout_layer(struct graph *g, int x, const void *with) {
+    const struct drop *drop = with;
+    return build_dropout(g, x, drop->p, drop->rows, "layer");
+}
+
+/* The same elements go in the reference, the engine and both gradients; what stays is scaled; their share is 1-p. */
+static void check_dropout(struct drop drop, struct shape shape) {
+    struct subject s = {.build = dropout_layer, .with = &drop, .x = shape};
+    subject_reference(&s);
+    subject_engine(&s, team);
+    struct found y = found_y(&s, false), dx = found_gradient(&s, false, "x");
+    struct found fast = found_y(&s, true), fast_dx = found_gradient(&s, true, "x");
+    int64_t row = y.count / shape.dim[0], kept = 0, draws = drop.rows ? shape.dim[0] : y.count;
+    for (int64_t j = 0; j < y.count; j++) {
+        double x = symmetric(j, STREAM_X), dy = symmetric(j, STREAM_DY);
+        bool keep = drop.rows ? y.value[j / row * row] != 0 : y.value[j] != 0;
+        kept += drop.rows ? keep && j % row == 0 : keep;
+        note(false, fabs(y.value[j] - (keep ? x / (1 - drop.p) : 0)), "dropout");
+        note(false, fabs(dx.value[j] - (keep ? dy / (1 - drop.p) : 0)), "dropout gradient");
+        note(true, fabs(fast.value[j] - y.value[j]), "dropout");
+        note(true, fabs(fast_dx.value[j] - dx.value[j]), "dropout gradient");
+    }
+    double share = (double)kept / (double)draws, deviation = sqrt(drop.p * (1 - drop.p) / (double)draws);
+    assert_true(fabs(share - (1 - drop.p)) < 4 * deviation);
+    subject_free(&s);
+}
+
+static void dropouts(void **state) {
+    (void)state;
+    for (const struct json *one = json_get(golden, "dropout")->child; one; one = one->next) {
+        double p = json_number(one, "p", 0);
+        struct shape shape = shape_of(json_get(one, "x"));
+        /* the fixture's mask and scale, which say what inverted dropout is */
+        const struct json *y = json_get(one, "y"), *value = json_get(y, "value")->child;
+        for (const struct json *at = json_get(y, "index")->child; at; at = at->next, value = value->next) {
+            double kept = symmetric(at->integer, STREAM_X) / (1 - p);
+            note(false, fabs(value->number - (formula_u(at->integer, 4) >= p ? kept : 0)), "dropout's fixture");
+        }
+        if (p > 0) check_dropout((struct drop){p, false}, shape);
+    }
+    check_dropout((struct drop){0.2, false}, (struct shape){2, {64, 1280}});
+    check_dropout((struct drop){0.5, true}, (struct shape){4, {400, 2, 2, 3}});
+}
+
+/* ---- loss ---- */
+
+struct entropy {
+    struct graph *graph;
+    struct reference *reference;
+    int logits, target, loss;
+};
+
+static void entropy_graph(struct arena *arena, int64_t n, int64_t classes, struct entropy *e) {
+    ok(graph_new(arena, &e->graph));
+    struct shape shape = {2, {n, classes}};
+    e->logits = graph_param(e->graph, PARAM_BIAS, shape, "logits");
+    e->target = graph_input(e->graph, F32, shape);
+    e->loss = build_softmax_xent(e->graph, e->logits, e->target, "loss");
+    graph_port(e->graph, "target", e->target);
+    graph_port(e->graph, "loss", e->loss);
+    ok(graph_check(e->graph));
+}
+
+static double target_of(const struct json *one, int64_t i, int64_t k, int64_t classes) {
+    double smoothing = json_number(one, "smoothing", 0), t;
+    const struct json *soft = json_get(one, "soft_targets");
+    if (soft) {
+        const struct json *row = soft->child;
+        for (int64_t r = 0; r < i; r++) row = row->next;
+        t = number_at(row, k);
+    } else {
+        t = item(json_get(one, "labels"), (int)i) == k;
+    }
+    return t * (1 - smoothing) + smoothing / (double)classes;
+}
+
+static void entropy_engine(struct arena *arena, const struct json *one, const struct entropy *e) {
+    enum isa isa;
+    ok(cpu_isa(&isa));
+    struct graph *lowered;
+    struct plan *plan;
+    struct workspace workspace = {0};
+    struct bound_plan bound;
+    const struct kernels *kernels = kernels_of(isa);
+    struct entropy plain;
+    const int64_t *d = value_shape(e->graph, e->logits)->dim;
+    entropy_graph(arena, d[0], d[1], &plain);
+    ok(passes_run(arena, plain.graph, &(struct lowering){kernels, true}, &lowered));
+    ok(plan_new(arena, lowered, &(struct plan_options){kernels, team_size(team), false}, &plan));
+    workspace_want(&workspace, plan);
+    ok(workspace_allocate(&workspace));
+    float *params = as_floats(arena, e->reference->params, e->graph->param_elements), state;
+    float *gradients = arena_array(arena, (size_t)e->graph->param_elements, sizeof *gradients);
+    ok(bound_plan_new(&bound, arena, plan, &workspace, &(struct model_blocks){params, &state, gradients}));
+    bound_plan_input(&bound, "target", as_floats(arena, e->reference->values[e->target], d[0] * d[1]));
+    plan_run(plan, team, &(struct run_env){0});
+    double want = json_number(one, "loss", NAN);
+    note(true, fabs(bound_plan_output(&bound, "loss")[0] - want) / want, json_string(one, "name", ""));
+    for (int64_t j = 0; j < d[0] * d[1]; j++)
+        note(true, fabs(gradients[j] - e->reference->gradients[j]), json_string(one, "name", ""));
+    bound_plan_free(&bound);
+    workspace_free(&workspace);
+}
+
+static void cross_entropies(void **state) {
+    (void)state;
+    for (const struct json *one = json_get(training, "cross_entropy")->child; one; one = one->next) {
+        struct arena arena = {0};
+        struct entropy e;
+        const struct json *rows = json_get(one, "logits"), *row = rows->child, *slope;
+        int64_t n = (int64_t)rows->count, classes = (int64_t)row->count;
+        entropy_graph(&arena, n, classes, &e);
+        ok(gradient_build(e.graph, e.loss));
+        see(e.graph);
+        ok(reference_new(&arena, e.graph, &e.reference));
+        for (int64_t i = 0; i < n; i++, row = row->next)
+            for (int64_t k = 0; k < classes; k++) {
+                e.reference->params[i * classes + k] = number_at(row, k);
+                e.reference->values[e.target][i * classes + k] = target_of(one, i, k, classes);
+            }
+        reference_run(e.reference, &(struct run_env){0});
+        const char *name = json_string(one, "name", "");
+        double want = json_number(one, "loss", NAN);
+        note(false, fabs(e.reference->values[e.loss][0] - want) / want, name);
+        slope = json_get(one, "gradient")->child;
+        for (int64_t i = 0; i < n; i++, slope = slope->next)
+            for (int64_t k = 0; k < classes; k++)
+                note(false, fabs(e.reference->gradients[i * classes + k] - number_at(slope, k)), name);
+        entropy_engine(&arena, one, &e);
+        arena_free(&arena);
+    }
+}
+
+/* ---- what only inference makes: folded norms, the fused inverted residual ---- */
+
+static int residual_layer(struct graph *g, int x, const void *with) {
+    struct norm norm = {1e-3, 0.1, true, false};
+    const struct shape *s = value_shape(g, x);
+    int64_t c = s->dim[3], hidden = 6 * c;
+    (void)with;
+    int y = build_conv(g, x, (struct conv){.out = hidden}, "e");
+    y = build_act(g, build_batch_norm(g, y, norm, "en"), ACT_RELU6, "e");
+    y = build_conv(g, y, (struct conv){.out = hidden, .kernel = 3, .groups = (int)hidden}, "d");
+    y = build_act(g, build_batch_norm(g, y, norm, "dn"), ACT_RELU6, "d");
+    y = build_batch_norm(g, build_conv(g, y, (struct conv){.out = c}, "p"), norm, "pn");
+    return build_add(g, x, y, "sum");
+}
+
+static void inference_only(void **state) {
+    (void)state;
+    struct subject s = {.build = residual_layer, .x = {4, {2, 9, 7, 5}}, .inference = true};
+    subject_reference(&s);
+    subject_engine(&s, team);
+    struct found want = found_y(&s, false), y = found_y(&s, true);
+    double largest = 0;
+    for (int64_t j = 0; j < y.count; j++) largest = fmax(largest, fabs(want.value[j]));
+    for (int64_t j = 0; j < y.count; j++)
+        note(true, fabs(y.value[j] - want.value[j]) / largest, "inverted residual");
+    subject_free(&s);
+}
+
+/* A convolution and its norm, an activation and a sum of two readers: what training makes of them. */
+static int joined_layer(struct graph *g, int x, const void *with) {
+    struct norm norm = {1e-3, 0.1, true, true};
+    (void)with;
+    int y = build_batch_norm(g, build_conv(g, x, (struct conv){.out = 7, .kernel = 3}, "a"), norm, "an");
+    y = build_act(g, y, ACT_RELU6, "ar");
+    int z = build_batch_norm(g, build_conv(g, y, (struct conv){.out = 7, .kernel = 3, .groups = 7}, "b"), norm, "bn");
+    return build_linear(g, build_add(g, y, build_act(g, z, ACT_RELU, "br"), "sum"), 5, "head"); /* flattens */
+}
+
+static void joined_in_training(void **state) {
+    (void)state;
+    struct subject s = {.build = joined_layer, .x = {4, {3, 9, 7, 5}}};
+    subject_reference(&s);
+    subject_engine(&s, team);
+    for (size_t i = 0; i <= s.graph->param_count; i++) {
+        const struct param *param = i < s.graph->param_count ? &s.graph->params[i] : NULL;
+        if (param && param->state) continue;
+        struct found want = param ? found_gradient(&s, false, param->name) : found_y(&s, false);
+        struct found found = param ? found_gradient(&s, true, param->name) : found_y(&s, true);
+        double largest = 0;
+        for (int64_t j = 0; j < want.count; j++) largest = fmax(largest, fabs(want.value[j]));
+        for (int64_t j = 0; j < want.count; j++)
+            note(true, fabs(found.value[j] - want.value[j]) / largest, param ? param->name : "y");
+    }
+    subject_free(&s);
+}
+
+/* ---- the table; last, when every case has run ---- */
+
+static void table_is_whole(void **state) {
+    (void)state;
+    size_t count;
+    const struct op *const *table = op_table(&count);
+    int broken = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct op *op = table[i];
+        bool named = op->name && op->name[0], run = op->plan && op->bind && op->run;
+        for (size_t k = 0; named && k < i; k++) named = strcmp(op->name, table[k]->name) != 0;
+        size_t at = 0;
+        while (at < seen_count && seen[at] != op) at++;
+        bool whole = named && op->infer && (op->reference || run) && (!op->plan || run) && op->outputs >= 1 &&
+                     op->outputs <= NODE_OUTPUTS && at < seen_count;
+        if (!whole)
+            print_error("op %s: %s%s%s%s\n", op->name ? op->name : "?", named ? "" : "no name of its own; ",
+                        op->infer ? "" : "no shape rule; ",
+                        (op->reference || run) && (!op->plan || run) ? "" : "cannot be run; ",
+                        at < seen_count ? "" : "no case here runs it");
+        broken += !whole;
+    }
+    assert_int_equal(broken, 0);
+    print_message("%d ops; largest distance of a reference %.2g, of the engine %.2g\n", (int)count, worst[0], worst[1]);
+}
+
+static int setup(void **state) {
+    (void)state;
+    golden = golden_open("ops.json");
+    training = golden_open("training_v2.json");
+    ok(team_new(&team, 2));
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    team_free(team);
+    arena_free(&golden_arena);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(convolutions),     cmocka_unit_test(linears),          cmocka_unit_test(batch_norms),
+        cmocka_unit_test(running_statistics), cmocka_unit_test(max_pools),      cmocka_unit_test(max_pool_ties),
+        cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
+        cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
+        cmocka_unit_test(joined_in_training), cmocka_unit_test(table_is_whole),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
