@@ -163,8 +163,11 @@ static sk_status find_position(struct loop *loop) {
     found.level = fresh.level;
     loop->at = found;
     loop->saved_step = found.position.step;
-    loop_say(loop, "note", "going on with %s at epoch %lld, step %lld", loop->options.run, (long long)found.epoch + 1,
-             (long long)found.position.step);
+    if (found.epoch == loop->options.recipe->epochs)
+        loop_say(loop, "note", "%s is finished: all %lld epochs are trained", loop->options.run, (long long)found.epoch);
+    else
+        loop_say(loop, "note", "going on with %s at epoch %lld, step %lld", loop->options.run, (long long)found.epoch + 1,
+                 (long long)found.position.step);
     return loader_seek(loop->loader, (uint64_t)found.epoch, found.batch, (uint64_t)loop->options.recipe->epochs);
 }
 
@@ -174,6 +177,8 @@ sk_status loop_prepare(struct loop *loop) {
     loop->at = (struct checkpoint){.best_top1 = -1, .level = cpu_isa_name(isa)};
     loop->saved_step = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
+    FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE, "device: this version computes on the cpu alone");
+    if (!loop->options.resume) TRY(run_folder_check(loop->options.run));
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));

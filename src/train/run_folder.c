@@ -18,6 +18,13 @@ static sk_status check_empty(struct arena *arena, const char *run) {
     return SK_OK;
 }
 
+sk_status run_folder_check(const char *run) {
+    struct arena arena = {0};
+    sk_status status = check_empty(&arena, run);
+    arena_free(&arena);
+    return status;
+}
+
 static sk_status make(struct arena *arena, const char *run, const struct recipe *recipe) {
     TRY(check_empty(arena, run));
     char *checkpoints = path_join(arena, run, "checkpoints"), *path = path_join(arena, run, "recipe.yaml");

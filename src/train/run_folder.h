@@ -8,7 +8,9 @@
 #include "data/data.h"
 #include "files/recipe.h"
 
-/* Make it with its resolved recipe. A folder that is not empty is refused. */
+/* A folder that is not empty is refused: asked before a run is prepared, and again by run_folder_make. */
+sk_status run_folder_check(const char *run);
+/* Make it with its resolved recipe. */
 sk_status run_folder_make(const char *run, const struct recipe *recipe);
 /* Names of the pictures of each part, where val was split off train: RUN/split/train.txt, val.txt. */
 sk_status run_folder_split(const char *run, const struct dataset *dataset);

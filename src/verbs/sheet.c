@@ -11,7 +11,7 @@
 #include "data/png_write.h"
 #include "verbs/font.h"
 
-enum { SIDE = 168, GAP = 12, LINE = FONT_HEIGHT * 2 + 4, CELL_WIDTH = SIDE + GAP, CELL_HEIGHT = SIDE + GAP + SHEET_LINES * LINE };
+enum { SIDE = 192, GAP = 12, LINE = FONT_HEIGHT * 2 + 4, CELL_WIDTH = SIDE + GAP, CELL_HEIGHT = SIDE + GAP + SHEET_LINES * LINE };
 
 static void put_pixel(struct picture *sheet, int y, int x, const uint8_t colour[3]) {
     if (y < 0 || x < 0 || y >= sheet->height || x >= sheet->width) return;

@@ -1,11 +1,9 @@
 /* verb_train.c — siskin train: a run from a recipe, or from a model with the recipe inside it.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "train/progress.h"
 #include "verbs/model_arg.h"
 #include "verbs/recipe_arg.h"
 #include "verbs/train_answer.h"
@@ -37,9 +35,9 @@ static const char *default_run(struct arena *arena, const char *argument) {
 
 static sk_status prepare(struct call *call, struct recipe *recipe, struct network **start) {
     const char *argument = call->arguments[0], *data = call_option(call, "data");
-    if (recipe_is_argument(&call->arena, argument)) {
-        TRY(recipe_open(call, &call->arena, argument, recipe));
-    } else if (!model_is_file(argument) && strchr(argument, '/')) {
+    /* GROUP/NAME that is no file can only be meant as a recipe's name. */
+    bool named = strchr(argument, '/') && !path_extension(argument)[0] && !file_exists(argument);
+    if (named || recipe_is_argument(&call->arena, argument)) {
         TRY(recipe_open(call, &call->arena, argument, recipe));
     } else if (model_is_file(argument)) {
         TRY(network_open(argument, start));
