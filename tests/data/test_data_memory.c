@@ -16,7 +16,7 @@
 #include "data/png_write.h"
 #include "shim/failing.h"
 
-#define ROOT SCRATCH "/test_data_memory"
+#define ROOT SCRATCH "/data_memory.tmp"
 
 static void put(const char *path, const void *bytes, size_t size) {
     char folder[512];

@@ -13,7 +13,7 @@
 #include "data/data.h"
 #include "data/png_write.h"
 
-#define ROOT SCRATCH "/test_dataset"
+#define ROOT SCRATCH "/dataset.tmp"
 
 static void put(const char *path, const void *bytes, size_t size) {
     char folder[512];

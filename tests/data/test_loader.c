@@ -15,7 +15,7 @@
 #include "data/loader.h"
 #include "data/png_write.h"
 
-#define ROOT SCRATCH "/test_loader"
+#define ROOT SCRATCH "/loader.tmp"
 enum { COUNT = 103, SIDE = 6 };
 
 static struct dataset *memory; /* COUNT pictures of 6 x 6 as IDX; the first byte is the number */
