@@ -22,6 +22,16 @@ static int64_t weight_count(const struct conv_shape *s) {
     return conv_depth(s) * s->k;
 }
 
+/* Where a chunk's sums go: straight to the result where there is but one. */
+static float *dw_part(const struct conv_backward *job, int64_t chunk) {
+    bool only = conv_chunks(output_rows(&job->s)) == 1;
+    return only ? job->dw : job->dw_parts + chunk * weight_count(&job->s);
+}
+static float *dbias_part(const struct conv_backward *job, int64_t chunk) {
+    bool only = conv_chunks(output_rows(&job->s)) == 1;
+    return only ? job->dbias : job->dbias_parts + chunk * job->s.k;
+}
+
 /* First row of chunk `index` of `chunks`: whole blocks, spread evenly, none empty. */
 static int64_t chunk_row(int64_t rows, int64_t chunks, int64_t index) {
     return min_i64(rows, conv_blocks(rows) * index / chunks * BLOCK_ROWS);
@@ -63,7 +73,9 @@ static size_t plan_general(struct conv_backward *job, int threads) {
 }
 
 size_t KERNEL_NAME(conv_backward_plan)(struct conv_backward *job, int threads) {
-    job->reduce_tiles = (job->dw ? ceil_div(weight_count(&job->s), REDUCE_TILE) : 0) + (job->dbias != NULL);
+    bool parts = conv_chunks(output_rows(&job->s)) > 1;
+    job->reduce_tiles =
+        !parts ? 0 : (job->dw ? ceil_div(weight_count(&job->s), REDUCE_TILE) : 0) + (job->dbias != NULL);
     return conv_is_pointwise(&job->s) ? plan_pointwise(job, threads) : plan_general(job, threads);
 }
 
@@ -97,7 +109,7 @@ static struct rows_view load_input(const struct conv_backward *job, int64_t row,
 /* dbias_parts[chunk] (+)= sums of the tile: blocks in f32, added in order. */
 static void add_bias(const struct conv_backward *job, int64_t chunk, bool first, int64_t rows, struct rows_view dy,
                      int64_t from, int64_t count) {
-    float *part = job->dbias_parts + chunk * job->s.k + from;
+    float *part = dbias_part(job, chunk) + from;
     for (int64_t j = 0; j < count; j += VL) {
         float sums[VL];
         int n = (int)min_i64(VL, count - j);
@@ -145,7 +157,7 @@ static void pointwise_run(const struct conv_backward *job, int64_t tile, float *
                                          .ldu = u.stride,
                                          .d = dy.data,
                                          .ldd = dy.stride,
-                                         .w = job->dw_parts + chunk * weight_count(s) + col * s->k,
+                                         .w = dw_part(job, chunk) + col * s->k,
                                          .ldw = s->k,
                                          .from_zero = row == begin});
         }
@@ -218,7 +230,7 @@ static void dw_unit(const struct conv_backward *job, int64_t chunk, int64_t unit
                        .stride = tile_stride(pieces_width(&pieces))};
     g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
     int64_t begin = chunk_row(rows, chunks, chunk), end = chunk_row(rows, chunks, chunk + 1);
-    float *part = job->dw_parts + chunk * weight_count(s) + (g.tap * in + from) * s->k + group * out;
+    float *part = job->dw ? dw_part(job, chunk) + (g.tap * in + from) * s->k + group * out : NULL;
     for (g.row = begin; g.row < end; g.row += BLOCK_ROWS) {
         g.rows = min_i64(BLOCK_ROWS, end - g.row);
         struct rows_view dy = load_gradient(job, g.row, g.rows, group * out, out, scratch + BLOCK_ROWS * g.stride);

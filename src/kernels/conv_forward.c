@@ -15,8 +15,11 @@ static int64_t forward_rows(const struct conv_forward *job) {
     return job->s.n * job->s.p * job->s.q;
 }
 
+/* Wide rows that come from memory are better copied: the core reads 14 of them at once, which no prefetcher follows. */
 static bool forward_is_direct(const struct conv_forward *job) {
-    return conv_is_pointwise(&job->s) && view_is_identity(&job->in) && !stride_is_bad(job->s.c);
+    int64_t c = job->s.c, bytes = forward_rows(job) * c * (int64_t)sizeof(float);
+    return conv_is_pointwise(&job->s) && view_is_identity(&job->in) && !stride_is_bad(c) &&
+           (c <= 96 || bytes <= STREAM_BYTES);
 }
 
 size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
@@ -25,7 +28,7 @@ size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
     int64_t work = rows * depth * cols, want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
     want = min_i64(want, work / TILE_WORK + 1);
     job->row_tile = BLOCK_ROWS;
-    while (ceil_div(rows, job->row_tile) > 4 * want && job->row_tile * depth * cols < 4 * TILE_WORK) job->row_tile *= 2;
+    while (ceil_div(rows, job->row_tile) > 2 * want) job->row_tile *= 2;
     for (int half = BLOCK_ROWS / 2; !job->stats && half >= 28 && ceil_div(rows, job->row_tile) < want; half /= 2) {
         job->row_tile = ceil_div(half, MM_ROWS) * MM_ROWS;
     }

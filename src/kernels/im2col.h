@@ -67,43 +67,54 @@ struct gather {
     int64_t stride;
 };
 
-/* A run of taps of one kernel row whose pixels are neighbours: one copy. Only for all channels, no view. */
-static inline void gather_runs(const struct gather *g, const float *x, int64_t ih, int64_t iw, float *to) {
-    const struct conv_shape *s = g->s;
-    int64_t first = iw < 0 ? -iw : 0, last = min_i64(s->s, s->w - iw);
-    int64_t width = s->s * s->c, begin = first * s->c, end = last * s->c;
-    if (ih < 0 || ih >= s->h || begin >= end) {
-        view_zero(to, width);
-        return;
-    }
-    const float *from = x + (ih * s->w + iw) * s->c;
-    for (int64_t i = 0; i < begin; i++) to[i] = 0.0f;
+/* All channels, no view, columns side by side: the taps of a kernel row are neighbours in memory, one copy of at most
+ * `width` floats from `from`, of which those before `begin` and from `end` on are padding. Fours, because three channels make short runs. */
+static inline void gather_run(const float *from, float *to, int64_t begin, int64_t end, int64_t width) {
+    if (begin > 0 || end < width) view_zero(to, width);
     int64_t i = begin;
-    for (; i + VL <= end; i += VL) vstore(to + i, vload(from + i));
-    if (i < end) vstore_n(to + i, vload_n(from + i, (int)(end - i)), (int)(end - i));
-    for (i = end; i < width; i++) to[i] = 0.0f;
+    for (; i + 4 <= end; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < end; i++) to[i] = from[i];
+}
+
+/* One output pixel whose window begins at (top, left), kernel rows first … last. */
+static inline void gather_runs(const struct conv_shape *s, const float *x, int64_t top, int64_t left,
+                               const int64_t rows[2], float *to) {
+    int64_t width = s->s * s->c, begin = left < 0 ? -left * s->c : 0, end = min_i64(s->s, s->w - left) * s->c;
+    for (int64_t r = rows[0], h = top + r * s->dilation_h; r < rows[1]; r++, h += s->dilation_h, to += width) {
+        if (h < 0 || h >= s->h || begin >= end)
+            view_zero(to, width);
+        else
+            gather_run(x + (h * s->w + left) * s->c, to, begin, end, width);
+    }
+}
+
+static inline void gather_taps(const struct gather *g, const struct load_view *view, int64_t n, int64_t top,
+                               int64_t left, float *to) {
+    const struct conv_shape *s = g->s;
+    for (int64_t t = g->tap; t < g->tap + g->taps; t++, to += g->channels) {
+        int64_t h = top + t / s->s * s->dilation_h, w = left + t % s->s * s->dilation_w;
+        if (h < 0 || h >= s->h || w < 0 || w >= s->w) {
+            view_zero(to, g->channels);
+        } else {
+            const float *x = view->x + ((n * s->h + h) * s->w + w) * s->c + g->from;
+            view_load_row(view, x, to, g->from, g->channels);
+        }
+    }
 }
 
 static inline void gather_input(const struct gather *g, const struct load_view *view) {
     const struct conv_shape *s = g->s;
-    bool plain = view_is_identity(view);
-    bool runs = plain && s->dilation_w == 1 && g->channels == s->c && g->tap % s->s == 0 && g->taps % s->s == 0;
+    bool runs = view_is_identity(view) && s->dilation_w == 1 && g->channels == s->c && g->tap % s->s == 0 &&
+                g->taps % s->s == 0;
+    const int64_t kernel_rows[2] = {g->tap / s->s, (g->tap + g->taps) / s->s};
     int64_t n = g->row / (s->p * s->q), p = g->row / s->q % s->p, q = g->row % s->q;
     for (int64_t i = 0; i < g->rows; i++) {
-        const float *x = view->x + n * s->h * s->w * s->c;
-        float *to = g->tile + i * g->stride;
         int64_t top = p * s->stride_h - s->pad_top, left = q * s->stride_w - s->pad_left;
-        int64_t step = runs ? s->s : 1;
-        for (int64_t t = g->tap; t < g->tap + g->taps; t += step, to += step * g->channels) {
-            int64_t r = t / s->s, ih = top + r * s->dilation_h, iw = left + t % s->s * s->dilation_w;
-            if (runs) {
-                gather_runs(g, x, ih, iw, to);
-            } else if (ih < 0 || ih >= s->h || iw < 0 || iw >= s->w) {
-                view_zero(to, g->channels);
-            } else {
-                view_load_row(view, x + (ih * s->w + iw) * s->c + g->from, to, g->from, g->channels);
-            }
-        }
+        float *to = g->tile + i * g->stride;
+        if (runs)
+            gather_runs(s, view->x + n * s->h * s->w * s->c, top, left, kernel_rows, to);
+        else
+            gather_taps(g, view, n, top, left, to);
         if (++q == s->q) {
             q = 0;
             if (++p == s->p) p = 0, n++;

@@ -33,7 +33,6 @@ static inline vf vload(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vstore(float *p, vf x) { _mm512_storeu_ps(p, x); }
 static inline void vstream(float *p, vf x) { _mm512_stream_ps(p, x); } /* p aligned to a vector; past the caches */
 static inline void vstream_end(void) { _mm_sfence(); }                 /* before others may read it */
-static inline void vprefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T1); } /* to L2; any address is fine */
 static inline vf vload_n(const float *p, int n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p); }
 static inline void vstore_n(float *p, vf x, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), x); }
 static inline vf vadd(vf a, vf b) { return _mm512_add_ps(a, b); }
@@ -60,7 +59,6 @@ static inline vf vload(const float *p) { return _mm256_loadu_ps(p); }
 static inline void vstore(float *p, vf x) { _mm256_storeu_ps(p, x); }
 static inline void vstream(float *p, vf x) { _mm256_stream_ps(p, x); }
 static inline void vstream_end(void) { _mm_sfence(); }
-static inline void vprefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T1); }
 static inline vf vload_n(const float *p, int n) { return _mm256_maskload_ps(p, simd_mask(n)); }
 static inline void vstore_n(float *p, vf x, int n) { _mm256_maskstore_ps(p, simd_mask(n), x); }
 static inline vf vadd(vf a, vf b) { return _mm256_add_ps(a, b); }
@@ -83,7 +81,6 @@ static inline vf vload(const float *p) { return vld1q_f32(p); }
 static inline void vstore(float *p, vf x) { vst1q_f32(p, x); }
 static inline void vstream(float *p, vf x) { vst1q_f32(p, x); }
 static inline void vstream_end(void) {}
-static inline void vprefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 static inline vf vload_n(const float *p, int n) {
     float lanes[4] = {0};
     memcpy(lanes, p, (size_t)n * sizeof *p);
@@ -115,7 +112,6 @@ static inline vf vload(const float *p) { return *p; }
 static inline void vstore(float *p, vf x) { *p = x; }
 static inline void vstream(float *p, vf x) { *p = x; }
 static inline void vstream_end(void) {}
-static inline void vprefetch(const void *p) { (void)p; }
 static inline vf vload_n(const float *p, int n) { return n > 0 ? *p : 0.0f; }
 static inline void vstore_n(float *p, vf x, int n) {
     if (n > 0) *p = x;
