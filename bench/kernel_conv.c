@@ -1,4 +1,4 @@
-/* kernel_conv.c — times the real convolution kernels at MobileNetV2's shapes, one thread, against this core's ceilings.
+/* kernel_conv.c — times the convolution kernels at MobileNetV2's shapes, one thread, against this core's ceilings.
  *
  * Per shape: inference forward (bias, activation), training forward (view, statistics), training backward (both
  * views, both gradients, sums). GFLOP/s count multiply and add; GB/s count each tensor that must be read or

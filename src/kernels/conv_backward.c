@@ -113,7 +113,7 @@ static void add_bias(const struct conv_backward *job, int64_t chunk, bool first,
     for (int64_t j = 0; j < count; j += VL) {
         float sums[VL];
         int n = (int)min_i64(VL, count - j);
-        view_sums(rows, n, dy.data + j, dy.stride, sums, NULL);
+        view_sums(rows, n, dy.data + j, dy.stride, sums);
         vf sum = vload_n(sums, n);
         vstore_n(part + j, first ? sum : vadd(vload_n(part + j, n), sum), n);
     }

@@ -41,9 +41,10 @@ size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
     return (size_t)(BLOCK_ROWS * tile_stride(pieces_width(&pieces))) * sizeof(float);
 }
 
-/* One block of rows x the columns col … col + cols of a group, whose first output channel is `first`. */
+/* One block of rows x the columns col … col + cols of a group. */
 struct forward_block {
     int64_t row, rows, group, col, cols;
+    bool first; /* of its BLOCK_ROWS block: the statistics begin */
 };
 
 static struct matmul forward_matmul(const struct conv_forward *job, const struct forward_block *b) {
@@ -63,6 +64,7 @@ static struct matmul forward_matmul(const struct conv_forward *job, const struct
         .act = job->act,
         .sums = job->stats ? job->stats + b->row / BLOCK_ROWS * 2 * s->k + at : NULL,
         .ldsums = s->k,
+        .sums_go_on = !b->first,
         .stream = stream_pays(job->y, forward_rows(job), s->k, at),
     };
 }
@@ -97,6 +99,50 @@ static void forward_gathered(const struct conv_forward *job, const struct forwar
     }
 }
 
+/* Where no view intervenes, pixels of an output row whose windows lie inside the input are rows of a matrix that
+ * overlap in memory: stride_w*C apart, a run of S*C per kernel row. Worth it where such runs are long. */
+enum { RUN_ROWS = 28 };
+struct inner {
+    int64_t first, last; /* output columns whose windows lie inside */
+};
+static struct inner inner_columns(const struct conv_shape *s) {
+    struct inner in = {ceil_div(s->pad_left, s->stride_w), (s->w - s->s + s->pad_left) / s->stride_w + 1};
+    if (in.last > s->q) in.last = s->q;
+    return in;
+}
+static bool forward_has_runs(const struct conv_forward *job) {
+    const struct conv_shape *s = &job->s;
+    struct inner in = inner_columns(s);
+    return s->groups == 1 && s->dilation_w == 1 && view_is_identity(&job->in) && s->w >= s->s &&
+           in.last - in.first >= RUN_ROWS && !stride_is_bad(s->stride_w * s->c);
+}
+
+/* A block in row order: inner runs read in place, the rest gathered. */
+static void forward_runs(const struct conv_forward *job, const struct forward_block *b, float *tile) {
+    const struct conv_shape *s = &job->s;
+    struct inner in = inner_columns(s);
+    struct forward_block part = *b;
+    for (int64_t row = b->row; row < b->row + b->rows; row += part.rows) {
+        int64_t q = row % s->q, p = row / s->q % s->p, n = row / (s->q * s->p), left = b->row + b->rows - row;
+        int64_t top = p * s->stride_h - s->pad_top, bottom = top + (s->r - 1) * s->dilation_h;
+        bool inside = top >= 0 && bottom < s->h && q >= in.first && q < in.last;
+        int64_t until = inside ? in.last : q < in.first && top >= 0 && bottom < s->h ? in.first : s->q;
+        part.row = row;
+        part.rows = min_i64(left, until - q);
+        part.first = row == b->row;
+        if (!inside) {
+            forward_gathered(job, &part, tile);
+            continue;
+        }
+        struct matmul m = forward_matmul(job, &part);
+        m.a = job->in.x + ((n * s->h + top) * s->w + q * s->stride_w - s->pad_left) * s->c;
+        m.lda = s->stride_w * s->c;
+        m.runs = s->r;
+        m.run_stride = s->dilation_h * s->w * s->c;
+        KERNEL_NAME(matmul)(&m);
+    }
+}
+
 void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile, void *scratch) {
     const struct conv_shape *s = &job->s;
     int64_t rows = forward_rows(job), out = s->k / s->groups;
@@ -104,7 +150,8 @@ void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile,
     struct forward_block b = {.group = tile / splits % s->groups, .col = tile % splits * job->col_tile};
     b.cols = min_i64(job->col_tile, out - b.col);
     int64_t begin = tile / (splits * s->groups) * job->row_tile, end = min_i64(rows, begin + job->row_tile);
-    bool direct = forward_is_direct(job);
+    bool direct = forward_is_direct(job), runs = !direct && forward_has_runs(job);
+    b.first = true;
     for (b.row = begin; b.row < end; b.row += BLOCK_ROWS) {
         b.rows = min_i64(BLOCK_ROWS, end - b.row);
         if (direct) {
@@ -112,6 +159,8 @@ void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile,
             m.a = job->in.x + b.row * s->c;
             m.lda = s->c;
             KERNEL_NAME(matmul)(&m);
+        } else if (runs) {
+            forward_runs(job, &b, scratch);
         } else {
             forward_gathered(job, &b, scratch);
         }

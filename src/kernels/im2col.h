@@ -67,8 +67,8 @@ struct gather {
     int64_t stride;
 };
 
-/* All channels, no view, columns side by side: the taps of a kernel row are neighbours in memory, one copy of at most
- * `width` floats from `from`, of which those before `begin` and from `end` on are padding. Fours, because three channels make short runs. */
+/* All channels, no view, columns side by side: the taps of a kernel row are neighbours in memory, one copy of `width`
+ * floats, of which those before `begin` and from `end` on are padding. By fours: three channels make short runs. */
 static inline void gather_run(const float *from, float *to, int64_t begin, int64_t end, int64_t width) {
     if (begin > 0 || end < width) view_zero(to, width);
     int64_t i = begin;

@@ -48,7 +48,8 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     }
     if (!m->sums) return;
     float *sums = m->sums + at;
-    vf sum = row ? mm_load(sums, lanes) : vzero(), square = row ? mm_load(sums + m->ldsums, lanes) : vzero();
+    bool first = row == 0 && !m->sums_go_on;
+    vf sum = first ? vzero() : mm_load(sums, lanes), square = first ? vzero() : mm_load(sums + m->ldsums, lanes);
     UNROLL for (int i = 0; i < rows; i++) {
         sum = vadd(sum, c[i]);
         square = vfma(c[i], c[i], square);
@@ -59,7 +60,7 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
 
 INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
     float *sums = m->sums + at;
-    bool first = !m->sums || row == 0;
+    bool first = !m->sums || (row == 0 && !m->sums_go_on);
     vf sum = first ? vzero() : mm_load(sums, lanes), product = first ? vzero() : mm_load(sums + m->ldsums, lanes);
     vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
     vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
@@ -80,14 +81,18 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     vf acc[2][MM_ROWS];
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
     float *c = m->c + row * m->ldc + col;
-    int64_t lda = m->lda, ldc = m->ldc, depth = m->depth;
+    int64_t lda = m->lda, ldc = m->ldc;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v == vectors - 1 ? last : VL;
         UNROLL for (int i = 0; i < rows; i++) acc[v][i] =
             m->accumulate ? mm_load(c + i * ldc + v * VL, lanes) : vzero();
     }
-    for (int64_t d = 0; d < depth; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
+    int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
+    for (int64_t run = 0; run < runs; run++) {
+        int64_t at = run * m->run_stride;
+        for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
+    }
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v == vectors - 1 ? last : VL;
         if (m->x)

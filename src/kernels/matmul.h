@@ -27,14 +27,16 @@ static inline vf vclamp(vf x, vf low, vf high) {
 }
 
 /* C = A·B (or C + A·B), rows x cols; then, while the sums s[i][j] are in registers, in this order:
- * x NULL: c = act(s + bias) + add; x given (a gradient): c = (s + add) where act's slope at scale*x + shift is 1, else 0. */
+ * x NULL: c = act(s + bias) + add;
+ * x given (a gradient): c = (s + add) where act's slope at scale*x + shift is 1, else 0. */
 struct matmul {
     int64_t rows, depth, cols;
     const float *a; /* (rows, depth), row stride lda */
     int64_t lda;
-    const float *b;      /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
-    int64_t panel_depth; /* the depth they were packed with where `depth` is a part of it; 0: depth */
-    float *c;            /* (rows, cols), row stride ldc */
+    int64_t runs, run_stride; /* a row of A lies in so many equal runs, run_stride apart; 0: in one */
+    const float *b;           /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
+    int64_t panel_depth;      /* the depth they were packed with where `depth` is a part of it; 0: depth */
+    float *c;                 /* (rows, cols), row stride ldc */
     int64_t ldc;
     bool accumulate; /* the chains go on from what C holds */
     enum act act;
@@ -46,7 +48,8 @@ struct matmul {
     const float *scale, *shift; /* (cols) or NULL: x itself */
     float *sums; /* (2, cols), row stride ldsums, or NULL: over all rows, of c and of c*c (x NULL) or c*x */
     int64_t ldsums;
-    bool stream; /* C goes past the caches: its address and ldc are multiples of 64 bytes; vstream_end() after it */
+    bool sums_go_on; /* from what they hold: earlier rows of the block */
+    bool stream;     /* C goes past the caches: its address and ldc are multiples of 64 bytes; vstream_end() after it */
 };
 void KERNEL_NAME(matmul)(const struct matmul *m);
 

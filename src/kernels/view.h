@@ -67,18 +67,13 @@ static inline void view_zero(float *tile, int64_t count) {
     memset(tile, 0, (size_t)count * sizeof *tile);
 }
 
-/* sums[j] = sum over rows of t[i][j] and, where wanted, squares[j] = sum of t[i][j]*t[i][j], in row order. */
-static inline void view_sums(int64_t rows, int64_t cols, const float *t, int64_t stride, float *sums, float *squares) {
+/* sums[j] = sum over rows of t[i][j], in row order. */
+static inline void view_sums(int64_t rows, int64_t cols, const float *t, int64_t stride, float *sums) {
     for (int64_t j = 0; j < cols; j += VL) {
         int n = cols - j < VL ? (int)(cols - j) : VL;
-        vf sum = vzero(), square = vzero();
-        for (int64_t i = 0; i < rows; i++) {
-            vf x = n == VL ? vload(t + i * stride + j) : vload_n(t + i * stride + j, n);
-            sum = vadd(sum, x);
-            square = vfma(x, x, square);
-        }
+        vf sum = vzero();
+        for (int64_t i = 0; i < rows; i++) sum = vadd(sum, vload_n(t + i * stride + j, n));
         vstore_n(sums + j, sum, n);
-        if (squares) vstore_n(squares + j, square, n);
     }
 }
 

@@ -488,6 +488,11 @@ static void deep(void **state) {
 
 static void general(void **state) {
     static const struct conv_case cases[] = {
+        /* Wide rows whose inner pixels are read in place. */
+        {.n = 2, .h = 9, .w = 70, .c = 3, .k = 33, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {1, 1, 1, 1}},
+        {.n = 1, .h = 7, .w = 40, .c = 16, .k = 20, .r = 3, .s = 3, .pad = {1, 1, 1, 1}},
+        {.n = 2, .h = 8, .w = 33, .c = 5, .k = 9, .r = 5, .s = 3, .dilation_h = 2, .pad = {4, 0, 4, 4}},
+        {.n = 1, .h = 6, .w = 64, .c = 5, .k = 7, .r = 1, .s = 1, .stride_h = 2, .stride_w = 2},
         {.n = 2, .h = 17, .w = 15, .c = 3, .k = 32, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {1, 1, 1, 1}},
         {.n = 1, .h = 16, .w = 16, .c = 3, .k = 32, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {0, 0, 1, 1}},
         {.n = 1, .h = 20, .w = 22, .c = 3, .k = 17, .r = 7, .s = 7, .stride_h = 2, .stride_w = 2, .pad = {3, 3, 3, 3}},
