@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "files/weights.h"
 
-static const char KEY[] = "siskin.checkpoint", STATE[] = "state.safetensors", PREFIX[] = "step-";
+static const char KEY[] = "siskin.checkpoint", STATE[] = "state.safetensors", PREFIX[] = "step-", OLD[] = ".old-";
 
 static uint32_t block_crc(const void *data, size_t bytes) {
     uLong crc = crc32(0, NULL, 0);
@@ -31,8 +31,8 @@ static uint32_t block_crc(const void *data, size_t bytes) {
 /* The integers once, for writing and reading. */
 #define CHECKPOINT_INTEGERS(X)                                                                                 \
     X(position.step) X(position.micro_step) X(position.gathered) X(epoch) X(batch) X(right) X(images)          \
-    X(log_bytes) X(best_epoch) X(train_images) X(val_images) X(seed)
-#define CHECKPOINT_NUMBERS(X) X(loss_sum) X(lr) X(seconds) X(best_top1)
+    X(line_right) X(line_images) X(log_bytes) X(best_epoch) X(train_images) X(val_images) X(seed)
+#define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1)
 
 static void write_metadata(const struct checkpoint *c, const struct trainer_block *blocks, int count,
                            struct json_writer *w) {
@@ -69,14 +69,19 @@ static sk_status write_state(const char *path, const struct checkpoint *c, struc
     return status;
 }
 
-/* Hidden first, so that a kill while removing leaves no half checkpoint under a checkpoint's name. */
-static sk_status remove_checkpoint(struct arena *arena, const char *folder, int64_t step) {
+/* Checkpoints are hidden by another name before they are removed, so that no half one has a checkpoint's name. */
+static sk_status hide_checkpoint(struct arena *arena, const char *folder, int64_t step, char **old) {
     char *from = arena_printf(arena, "%s/%s%lld", folder, PREFIX, (long long)step);
-    char *to = arena_printf(arena, "%s/.old-%lld", folder, (long long)step);
-    if (!from || !to) return SK_EMEMORY;
-    TRY(folder_remove(to));
-    TRY(file_rename(from, to));
-    return folder_remove(to);
+    *old = arena_printf(arena, "%s/%s%lld", folder, OLD, (long long)step);
+    if (!from || !*old) return SK_EMEMORY;
+    TRY(folder_remove(*old));
+    return file_exists(from) ? file_rename(from, *old) : SK_OK;
+}
+
+static sk_status remove_checkpoint(struct arena *arena, const char *folder, int64_t step) {
+    char *old;
+    TRY(hide_checkpoint(arena, folder, step, &old));
+    return folder_remove(old);
 }
 
 static sk_status save(struct arena *arena, const char *run, const struct checkpoint *c, struct trainer *trainer) {
@@ -84,13 +89,15 @@ static sk_status save(struct arena *arena, const char *run, const struct checkpo
     char *hidden = arena_printf(arena, "%s/.%s%lld", folder ? folder : "", PREFIX, (long long)c->position.step);
     char *final = arena_printf(arena, "%s/%s%lld", folder ? folder : "", PREFIX, (long long)c->position.step);
     char *path = hidden ? path_join(arena, hidden, STATE) : NULL;
+    char *old = NULL;
     if (!folder || !final || !path) return SK_EMEMORY;
     TRY(folder_remove(hidden));
     TRY(folder_make(hidden));
     sk_status status = write_state(path, c, trainer);
-    /* A checkpoint of this step can only be a damaged one that was left aside by a resume. */
-    if (status == SK_OK && file_exists(final)) status = remove_checkpoint(arena, folder, c->position.step);
-    if (status == SK_OK) status = file_rename(hidden, final);
+    /* There may be one of this step: of an earlier batch of its accumulation, or damaged and left aside. */
+    if (status == SK_OK) status = hide_checkpoint(arena, folder, c->position.step, &old);
+    if (status == SK_OK) status = file_rename(hidden, final); /* a kill before this line: recover() */
+    if (status == SK_OK) status = folder_remove(old);
     if (status != SK_OK) {
         char *sentence = arena_strdup(arena, sk_error());
         folder_remove(hidden); /* what is left takes room; the first failure is the one to tell */
@@ -208,6 +215,21 @@ static sk_status load_one(struct arena *arena, const char *path, struct trainer 
     return status;
 }
 
+/* A kill between hiding a checkpoint and giving its successor the name: the hidden one is the newest. */
+static sk_status recover(struct arena *arena, const char *folder) {
+    char **names;
+    size_t count;
+    TRY(folder_list(arena, folder, LIST_FOLDERS, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(names[i], OLD, strlen(OLD)) != 0) continue;
+        char *from = path_join(arena, folder, names[i]);
+        char *to = arena_printf(arena, "%s/%s%s", folder, PREFIX, names[i] + strlen(OLD));
+        if (!from || !to) return SK_EMEMORY;
+        if (!file_exists(to)) TRY(file_rename(from, to));
+    }
+    return SK_OK;
+}
+
 sk_status checkpoint_load(const char *run, struct arena *arena, const struct checkpoint_note *note,
                           struct trainer *trainer, struct checkpoint *c) {
     char *folder = path_join(arena, run, "checkpoints");
@@ -215,6 +237,7 @@ sk_status checkpoint_load(const char *run, struct arena *arena, const struct che
     FAIL_IF(!file_is_folder(folder), SK_EDATA, "%s is no run: it has no folder checkpoints", run);
     int64_t *steps;
     size_t count;
+    TRY(recover(arena, folder));
     TRY(find_steps(arena, folder, &steps, &count));
     for (size_t i = count; i-- > 0;) {
         char *path = arena_printf(arena, "%s/%s%lld/%s", folder, PREFIX, (long long)steps[i], STATE);

@@ -16,6 +16,8 @@ struct checkpoint {
     int64_t epoch, batch; /* the next batch to train on, both from 0 */
     double loss_sum;      /* of the epoch so far: */
     int64_t right, images;
+    double line_loss;     /* since the log's last step line: */
+    int64_t line_right, line_images;
     double lr;            /* of the last optimizer step */
     double seconds;       /* trained so far */
     int64_t log_bytes;    /* length of log.jsonl */

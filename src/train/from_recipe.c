@@ -31,8 +31,8 @@ sk_status recipe_settle(struct recipe *recipe, int64_t classes) {
     if (recipe->preprocess_crop != crop && !recipe_is_set(recipe, RECIPE_preprocess_resize)) /* keep the proportion */
         TRY(set_integer(recipe, RECIPE_preprocess_resize,
                         (recipe->preprocess_resize * recipe->preprocess_crop + crop / 2) / crop));
-    if (classes <= 0 || recipe->model_num_classes == classes) return recipe_check(recipe);
-    if (recipe_is_set(recipe, RECIPE_model_num_classes))
+    if (classes <= 0) return recipe_check(recipe);
+    if (recipe_is_set(recipe, RECIPE_model_num_classes) && recipe->model_num_classes != classes)
         return recipe_fail(recipe, RECIPE_model_num_classes, "%lld, but the data have %lld classes",
                            (long long)recipe->model_num_classes, (long long)classes);
     TRY(set_integer(recipe, RECIPE_model_num_classes, classes));

@@ -27,11 +27,12 @@ static sk_status save_model(struct loop *loop, const char *name) {
 
 static sk_status save_checkpoint(struct loop *loop) {
     loop->at.position = trainer_position(loop->trainer);
-    if (loop->at.position.step == loop->saved_step) return SK_OK;
+    if (loop->at.epoch == loop->saved_epoch && loop->at.batch == loop->saved_batch) return SK_OK;
     loop->at.seconds = seconds_trained(loop);
     loop->at.log_bytes = loop->log.bytes;
     TRY(checkpoint_save(loop->options.run, &loop->at, loop->trainer));
-    loop->saved_step = loop->at.position.step;
+    loop->saved_epoch = loop->at.epoch;
+    loop->saved_batch = loop->at.batch;
     return checkpoint_tidy(loop->options.run, loop->options.recipe->checkpoint_keep);
 }
 
@@ -63,34 +64,35 @@ static sk_status log_step(struct loop *loop, const struct trainer_result *step) 
     int64_t every = loop->options.recipe->log_every;
     if (!step->stepped || trainer_position(loop->trainer).step % every != 0) return SK_OK;
     double now = clock_seconds(), spent = now - loop->line_began;
+    struct checkpoint *at = &loop->at;
     struct log_line line = {.lr = step->lr,
-                            .loss = loop->line_loss / (double)loop->line_images,
-                            .top1 = 100.0 * (double)loop->line_right / (double)loop->line_images,
-                            .images_per_s = spent > 0 ? (double)loop->line_images / spent : 0};
+                            .loss = at->line_loss / (double)at->line_images,
+                            .top1 = 100.0 * (double)at->line_right / (double)at->line_images,
+                            .images_per_s = spent > 0 ? (double)(at->line_images - loop->line_before) / spent : 0};
     loop->line_began = now;
-    loop->line_loss = 0;
-    loop->line_right = loop->line_images = 0;
+    at->line_loss = 0;
+    at->line_right = at->line_images = loop->line_before = 0;
     return write_line(loop, &line);
 }
 
 static sk_status train_batch(struct loop *loop, const struct batch *batch) {
     const struct recipe *recipe = loop->options.recipe;
     struct trainer_result step;
-    bool flush = batch->last && recipe->steps_per_epoch == CHOICE_STEPS_CEIL;
-    TRY(trainer_step(loop->trainer, batch, flush, &step));
+    bool last = batch->number + 1 == loop->plan.batches;
+    TRY(trainer_step(loop->trainer, batch, last && recipe->steps_per_epoch == CHOICE_STEPS_CEIL, &step));
     struct checkpoint *at = &loop->at;
     if (step.stepped) at->lr = step.lr;
     double sum = step.loss * batch->count;
-    at->loss_sum += sum, loop->line_loss += sum;
-    at->right += step.right, loop->line_right += step.right;
-    at->images += batch->count, loop->line_images += batch->count;
+    at->loss_sum += sum, at->line_loss += sum;
+    at->right += step.right, at->line_right += step.right;
+    at->images += batch->count, at->line_images += batch->count;
     at->batch = batch->number + 1;
     loop->trained += batch->count;
     TRY(log_step(loop, &step));
     show_progress(loop);
     bool due = recipe->checkpoint_every_steps > 0 && step.stepped &&
                trainer_position(loop->trainer).step % recipe->checkpoint_every_steps == 0;
-    return due && !batch->last ? save_checkpoint(loop) : SK_OK;
+    return due && !last ? save_checkpoint(loop) : SK_OK;
 }
 
 /* ---- an epoch ---- */
@@ -141,7 +143,6 @@ static sk_status end_epoch(struct loop *loop) {
     int64_t number = at->epoch + 1;
     bool last = number == recipe->epochs;
     double spent = clock_seconds() - loop->epoch_began;
-    if (recipe->steps_per_epoch == CHOICE_STEPS_FLOOR) trainer_drop(loop->trainer);
     struct log_line line = {.epoch_line = true, .lr = at->lr, .loss = at->loss_sum / (double)at->images,
                             .top1 = 100.0 * (double)at->right / (double)at->images,
                             .images_per_s = spent > 0 ? (double)(at->images - loop->epoch_before) / spent : 0};
@@ -162,12 +163,14 @@ static sk_status end_epoch(struct loop *loop) {
     return last || number % recipe->checkpoint_every_epochs == 0 ? save_checkpoint(loop) : SK_OK;
 }
 
-static void begin_epoch(struct loop *loop) {
+/* Batches that no optimizer step of the epoch would use are not made: the loader is led past them. */
+static sk_status begin_epoch(struct loop *loop) {
     loop->epoch_began = loop->line_began = clock_seconds();
     loop->epoch_before = loop->at.images;
     loop->waited_before = loader_waited(loop->loader);
-    loop->line_loss = 0;
-    loop->line_right = loop->line_images = 0;
+    loop->line_before = loop->at.line_images;
+    if (loop->at.batch > 0 || loop->plan.batches == loader_batches(loop->loader)) return SK_OK;
+    return loader_seek(loop->loader, (uint64_t)loop->at.epoch, 0, (uint64_t)loop->options.recipe->epochs);
 }
 
 static sk_status interrupted(struct loop *loop) {
@@ -184,21 +187,20 @@ static sk_status end_epoch_saving(struct loop *loop) {
 }
 
 static sk_status run_epochs(struct loop *loop) {
-    begin_epoch(loop);
+    TRY(begin_epoch(loop));
     if (loop->at.batch == loop->plan.batches) { /* stopped during the epoch's evaluation */
         TRY(end_epoch_saving(loop));
-        begin_epoch(loop);
+        TRY(begin_epoch(loop));
     }
     while (loop->at.epoch < loop->options.recipe->epochs) {
         const struct batch *batch;
         if (stop_asked(loop)) return interrupted(loop);
         TRY(loader_next(loop->loader, &batch));
         FAIL_IF(!batch, SK_EINTERNAL, "the loader ended before the run");
-        bool last = batch->last;
         TRY(train_batch(loop, batch));
-        if (!last) continue;
+        if (loop->at.batch < loop->plan.batches) continue;
         TRY(end_epoch_saving(loop));
-        begin_epoch(loop);
+        TRY(begin_epoch(loop));
     }
     return SK_OK;
 }

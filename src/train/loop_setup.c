@@ -57,7 +57,10 @@ static sk_status open_data(struct loop *loop) {
 /* What its model file will say beside the weights. */
 static sk_status describe_network(struct loop *loop) {
     struct network *network = loop->network;
-    const struct recipe *recipe = loop->options.recipe;
+    struct recipe described = *loop->options.recipe; /* without what never changes a result, so that files can be compared */
+    const struct recipe *recipe = &described;
+    described.threads = 0;
+    described.workers = -1;
     int classes = dataset_classes(loop->dataset);
     network->classes = arena_array(&network->arena, (size_t)classes + 1, sizeof *network->classes);
     if (!network->classes) return SK_EMEMORY;
@@ -162,7 +165,8 @@ static sk_status find_position(struct loop *loop) {
             (long long)found.seed, loop->options.run, (long long)fresh.seed);
     found.level = fresh.level;
     loop->at = found;
-    loop->saved_step = found.position.step;
+    loop->saved_epoch = found.epoch;
+    loop->saved_batch = found.batch;
     if (found.epoch == loop->options.recipe->epochs)
         loop_say(loop, "note", "%s is finished: all %lld epochs are trained", loop->options.run, (long long)found.epoch);
     else
@@ -175,7 +179,7 @@ sk_status loop_prepare(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     loop->at = (struct checkpoint){.best_top1 = -1, .level = cpu_isa_name(isa)};
-    loop->saved_step = -1;
+    loop->saved_epoch = loop->saved_batch = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE, "device: this version computes on the cpu alone");
     if (!loop->options.resume) TRY(run_folder_check(loop->options.run));

@@ -28,15 +28,14 @@ struct loop {
     struct run_log log;
     struct progress progress;
     struct checkpoint at; /* where the run is */
-    int64_t saved_step;   /* of the newest checkpoint; -1: none */
+    int64_t saved_epoch, saved_batch; /* of the newest checkpoint; -1: none */
     /* since this program began: */
     double began, began_seconds, epoch_began;
     double waited_before; /* of the loader, before this epoch */
     int64_t trained;      /* pictures since this program began, */
     int64_t epoch_before; /* and of this epoch before that */
-    /* since the last step line of the log: */
-    double line_loss, line_began;
-    int64_t line_right, line_images;
+    double line_began;    /* when the last step line of the log was written, */
+    int64_t line_before;  /* and pictures since that line before this program began */
 };
 
 /* Everything up to the first step: nothing after it allocates, and whatever can be wrong is said here. */
