@@ -26,13 +26,15 @@ while [ "$killed" -lt "$kills" ]; do
             "$SISKIN" train tiny.yaml --out "$run" -q >/dev/null 2>&1 &
         fi
         pid=$!
+        { # the shell's own word on a killed child is not wanted
         if [ "$killed" -lt "$kills" ]; then
             ms=$((RANDOM % (took_ms + 1)))
             sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
             if kill -9 $pid 2>/dev/null; then killed=$((killed + 1)); fi
             ls -A "$run/checkpoints" 2>/dev/null | grep -q '^\.' && writing=$((writing + 1)) || true
         fi
-        wait $pid 2>/dev/null || true
+        wait $pid || true
+        } 2>/dev/null
     done
     [ "$(sha "$run/last.safetensors")" = "$last" ] || { echo "$run ended with other weights" >&2; exit 1; }
     [ "$(sha "$run/best.safetensors")" = "$best" ] || { echo "$run ended with another best model" >&2; exit 1; }
