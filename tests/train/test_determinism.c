@@ -113,6 +113,27 @@ static void stop_and_go_on(void **state) {
     arena_free(&arena);
 }
 
+/* All levels of one numeric class: not only each kernel, the whole run has equal bits. */
+static void levels_agree(void **state) {
+    (void)state;
+    char kept[32] = "";
+    if (getenv("SISKIN_ISA")) snprintf(kept, sizeof kept, "%s", getenv("SISKIN_ISA"));
+    uint64_t few = run_of(&(struct run_options){FOLDER, resized, 2, 0}, FEW);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const char *name = cpu_isa_name((enum isa)isa);
+        if (!cpu_has_isa((enum isa)isa) || !kernels_of((enum isa)isa)) {
+            print_message("%s: not run here\n", name);
+            continue;
+        }
+        setenv("SISKIN_ISA", name, 1);
+        uint64_t hash = run_of(&(struct run_options){FOLDER, resized, 2, 0}, FEW);
+        if (hash != few) print_error("%s: other bits\n", name);
+        assert_true(hash == few);
+    }
+    if (*kept) setenv("SISKIN_ISA", kept, 1);
+    else unsetenv("SISKIN_ISA");
+}
+
 /* ---- memory ---- */
 
 static void plan_is_tight(int64_t batch, bool is_training) {
@@ -152,7 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_and_workers), cmocka_unit_test(pad_and_crop),
         cmocka_unit_test(seed_and_recipe_count), cmocka_unit_test(stop_and_go_on),
-        cmocka_unit_test(plans_are_tight),
+        cmocka_unit_test(levels_agree),          cmocka_unit_test(plans_are_tight),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
