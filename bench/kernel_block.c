@@ -6,7 +6,7 @@
  * clock's, which other work on the machine disturbs. Build as the level to be measured:
  *   cc -std=c17 -D_GNU_SOURCE -O3 -march=native -ffp-contract=off -DSK_ISA=avx512 -Iinclude -Isrc bench/kernel_block.c
  *      build/release/libsiskin-run.a -lm -lpthread
- * Usage: kernel_block [batch [blocks|depthwise [threads]]]. SPDX-License-Identifier: Apache-2.0 */
+ * Usage: kernel_block [batch [blocks|depthwise [threads [first block [last]]]]]. SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -212,19 +212,22 @@ static double time_network(struct network *net, int threads, double flops, doubl
     plan_network(net, threads);
     net->rounds = 3;
     double took = run_network(net, threads, &wall);
-    net->rounds = 5 + (int)(0.15 / took / net->count);
+    net->rounds = 10 + (int)(0.2 / took);
     took = run_network(net, threads, &wall);
     printf(" | %8.3f ms %6.1f GF %3.0f%% (wall %8.3f)", 1e3 * took, flops / took / 1e9,
            100 * flops / took / peak / threads, 1e3 * wall);
     return took;
 }
 
-static void bench_blocks(int batch, double peak, int most) {
+static void bench_blocks(int batch, double peak, int most, int from, int to) {
     static struct network all, one;
     double total[2] = {0}, flops = 0, took[2] = {0};
     used = 0;
-    for (int i = 0; i < BLOCKS; i++) {
-        for (int t = 0; t < blocks[i].times; t++) all.jobs[all.count++] = block_job(&blocks[i], batch);
+    for (int i = from; i <= to; i++) {
+        for (int t = 0; t < blocks[i].times; t++, all.count++) {
+            all.jobs[all.count] = block_job(&blocks[i], batch);
+            if (all.count > 0) all.jobs[all.count].x = all.jobs[all.count - 1].y; /* as in the network */
+        }
         one.jobs[0] = all.jobs[all.count - 1], one.count = 1;
         printf("%3d %3d->%3d->%3d s%d x%d", blocks[i].size, blocks[i].c, blocks[i].hidden, blocks[i].k,
                blocks[i].stride, blocks[i].times);
@@ -306,7 +309,8 @@ int main(int count, char **words) {
         printf("depthwise  | forward with view and statistics | backward: both views, both gradients, sums\n");
         for (int i = 0; i < BLOCKS; i++) bench_depthwise(&blocks[i], batch, copy);
     } else {
-        bench_blocks(batch, peak, count > 3 && atoi(words[3]) == 1 ? 1 : THREADS_MAX);
+        int most = count > 3 && atoi(words[3]) == 1 ? 1 : THREADS_MAX, from = count > 4 ? atoi(words[4]) : 0;
+        bench_blocks(batch, peak, most, from, count > 5 ? atoi(words[5]) : BLOCKS - 1);
     }
     region_free(&memory);
     return 0;

@@ -90,6 +90,7 @@ struct dw_weights {
     const float *dy;          /* (count) columns dy_step apart */
     int64_t step, dy_step, count, channels;
     float *w; /* (taps_r, taps_s, step), added to */
+    struct dw_ahead *ahead;
 };
 
 DW_INLINE void weights_tile(const struct dw_weights *d, vf *acc, int64_t c, int64_t column, int r0, int r1, int taps_s,
@@ -113,7 +114,10 @@ DW_INLINE void weights_rows(const struct dw_weights *d, int64_t c, int r0, int r
     vf acc[25];
     int64_t j = 0;
     DW_UNROLL for (int i = 0; i < (r1 - r0) * taps_s; i++) acc[i] = vzero();
-    for (; j + 4 <= d->count; j += 4) weights_tile(d, acc, c, j, r0, r1, taps_s, stride, 4);
+    for (; j + 4 <= d->count; j += 4) {
+        weights_tile(d, acc, c, j, r0, r1, taps_s, stride, 4);
+        dw_ahead_step(d->ahead);
+    }
     for (; j < d->count; j++) weights_tile(d, acc, c, j, r0, r1, taps_s, stride, 1);
     DW_UNROLL for (int i = 0; i < (r1 - r0) * taps_s; i++) {
         float *w = d->w + (r0 * taps_s + i) * d->step + c;
@@ -179,6 +183,7 @@ struct walk {
     const float **rows; /* (2, R): for dw or whole dy rows, and from the first column of a phase on */
     float *turned;      /* (phases, taps of the phase turned around, step): R·S taps in all */
     float *dw;          /* (R,S,step): the chunk's sum */
+    struct dw_ahead ahead;
 };
 
 /* Taps of phase f: f, f + phases, … below `taps`. */
@@ -218,6 +223,7 @@ static struct dw_row dx_job(const struct walk *k, int64_t h, int64_t fh) {
     int64_t strip = strip_rows(s->w);
     struct dw_row d = {.stride = 1, .dilation = s->dilation_w, .gradient = true, .act = job->in.act};
     d.taps_r = phase_taps(s->r, k->g.phases_h, fh);
+    d.stream = dw_stream_pays(job->dx, s->n * s->h * s->w, s->c);
     d.step = dw_step(k->channels), d.channels = k->channels, d.y_step = k->g.phases_w * s->c;
     if (job->in.scale) d.scale = job->in.scale + k->channel, d.shift = job->in.shift + k->channel;
     if (job->sums) {
@@ -235,6 +241,7 @@ static void walk_dx_row(struct walk *k, int64_t h) {
     int64_t high = h + s->pad_top, fh = high % k->g.phases_h;
     const float **shifted = k->rows + s->r;
     struct dw_row d = dx_job(k, h, fh);
+    d.ahead = &k->ahead;
     for (int i = 0; i < d.taps_r; i++) {
         int64_t from = high - (fh + (d.taps_r - 1 - i) * k->g.phases_h) * s->dilation_h;
         k->rows[i] = from >= 0 && from % s->stride_h == 0 ? dw_ring_row(&k->dy, from / s->stride_h) : k->dy.zero;
@@ -264,6 +271,7 @@ static void walk_dw_row(struct walk *k, int64_t p) {
     struct dw_weights d = {.taps_r = s->r, .taps_s = s->s, .stride = s->stride_w, .dilation = s->dilation_w};
     d.rows = k->rows, d.dy = dw_ring_row(&k->dy, p) + k->g.dy_left * step;
     d.step = step, d.dy_step = k->g.spread * step, d.count = s->q, d.channels = k->channels, d.w = k->dw;
+    d.ahead = &k->ahead;
     weights_run(&d);
 }
 
@@ -272,6 +280,26 @@ static int64_t band_top(const struct conv_shape *s, int64_t p) {
     int64_t strip = strip_rows(s->w);
     if (p >= s->p) return s->h;
     return dw_min(s->h, p * s->stride_h / strip * strip);
+}
+
+/* What row p + 1 will read, spread over the tiles of row p (dw's, and those of a few rows of dx). */
+static void look_ahead(struct walk *k, int64_t p, int64_t h) {
+    const struct depthwise_backward *job = k->job;
+    const struct conv_shape *s = &job->s;
+    int64_t next = p + 1, rows = dw_min(s->stride_h, s->h - k->u.next), tiles = 0;
+    int64_t later = dw_min(h + s->stride_h, s->h - rows), at = (k->image * s->h + later) * s->w * s->c;
+    k->ahead.ranges = 0;
+    if (k->channels < s->c || next >= s->p) return;
+    dw_ahead_add(&k->ahead, k->dy.x + next * k->dy.in_row, k->dy.in_row);
+    if (k->dy.y) dw_ahead_add(&k->ahead, k->dy.y + next * k->dy.in_row, k->dy.in_row);
+    if (job->dw) dw_ahead_add(&k->ahead, k->u.x + k->u.next * k->u.in_row, rows * k->u.in_row);
+    if (job->add) dw_ahead_add(&k->ahead, job->add + at, rows * k->u.in_row);
+    if (job->dx && !dw_stream_pays(job->dx, s->n * s->h * s->w, s->c)) {
+        dw_ahead_add(&k->ahead, job->dx + at, rows * k->u.in_row); /* else every store waits */
+    }
+    if (job->dw) tiles += dw_row_tiles(s->q, s->c);
+    if (job->dx) tiles += s->stride_h * dw_row_tiles(s->w, s->c);
+    dw_ahead_spread(&k->ahead, tiles);
 }
 
 static void walk_image(struct walk *k, int64_t first, int64_t last) {
@@ -291,6 +319,7 @@ static void walk_image(struct walk *k, int64_t first, int64_t last) {
     }
     for (int64_t p = from; p < to; p++) {
         dw_ring_fill(&k->dy, p, p);
+        look_ahead(k, p, h);
         if (job->dw && p >= first && p < last) walk_dw_row(k, p);
         for (; job->dx && h < end && (h + s->pad_top) / s->stride_h <= p; h++) walk_dx_row(k, h);
     }
@@ -331,6 +360,7 @@ void KERNEL_NAME(depthwise_backward_run)(const struct depthwise_backward *job, i
     for (k.image = images; k.image < dw_min(images + grid.images, s->n); k.image++) {
         walk_image(&k, first, dw_min(first + grid.rows, s->p));
     }
+    if (job->dx && dw_stream_pays(job->dx, s->n * s->h * s->w, s->c)) vstream_end();
     if (!job->dw) return;
     for (int64_t i = 0; i < taps; i++) {
         memcpy(job->dw_parts + (chunk * taps + i) * s->c + k.channel, k.dw + i * dw_step(k.channels),

@@ -38,6 +38,48 @@ DW_INLINE void dw_store(float *p, vf x, int lanes) {
         vstore_n(p, x, lanes);
 }
 
+/* Memory on its way to L2. (__builtin_prefetch: C has no other word for it.) */
+DW_INLINE void dw_prefetch(const float *p, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(p + i, 0, 2);
+}
+
+/* A tensor that no cache will hold until it is read again is stored past them, where a vector is a whole line. */
+enum { DW_STREAM_BYTES = 16 << 20 };
+static inline bool dw_stream_pays(const float *to, int64_t rows, int64_t channels) {
+    return VL * sizeof *to == 64 && rows * channels * (int64_t)sizeof *to > DW_STREAM_BYTES && channels % VL == 0 &&
+           (uintptr_t)to % 64 == 0;
+}
+DW_INLINE void dw_put(float *p, vf x, int lanes, bool stream) {
+    if (stream)
+        vstream(p, x);
+    else
+        dw_store(p, x, lanes);
+}
+
+/* What the next rows will read, fetched a share at a time while this one is computed: memory and arithmetic overlap. */
+struct dw_ahead {
+    const float *from[6], *to[6];
+    int ranges;
+    int64_t share; /* cache lines for each tile of outputs */
+};
+static inline void dw_ahead_add(struct dw_ahead *a, const float *from, int64_t floats) {
+    if (floats > 0 && a->ranges < 6) a->from[a->ranges] = from, a->to[a->ranges++] = from + floats;
+}
+/* Shares for `tiles` calls of dw_ahead_step. */
+static inline void dw_ahead_spread(struct dw_ahead *a, int64_t tiles) {
+    int64_t lines = 0;
+    for (int i = 0; i < a->ranges; i++) lines += (a->to[i] - a->from[i]) / 16 + 1;
+    a->share = tiles > 0 ? (lines + tiles - 1) / tiles : 0;
+}
+DW_INLINE void dw_ahead_step(struct dw_ahead *a) {
+    for (int64_t i = 0; a->ranges && i < a->share; i++) {
+        const float **from = &a->from[a->ranges - 1];
+        __builtin_prefetch(*from, 0, 2);
+        *from += 16;
+        if (*from >= a->to[a->ranges - 1]) a->ranges--;
+    }
+}
+
 /* y[j] = finish(sum over taps of rows[r][j*stride + s*dilation] · w[r][s]), j < count.
  * Forward: finish = clamp(sum + bias), sums of y and y*y. Gradient (x given): (sum + add) masked, sums of y and y*x. */
 struct dw_row {
@@ -55,7 +97,12 @@ struct dw_row {
     bool gradient;              /* the fields below */
     const float *add, *x;       /* laid out as y; add may be NULL; x only for mask and sums */
     const float *scale, *shift; /* (channels) or NULL */
+    struct dw_ahead *ahead;     /* or NULL */
+    bool stream;                /* y goes past the caches; dw_stream_pays, and vstream_end() at the end */
 };
+static inline int64_t dw_row_tiles(int64_t count, int64_t channels) {
+    return (channels + VL - 1) / VL * ((count + 3) / 4);
+}
 
 /* What stays in registers while a row passes by. */
 struct dw_lane {
@@ -67,7 +114,7 @@ struct dw_lane {
 DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
     if (d->bias) acc = vadd(acc, k->bias);
     acc = vclamp(acc, k->low, k->high);
-    dw_store(d->y + column * d->y_step + k->channel, acc, k->lanes);
+    dw_put(d->y + column * d->y_step + k->channel, acc, k->lanes, d->stream);
     k->sum = vadd(k->sum, acc);
     k->square = vfma(acc, acc, k->square);
 }
@@ -81,7 +128,7 @@ DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf 
         k->square = vfma(acc, x, k->square);
     }
     k->sum = vadd(k->sum, acc);
-    dw_store(d->y + at, acc, k->lanes);
+    dw_put(d->y + at, acc, k->lanes, d->stream);
 }
 
 /* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. */
@@ -157,7 +204,10 @@ DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, 
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
         DW_UNROLL for (int i = 0; i < taps_r * taps_s; i++) w[i] = vload(d.w + i * d.step + c);
-        for (; j + 4 <= d.count; j += 4) dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 4);
+        for (; j + 4 <= d.count; j += 4) {
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 4);
+            if (d.ahead) dw_ahead_step(d.ahead);
+        }
         for (; j < d.count; j++) dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 1);
         dw_lane_close(&d, &k);
     }
@@ -189,6 +239,9 @@ struct dw_load_row {
     bool exact; /* write the channels alone, not whole vectors */
 };
 
+/* Farther ahead than the processor looks by itself. */
+enum { DW_FAR = 2048 };
+
 DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int tile) {
     vf low = vset(act_low(l->act)), high = vset(act_high(l->act));
     for (int64_t c = 0; c < l->channels; c += VL) {
@@ -201,9 +254,12 @@ DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int 
         if (l->y) b = dw_load(l->b + c, lanes);
         DW_UNROLL for (int j = 0; j < tile; j++) {
             vf v = dw_load(x + j * l->in_step, lanes);
-            if (l->y)
-                v = vfma(scale, v, vfma(b, dw_load(l->y + (column + j) * l->in_step + c, lanes), shift));
-            else if (l->scale || l->a)
+            __builtin_prefetch(x + j * l->in_step + DW_FAR, 0, 2);
+            if (l->y) {
+                const float *y = l->y + (column + j) * l->in_step + c;
+                v = vfma(scale, v, vfma(b, dw_load(y, lanes), shift));
+                __builtin_prefetch(y + DW_FAR, 0, 2);
+            } else if (l->scale || l->a)
                 v = vfma(scale, v, shift);
             if (l->act != ACT_NONE) v = vclamp(v, low, high);
             if (l->exact)

@@ -18,7 +18,7 @@ static int64_t pieces(int64_t whole, int64_t piece) {
     return (whole + piece - 1) / piece;
 }
 
-/* Channels in groups of equal size, a multiple of the alignment; at least `groups` of them where they are not too narrow. */
+/* Channels in groups of equal size, a multiple of the alignment; at least `groups` of them unless too narrow. */
 static int64_t group_channels(int64_t c, int64_t column_bytes, int64_t groups) {
     int64_t fitting = dw_max(RING_BYTES / column_bytes / DW_ALIGN * DW_ALIGN, DW_ALIGN);
     groups = dw_max(pieces(c, fitting), dw_min(groups, dw_max(1, c / GROUP_MIN)));
@@ -86,6 +86,7 @@ static struct dw_row output_row(const struct depthwise_forward *job, const float
     struct dw_row d = {.taps_r = s->r, .taps_s = s->s, .stride = s->stride_w, .dilation = s->dilation_w, .w = w};
     d.step = dw_step(channels), d.channels = channels, d.count = s->q, d.y_step = s->c, d.sums_step = s->c;
     d.act = job->act, d.bias = job->bias ? job->bias + channel : NULL;
+    d.stream = dw_stream_pays(job->y, s->n * s->p * s->q, s->c);
     return d;
 }
 
@@ -109,6 +110,15 @@ void KERNEL_NAME(depthwise_forward_run)(const struct depthwise_forward *job, int
             d.sums = job->stats + (image * pieces(s->p, strip) + p / strip) * 2 * s->c + channel;
             if (p % strip == 0) dw_zero(d.sums, channels), dw_zero(d.sums + s->c, channels);
         }
+        struct dw_ahead ahead = {0};
+        d.ahead = NULL;
+        if (channels == s->c && ring.next < s->h && p + 1 < dw_min(first + job->band, s->p)) {
+            dw_ahead_add(&ahead, ring.x + ring.next * ring.in_row, dw_min(s->stride_h, s->h - ring.next) * ring.in_row);
+            if (!d.stream) dw_ahead_add(&ahead, d.y + s->q * s->c, s->q * s->c); /* else every store waits */
+            dw_ahead_spread(&ahead, dw_row_tiles(s->q, channels));
+            d.ahead = &ahead;
+        }
         row_run(&d);
     }
+    if (d.stream) vstream_end();
 }

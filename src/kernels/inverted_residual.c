@@ -97,12 +97,37 @@ static void depthwise_row(const struct dw_row *d) {
         dw_row_any(d);
 }
 
+/* A product whose weights are not at hand: while a panel is used, the next one comes, and behind the last one `next`
+ * (`floats` of it). */
+static void product(const struct matmul *m, const float *next, int64_t floats) {
+    int64_t blocks = pieces(m->rows, MM_ROWS), panel = m->panel_depth * MM_COLS;
+    for (int64_t col = 0; col < m->cols; col += MM_COLS) {
+        bool more = col + MM_COLS < m->cols;
+        const float *coming = more ? m->b + (col / MM_COLS + 1) * panel : next;
+        int64_t share = coming ? pieces(more ? m->depth * MM_COLS : floats, blocks * 16) * 16 : 0;
+        struct matmul part = *m;
+        part.cols = dw_min(MM_COLS, m->cols - col);
+        part.b = m->b + col / MM_COLS * panel;
+        part.bias = m->bias ? m->bias + col : NULL;
+        for (int64_t block = 0; block < blocks; block++) {
+            int64_t row = block * MM_ROWS;
+            if (coming) dw_prefetch(coming + block * share, share);
+            part.rows = dw_min(MM_ROWS, m->rows - row);
+            part.a = m->a + row * m->lda;
+            part.c = m->c + row * m->ldc + col;
+            part.add = m->add ? m->add + row * m->ldadd + col : NULL;
+            KERNEL_NAME(matmul)(&part);
+        }
+    }
+}
+
 /* Hidden channels from … from + count of `rows` pixels of x, expanded or, without expansion, x itself. */
 struct expansion {
     int64_t from, count, rows;
     const float *x; /* (rows, C) */
     float *out;     /* rows out_step apart */
     int64_t out_step;
+    const float *next; /* what is multiplied with after this */
 };
 static void expand(const struct inverted_residual *job, const struct expansion *e) {
     if (!job->expand) {
@@ -115,7 +140,10 @@ static void expand(const struct inverted_residual *job, const struct expansion *
     m.b = job->expand + matmul_panel(job->c, e->from), m.panel_depth = job->c;
     m.bias = job->expand_bias ? job->expand_bias + e->from : NULL;
     m.c = e->out, m.ldc = e->out_step;
-    KERNEL_NAME(matmul)(&m);
+    if (job->group)
+        product(&m, e->next, GROUP * MM_COLS);
+    else
+        KERNEL_NAME(matmul)(&m);
 }
 
 /* The projection of `rows` pixels from `row` on, by hidden channels from … from + count. */
@@ -123,6 +151,7 @@ struct projection {
     int64_t row, rows, from, count, col, cols;
     const float *hidden; /* (rows, count), rows hidden_step apart */
     int64_t hidden_step;
+    const float *next; /* as an expansion's */
 };
 static void project(const struct inverted_residual *job, const struct projection *e) {
     struct matmul m = {.rows = e->rows, .depth = e->count, .cols = e->cols, .a = e->hidden, .lda = e->hidden_step};
@@ -133,7 +162,10 @@ static void project(const struct inverted_residual *job, const struct projection
         m.add = job->add ? job->x + e->row * job->c + e->col : NULL;
         m.ldadd = job->c;
     }
-    KERNEL_NAME(matmul)(&m);
+    if (job->group)
+        product(&m, e->next, job->c * MM_COLS);
+    else
+        KERNEL_NAME(matmul)(&m);
 }
 
 static struct dw_row depthwise_job(const struct inverted_residual *job, int64_t from, int64_t count) {
@@ -212,6 +244,7 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
     int64_t count = dw_min(job->group, job->hidden - from), columns = padded_columns(job), step = job->group;
     struct expansion e = {.from = from, .count = count, .rows = images * job->h * job->w};
     e.x = job->x + image * job->h * job->w * job->c, e.out = m->compact, e.out_step = step;
+    e.next = job->phases == 1 ? job->project + from * MM_COLS : NULL;
     expand(job, &e);
     struct dw_row d = depthwise_job(job, from, count);
     for (int64_t i = 0; i < (int64_t)job->r * job->r; i++) {
@@ -239,6 +272,8 @@ static void run_small(const struct inverted_residual *job, int64_t tile, void *s
         run_group(job, image, images, from, &m, m.hidden, job->group);
         struct projection e = {.row = image * pixels, .rows = images * pixels, .from = from, .cols = job->k};
         e.count = dw_min(job->group, job->hidden - from), e.hidden = m.hidden, e.hidden_step = job->group;
+        if (job->expand && from + job->group < job->hidden)
+            e.next = job->expand + matmul_panel(job->c, from + job->group);
         project(job, &e);
     }
 }

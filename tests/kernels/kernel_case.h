@@ -41,9 +41,9 @@ static inline float *case_input(int64_t count, float low, float high, uint32_t s
     return x;
 }
 
-/* Room for `count` floats between two guards; case_release checks and frees. */
+/* Room for `count` floats on a 64-byte boundary between two guards; case_release checks and frees. */
 static inline float *case_output(int64_t count) {
-    float *base = malloc((size_t)(count + 2 * GUARD) * sizeof *base);
+    float *base = aligned_alloc(64, ((size_t)(count + 2 * GUARD) * sizeof *base + 63) / 64 * 64);
     assert_non_null(base);
     for (int64_t i = 0; i < count + 2 * GUARD; i++) base[i] = i < GUARD || i >= GUARD + count ? guard_value : NAN;
     return base + GUARD;

@@ -314,6 +314,33 @@ static void test_large(void **state) {
     both(shape_of(1, 5, 120, 260, 3, 1, 1), 47);
 }
 
+/* More than 16 MiB, stored past the caches: too much for loops in double, so the levels against the plain one. */
+static void test_past_the_caches(void **state) {
+    (void)state;
+    struct dw_case k = {
+        .s = shape_of(1, 151, 152, 192, 3, 1, 1), .view = true, .gradient_view = true, .act = ACT_RELU6};
+    struct forward_data f = forward_open(&k);
+    struct backward_data d = backward_open(&k), e = d;
+    float *plain = case_output(f.outputs), *y = case_output(f.outputs);
+    f.job.y = plain;
+    forward_run(kernels_of(ISA_PLAIN), &f.job, 1, 0);
+    backward_outputs(&d, true, true, true), backward_outputs(&e, true, true, true);
+    backward_run(kernels_of(ISA_PLAIN), &d.job, 1, 0);
+    for (int isa = 1; isa < ISA_COUNT; isa++) {
+        const struct kernels *kernels = case_level(isa);
+        if (!kernels) continue;
+        f.job.y = y;
+        forward_run(kernels, &f.job, 1, 1);
+        backward_run(kernels, &e.job, 1, 1);
+        case_equal("y", y, plain, f.outputs);
+        case_equal("dx", e.job.dx, d.job.dx, d.inputs), case_equal("sums", e.job.sums, d.job.sums, d.sums);
+        case_equal("dw", e.job.dw, d.job.dw, d.taps);
+    }
+    case_release(plain, f.outputs), case_release(y, f.outputs);
+    backward_release(&d), backward_release(&e);
+    forward_close(&f), backward_close(&d);
+}
+
 /* A guard that sees nothing would let every case pass. */
 static void test_guards_see(void **state) {
     (void)state;
@@ -327,7 +354,7 @@ int main(void) {
         cmocka_unit_test(test_guards_see), cmocka_unit_test(test_channels),
         cmocka_unit_test(test_views),      cmocka_unit_test(test_asymmetric_padding),
         cmocka_unit_test(test_any_kernel), cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large),      cmocka_unit_test(test_past_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
