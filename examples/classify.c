@@ -47,7 +47,8 @@ static int decode_ppm(const unsigned char *bytes, size_t size, struct image *ima
     long number[3];
     if (size < 2 || bytes[0] != 'P' || (bytes[1] != '5' && bytes[1] != '6')) return 0;
     for (int i = 0; i < 3; i++) {
-        while (at < size && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t' || bytes[at] == '#')) {
+        while (at < size &&
+               (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t' || bytes[at] == '#')) {
             if (bytes[at] == '#')
                 while (at < size && bytes[at] != '\n') at++;
             else
@@ -109,7 +110,8 @@ static void print_top(const sk_model *model, float *logits) {
         for (int64_t c = 1; c < classes; c++)
             if (logits[c] > logits[best]) best = c;
         const char *name = sk_class_name(model, best);
-        printf("%d. class %lld%s%s, logit %.4f\n", k + 1, (long long)best, name ? " " : "", name ? name : "", (double)logits[best]);
+        printf("%d. class %lld%s%s, logit %.4f\n", k + 1, (long long)best, name ? " " : "", name ? name : "",
+               (double)logits[best]);
         logits[best] = -1e30f;
     }
 }
@@ -132,7 +134,8 @@ int main(int argc, char *argv[]) {
     float *input = malloc((size_t)(shape[1] * shape[2] * shape[3]) * sizeof *input);
     float *logits = malloc((size_t)sk_class_count(model) * sizeof *logits);
     if (!input || !logits) return fail("no memory");
-    if (sk_preprocess(model, image.pixels, image.height, image.width, image.channels, input) != SK_OK) return fail(sk_error());
+    if (sk_preprocess(model, image.pixels, image.height, image.width, image.channels, input) != SK_OK)
+        return fail(sk_error());
     if (sk_run(model, 1, input, logits) != SK_OK) return fail(sk_error());
     print_top(model, logits);
 

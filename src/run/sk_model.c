@@ -54,7 +54,8 @@ static sk_status prepare(struct sk_model *model, const struct sk_load_options *o
     TRY(read_preprocess(model));
     TRY(team_new(&model->team, o->threads ? o->threads : cpu_cores()));
     model->batch = o->batch ? o->batch : 1;
-    return runner_new(&model->runner, model->network, &(struct runner_options){.batch = model->batch, .team = model->team});
+    return runner_new(&model->runner, model->network,
+                      &(struct runner_options){.batch = model->batch, .team = model->team});
 }
 
 /* Takes the network, also on failure. */
@@ -112,7 +113,9 @@ void sk_input_shape(const sk_model *model, int64_t nhwc[4]) {
     nhwc[3] = args->in_channels;
 }
 
-int64_t sk_class_count(const sk_model *model) { return model->network->args.num_classes; }
+int64_t sk_class_count(const sk_model *model) {
+    return model->network->args.num_classes;
+}
 
 const char *sk_class_name(const sk_model *model, int64_t index) {
     const struct network *network = model->network;
@@ -120,15 +123,18 @@ const char *sk_class_name(const sk_model *model, int64_t index) {
 }
 
 sk_status sk_run(sk_model *model, int n, const float *input, float *logits) {
-    FAIL_IF(n < 1 || n > model->batch, SK_EUSAGE, "a run of %d pictures; the model was loaded for 1 to %d", n, model->batch);
+    FAIL_IF(n < 1 || n > model->batch, SK_EUSAGE, "a run of %d pictures; the model was loaded for 1 to %d", n,
+            model->batch);
     runner_run(model->runner, n, input, logits);
     return SK_OK;
 }
 
 sk_status sk_preprocess(sk_model *model, const uint8_t *pixels, int height, int width, int channels, float *input) {
     FAIL_IF(!model->has_preprocess, SK_EFORMAT, "the model file does not say how its pictures are preprocessed");
-    FAIL_IF(height < 1 || width < 1 || height > INT_MAX / 4 / width, SK_EUSAGE, "a picture of %d x %d pixels", height, width);
-    FAIL_IF(channels != 1 && channels != 3, SK_EUSAGE, "a picture of %d channels; expected 1 (grey) or 3 (RGB)", channels);
+    FAIL_IF(height < 1 || width < 1 || height > INT_MAX / 4 / width, SK_EUSAGE, "a picture of %d x %d pixels", height,
+            width);
+    FAIL_IF(channels != 1 && channels != 3, SK_EUSAGE, "a picture of %d channels; expected 1 (grey) or 3 (RGB)",
+            channels);
     struct picture picture = {(uint8_t *)(uintptr_t)pixels, height, width, channels}; /* only read */
     return preprocess_apply(&model->preprocess, &picture, &model->scratch, input);
 }

@@ -29,9 +29,10 @@ static uint32_t block_crc(const void *data, size_t bytes) {
 /* ---- saving ---- */
 
 /* The integers once, for writing and reading. */
-#define CHECKPOINT_INTEGERS(X)                                                                                 \
-    X(position.step) X(position.micro_step) X(position.gathered) X(epoch) X(batch) X(right) X(images)          \
-    X(line_right) X(line_images) X(log_bytes) X(best_epoch) X(train_images) X(val_images) X(seed)
+#define CHECKPOINT_INTEGERS(X)                                                                                         \
+    X(position.step)                                                                                                   \
+    X(position.micro_step) X(position.gathered) X(epoch) X(batch) X(right) X(images) X(line_right) X(line_images)      \
+        X(log_bytes) X(best_epoch) X(train_images) X(val_images) X(seed)
 #define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1)
 
 static void write_metadata(const struct checkpoint *c, const struct trainer_block *blocks, int count,
@@ -244,7 +245,8 @@ sk_status checkpoint_load(const char *run, struct arena *arena, const struct che
         if (!path) return SK_EMEMORY;
         sk_status status = load_one(arena, path, trainer, c);
         if (status == SK_OK || status == SK_EMEMORY) return status;
-        char *sentence = arena_printf(arena, "%s; this checkpoint is left aside and the one before is used", sk_error());
+        char *sentence =
+            arena_printf(arena, "%s; this checkpoint is left aside and the one before is used", sk_error());
         if (sentence) note->say(note->user, sentence);
     }
     return status_fail(SK_EDATA, "%s has no whole checkpoint to go on from", folder);

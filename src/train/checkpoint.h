@@ -16,13 +16,13 @@ struct checkpoint {
     int64_t epoch, batch; /* the next batch to train on, both from 0 */
     double loss_sum;      /* of the epoch so far: */
     int64_t right, images;
-    double line_loss;     /* since the log's last step line: */
+    double line_loss; /* since the log's last step line: */
     int64_t line_right, line_images;
-    double lr;            /* of the last optimizer step */
-    double seconds;       /* trained so far */
-    int64_t log_bytes;    /* length of log.jsonl */
-    double best_top1;     /* per cent; negative: none yet */
-    int64_t best_epoch;   /* from 1 */
+    double lr;                        /* of the last optimizer step */
+    double seconds;                   /* trained so far */
+    int64_t log_bytes;                /* length of log.jsonl */
+    double best_top1;                 /* per cent; negative: none yet */
+    int64_t best_epoch;               /* from 1 */
     int64_t train_images, val_images; /* of the data, to notice when they change */
     int64_t seed;
     const char *level; /* numeric level: cpu_isa_name */

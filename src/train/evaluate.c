@@ -14,9 +14,12 @@ struct evaluator {
 
 static sk_status prepare(struct evaluator *e) {
     const struct evaluator_options *o = &e->options;
-    struct loader_options loader = {
-        .dataset = o->dataset, .pipeline = o->pipeline, .part = o->part, .batch_size = o->batch_size,
-        .workers = o->workers, .end = 1};
+    struct loader_options loader = {.dataset = o->dataset,
+                                    .pipeline = o->pipeline,
+                                    .part = o->part,
+                                    .batch_size = o->batch_size,
+                                    .workers = o->workers,
+                                    .end = 1};
     TRY(loader_new(&e->loader, &loader));
     struct runner_options runner = {.batch = o->batch_size, .team = o->team, .no_passes = o->reference};
     TRY(runner_new(&e->runner, o->network, &runner));
@@ -66,6 +69,10 @@ sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
     return SK_OK;
 }
 
-const struct metrics *evaluator_metrics(const struct evaluator *e) { return &e->metrics; }
+const struct metrics *evaluator_metrics(const struct evaluator *e) {
+    return &e->metrics;
+}
 
-uint64_t evaluator_damaged(struct evaluator *e) { return loader_damaged(e->loader); }
+uint64_t evaluator_damaged(struct evaluator *e) {
+    return loader_damaged(e->loader);
+}

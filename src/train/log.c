@@ -10,8 +10,9 @@ static sk_status open_at(struct arena *arena, struct run_log *log, const char *r
     if (!path) return SK_EMEMORY;
     uint64_t size = 0;
     if (file_exists(path)) TRY(file_size(path, &size));
-    FAIL_IF((int64_t)size < bytes, SK_EDATA, "%s has %llu bytes, but had %lld when the checkpoint was made; put it back",
-            path, (unsigned long long)size, (long long)bytes);
+    FAIL_IF((int64_t)size < bytes, SK_EDATA,
+            "%s has %llu bytes, but had %lld when the checkpoint was made; put it back", path, (unsigned long long)size,
+            (long long)bytes);
     if ((int64_t)size > bytes) TRY(file_truncate(path, (uint64_t)bytes));
     log->bytes = bytes;
     return log_open(&log->file, path, false);
@@ -25,7 +26,9 @@ sk_status run_log_open(struct run_log *log, const char *run, int64_t bytes) {
     return status;
 }
 
-void run_log_close(struct run_log *log) { log_close(&log->file); }
+void run_log_close(struct run_log *log) {
+    log_close(&log->file);
+}
 
 sk_status run_log_write(struct run_log *log, const struct log_line *line) {
     struct json_writer w = {0};

@@ -19,8 +19,8 @@ sk_status run_log_open(struct run_log *log, const char *run, int64_t bytes);
 void run_log_close(struct run_log *log);
 
 struct log_line {
-    int64_t epoch, step;     /* epoch from 1 */
-    double lr, loss, top1;   /* of training: since the last line, or of the epoch; top1 in per cent */
+    int64_t epoch, step;   /* epoch from 1 */
+    double lr, loss, top1; /* of training: since the last line, or of the epoch; top1 in per cent */
     double images_per_s, seconds, data_wait;
     const struct metrics_result *val; /* epoch lines, where there was an evaluation */
     bool epoch_line;

@@ -52,11 +52,14 @@ static void show_progress(struct loop *loop) {
     double spent = clock_seconds() - loop->began;
     double rate = spent > 0 ? (double)loop->trained / spent : 0;
     int64_t left = (epochs - at->epoch) * loop->plan.batches - at->batch;
-    struct progress_state state = {
-        .epoch = at->epoch + 1, .epochs = epochs, .batch = at->batch, .batches = loop->plan.batches,
-        .images_per_s = rate, .loss = at->images ? at->loss_sum / (double)at->images : 0,
-        .top1 = at->images ? 100.0 * (double)at->right / (double)at->images : 0,
-        .left = rate > 0 ? (double)(left * loop->options.recipe->batch_size) / rate : 0};
+    struct progress_state state = {.epoch = at->epoch + 1,
+                                   .epochs = epochs,
+                                   .batch = at->batch,
+                                   .batches = loop->plan.batches,
+                                   .images_per_s = rate,
+                                   .loss = at->images ? at->loss_sum / (double)at->images : 0,
+                                   .top1 = at->images ? 100.0 * (double)at->right / (double)at->images : 0,
+                                   .left = rate > 0 ? (double)(left * loop->options.recipe->batch_size) / rate : 0};
     progress_training(&loop->progress, &state);
 }
 
@@ -143,7 +146,9 @@ static sk_status end_epoch(struct loop *loop) {
     int64_t number = at->epoch + 1;
     bool last = number == recipe->epochs;
     double spent = clock_seconds() - loop->epoch_began;
-    struct log_line line = {.epoch_line = true, .lr = at->lr, .loss = at->loss_sum / (double)at->images,
+    struct log_line line = {.epoch_line = true,
+                            .lr = at->lr,
+                            .loss = at->loss_sum / (double)at->images,
                             .top1 = 100.0 * (double)at->right / (double)at->images,
                             .images_per_s = spent > 0 ? (double)(at->images - loop->epoch_before) / spent : 0};
     if (loop->evaluator && (last || number % recipe->eval_every_epochs == 0)) {
@@ -155,8 +160,12 @@ static sk_status end_epoch(struct loop *loop) {
     if (line.val) check_expectation(loop, number, val.top1);
     loop->result->loss = line.loss;
     loop->result->top1 = line.top1;
-    *at = (struct checkpoint){.epoch = number, .best_top1 = at->best_top1, .best_epoch = at->best_epoch,
-                              .train_images = at->train_images, .val_images = at->val_images, .seed = at->seed,
+    *at = (struct checkpoint){.epoch = number,
+                              .best_top1 = at->best_top1,
+                              .best_epoch = at->best_epoch,
+                              .train_images = at->train_images,
+                              .val_images = at->val_images,
+                              .seed = at->seed,
                               .level = at->level};
     if (last) TRY(save_model(loop, "last.safetensors"));
     if (last && !loop->evaluator) TRY(save_model(loop, "best.safetensors"));

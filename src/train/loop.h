@@ -18,13 +18,13 @@ struct loop_options {
     const struct network *start; /* weights to begin with where names and shapes agree; or NULL: fresh ones */
     sk_on_event *on_event;       /* or NULL */
     void *user;
-    const atomic_int *stop;      /* becomes nonzero: save and return SK_EINTERRUPTED */
+    const atomic_int *stop; /* becomes nonzero: save and return SK_EINTERRUPTED */
 };
 
 struct loop_result {
-    int64_t epochs, steps;       /* made so far, in all */
+    int64_t epochs, steps; /* made so far, in all */
     int64_t parameters;
-    double loss, top1;           /* of the last training epoch */
+    double loss, top1; /* of the last training epoch */
     bool has_val;
     int64_t val_images;
     double val_loss, val_top1, val_top5, val_low, val_high; /* of the last evaluation */

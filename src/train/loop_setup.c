@@ -35,7 +35,8 @@ void loop_threads(const struct recipe *recipe, bool in_memory, int *threads, int
 
 static sk_status open_data(struct loop *loop) {
     struct recipe *recipe = loop->options.recipe;
-    FAIL_IF(!recipe->data_spec[0], SK_EUSAGE, "the recipe does not say which pictures to train on: set data.spec, "
+    FAIL_IF(!recipe->data_spec[0], SK_EUSAGE,
+            "the recipe does not say which pictures to train on: set data.spec, "
             "as in data.spec=folder:PHOTOS");
     struct data_options options = recipe_data(recipe);
     TRY(dataset_open(&loop->dataset, recipe->data_spec, &options));
@@ -57,7 +58,8 @@ static sk_status open_data(struct loop *loop) {
 /* What its model file will say beside the weights. */
 static sk_status describe_network(struct loop *loop) {
     struct network *network = loop->network;
-    struct recipe described = *loop->options.recipe; /* without what never changes a result, so that files can be compared */
+    struct recipe described =
+        *loop->options.recipe; /* without what never changes a result, so that files can be compared */
     const struct recipe *recipe = &described;
     described.threads = 0;
     described.workers = -1;
@@ -131,23 +133,36 @@ static sk_status make_machinery(struct loop *loop) {
     int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % recipe->batch_size;
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
-    struct loader_options loader = {
-        .dataset = loop->dataset, .pipeline = &loop->pipeline, .part = DATA_TRAIN,
-        .batch_size = (int)recipe->batch_size, .workers = workers, .seed = (uint64_t)recipe->seed, .train = true,
-        .drop_last = recipe->drop_last, .end = (uint64_t)recipe->epochs};
+    struct loader_options loader = {.dataset = loop->dataset,
+                                    .pipeline = &loop->pipeline,
+                                    .part = DATA_TRAIN,
+                                    .batch_size = (int)recipe->batch_size,
+                                    .workers = workers,
+                                    .seed = (uint64_t)recipe->seed,
+                                    .train = true,
+                                    .drop_last = recipe->drop_last,
+                                    .end = (uint64_t)recipe->epochs};
     TRY(loader_new(&loop->loader, &loader));
     if (loop->at.val_images == 0) return SK_OK;
-    struct evaluator_options evaluator = {
-        .network = loop->network, .dataset = loop->dataset, .pipeline = &loop->pipeline, .part = DATA_VAL,
-        .team = loop->team, .batch_size = (int)recipe->eval_batch_size, .workers = workers,
-        .reference = loop->options.reference, .stop = loop->options.stop, .progress = evaluation_progress,
-        .user = loop};
+    struct evaluator_options evaluator = {.network = loop->network,
+                                          .dataset = loop->dataset,
+                                          .pipeline = &loop->pipeline,
+                                          .part = DATA_VAL,
+                                          .team = loop->team,
+                                          .batch_size = (int)recipe->eval_batch_size,
+                                          .workers = workers,
+                                          .reference = loop->options.reference,
+                                          .stop = loop->options.stop,
+                                          .progress = evaluation_progress,
+                                          .user = loop};
     return evaluator_new(&loop->evaluator, &evaluator);
 }
 
 /* ---- going on ---- */
 
-static void say_damaged(void *user, const char *sentence) { loop_say(user, "warning", "%s", sentence); }
+static void say_damaged(void *user, const char *sentence) {
+    loop_say(user, "warning", "%s", sentence);
+}
 
 static sk_status find_position(struct loop *loop) {
     struct checkpoint found = {0}, fresh = loop->at;
@@ -155,12 +170,13 @@ static sk_status find_position(struct loop *loop) {
     TRY(checkpoint_load(loop->options.run, &loop->arena, &note, loop->trainer, &found));
     FAIL_IF(strcmp(found.level, fresh.level) != 0 && !loop->options.allow_level, SK_EUSAGE,
             "%s was trained on numeric level %s, and this is %s: the result would not be the same to the last bit. "
-            "Set SISKIN_ISA=%s where the machine has it, or pass --allow-level", loop->options.run, found.level,
-            fresh.level, found.level);
-    FAIL_IF(found.train_images != fresh.train_images || found.val_images != fresh.val_images, SK_EDATA,
-            "the data have changed: %lld pictures to train on and %lld to validate, but the run began with %lld and %lld",
-            (long long)fresh.train_images, (long long)fresh.val_images, (long long)found.train_images,
-            (long long)found.val_images);
+            "Set SISKIN_ISA=%s where the machine has it, or pass --allow-level",
+            loop->options.run, found.level, fresh.level, found.level);
+    FAIL_IF(
+        found.train_images != fresh.train_images || found.val_images != fresh.val_images, SK_EDATA,
+        "the data have changed: %lld pictures to train on and %lld to validate, but the run began with %lld and %lld",
+        (long long)fresh.train_images, (long long)fresh.val_images, (long long)found.train_images,
+        (long long)found.val_images);
     FAIL_IF(found.seed != fresh.seed, SK_EUSAGE, "the seed was %lld when %s began, and is now %lld",
             (long long)found.seed, loop->options.run, (long long)fresh.seed);
     found.level = fresh.level;
@@ -168,10 +184,11 @@ static sk_status find_position(struct loop *loop) {
     loop->saved_epoch = found.epoch;
     loop->saved_batch = found.batch;
     if (found.epoch == loop->options.recipe->epochs)
-        loop_say(loop, "note", "%s is finished: all %lld epochs are trained", loop->options.run, (long long)found.epoch);
+        loop_say(loop, "note", "%s is finished: all %lld epochs are trained", loop->options.run,
+                 (long long)found.epoch);
     else
-        loop_say(loop, "note", "going on with %s at epoch %lld, step %lld", loop->options.run, (long long)found.epoch + 1,
-                 (long long)found.position.step);
+        loop_say(loop, "note", "going on with %s at epoch %lld, step %lld", loop->options.run,
+                 (long long)found.epoch + 1, (long long)found.position.step);
     return loader_seek(loop->loader, (uint64_t)found.epoch, found.batch, (uint64_t)loop->options.recipe->epochs);
 }
 
@@ -181,7 +198,8 @@ sk_status loop_prepare(struct loop *loop) {
     loop->at = (struct checkpoint){.best_top1 = -1, .level = cpu_isa_name(isa)};
     loop->saved_epoch = loop->saved_batch = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
-    FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE, "device: this version computes on the cpu alone");
+    FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,
+            "device: this version computes on the cpu alone");
     if (!loop->options.resume) TRY(run_folder_check(loop->options.run));
     TRY(open_data(loop));
     TRY(make_network(loop));

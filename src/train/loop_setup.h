@@ -27,7 +27,7 @@ struct loop {
     struct epoch_plan plan;
     struct run_log log;
     struct progress progress;
-    struct checkpoint at; /* where the run is */
+    struct checkpoint at;             /* where the run is */
     int64_t saved_epoch, saved_batch; /* of the newest checkpoint; -1: none */
     /* since this program began: */
     double began, began_seconds, epoch_began;

@@ -17,7 +17,8 @@ double clock_seconds(void) {
 const char *duration_text(double seconds, char *text, size_t size) {
     int64_t s = seconds > 0 && seconds < 1e12 ? (int64_t)(seconds + 0.5) : 0;
     if (s >= 3600)
-        snprintf(text, size, "%lld:%02lld:%02lld", (long long)(s / 3600), (long long)(s / 60 % 60), (long long)(s % 60));
+        snprintf(text, size, "%lld:%02lld:%02lld", (long long)(s / 3600), (long long)(s / 60 % 60),
+                 (long long)(s % 60));
     else
         snprintf(text, size, "%lld:%02lld", (long long)(s / 60), (long long)(s % 60));
     return text;

@@ -22,11 +22,11 @@ double clock_seconds(void);
 const char *duration_text(double seconds, char *text, size_t size);
 
 struct progress_state {
-    int64_t epoch, epochs;     /* epoch from 1 */
-    int64_t batch, batches;    /* done of the epoch */
-    double images_per_s;       /* so far; 0 = unknown */
-    double loss, top1;         /* of the epoch so far */
-    double left;               /* seconds */
+    int64_t epoch, epochs;  /* epoch from 1 */
+    int64_t batch, batches; /* done of the epoch */
+    double images_per_s;    /* so far; 0 = unknown */
+    double loss, top1;      /* of the epoch so far */
+    double left;            /* seconds */
 };
 void progress_training(struct progress *progress, const struct progress_state *state);
 void progress_evaluation(struct progress *progress, int64_t done, int64_t all);

@@ -13,8 +13,10 @@ static sk_status check_empty(struct arena *arena, const char *run) {
     if (!file_exists(run)) return SK_OK;
     FAIL_IF(!file_is_folder(run), SK_EUSAGE, "%s is a file; name a new folder with --out", run);
     TRY(folder_list(arena, run, LIST_FILES | LIST_FOLDERS, &names, &count));
-    FAIL_IF(count > 0, SK_EUSAGE, "%s already holds a run or other files; go on with `siskin resume %s`, or name another "
-            "folder with --out", run, run);
+    FAIL_IF(count > 0, SK_EUSAGE,
+            "%s already holds a run or other files; go on with `siskin resume %s`, or name another "
+            "folder with --out",
+            run, run);
     return SK_OK;
 }
 

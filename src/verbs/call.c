@@ -10,8 +10,7 @@
 atomic_int call_stop;
 
 static const struct verb table[] = {
-#define VERB(name, arguments, fewest, most, help) \
-    {#name, arguments, fewest, most, help, options_##name, verb_##name},
+#define VERB(name, arguments, fewest, most, help) {#name, arguments, fewest, most, help, options_##name, verb_##name},
 #include "verbs/verbs.def"
 #undef VERB
 };
@@ -44,19 +43,27 @@ static void tell(const struct call *call, const char *kind, const char *format, 
     call->on_event(call->user, kind, line);
 }
 
-#define TELL(kind)                        \
-    va_list arguments;                    \
-    va_start(arguments, format);          \
-    tell(call, kind, format, arguments);  \
+#define TELL(kind)                                                                                                     \
+    va_list arguments;                                                                                                 \
+    va_start(arguments, format);                                                                                       \
+    tell(call, kind, format, arguments);                                                                               \
     va_end(arguments)
 
-void call_result(const struct call *call, const char *format, ...) { TELL("result line"); }
+void call_result(const struct call *call, const char *format, ...) {
+    TELL("result line");
+}
 
-void call_note(const struct call *call, const char *format, ...) { TELL("note"); }
+void call_note(const struct call *call, const char *format, ...) {
+    TELL("note");
+}
 
-void call_warning(const struct call *call, const char *format, ...) { TELL("warning"); }
+void call_warning(const struct call *call, const char *format, ...) {
+    TELL("warning");
+}
 
-void call_progress(const struct call *call, const char *format, ...) { TELL("progress"); }
+void call_progress(const struct call *call, const char *format, ...) {
+    TELL("progress");
+}
 
 void call_result_text(const struct call *call, const char *text) {
     while (*text) {
@@ -109,6 +116,10 @@ sk_status sk_call(int argc, const char *const argv[], sk_on_event *on_event, voi
     return status;
 }
 
-void sk_free_text(char *text) { block_free(text); }
+void sk_free_text(char *text) {
+    block_free(text);
+}
 
-void sk_interrupt(void) { atomic_store(&call_stop, 1); }
+void sk_interrupt(void) {
+    atomic_store(&call_stop, 1);
+}

@@ -33,7 +33,8 @@ sk_status layers_of(struct arena *arena, const struct graph *graph, struct layer
     if (!counted || !*layers) return SK_EMEMORY;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
-        (*layers)[i] = (struct layer){.name = node->name, .op = node->op->name,
+        (*layers)[i] = (struct layer){.name = node->name,
+                                      .op = node->op->name,
                                       .parameters = take_parameters(graph, node, counted),
                                       .cost = layer_cost(graph, node)};
         if (node->out[0]) (*layers)[i].output = *value_shape(graph, node->out[0]);

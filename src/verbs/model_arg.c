@@ -13,8 +13,7 @@ bool model_is_file(const char *argument) {
     return strchr(argument, '/') || path_extension(argument)[0] || file_exists(argument);
 }
 
-static sk_status fresh_network(const struct call *call, const char *name, bool want_weights,
-                               struct network **network) {
+static sk_status fresh_network(const struct call *call, const char *name, bool want_weights, struct network **network) {
     struct arena arena = {0};
     struct recipe recipe;
     struct model_args args;
@@ -44,11 +43,13 @@ static sk_status override_file(const struct call *call, const char *path, struct
     if (status == SK_OK && recipe_is_set(&recipe, RECIPE_model_name) && strcmp(recipe.model_name, args.name) != 0)
         status = recipe_fail(&recipe, RECIPE_model_name, "%s holds a %s", path, args.name);
     if (status == SK_OK) status = recipe_model_over(&recipe, &args);
-    if (status == SK_OK && (args.num_classes != network->args.num_classes || args.width_mult != network->args.width_mult ||
-                            args.round_nearest != network->args.round_nearest ||
-                            args.in_channels != network->args.in_channels))
-        status = status_fail(SK_EUSAGE, "%s: num_classes, width_mult, round_nearest and in_channels are those of its "
-                             "weights and cannot be changed", path);
+    if (status == SK_OK &&
+        (args.num_classes != network->args.num_classes || args.width_mult != network->args.width_mult ||
+         args.round_nearest != network->args.round_nearest || args.in_channels != network->args.in_channels))
+        status = status_fail(SK_EUSAGE,
+                             "%s: num_classes, width_mult, round_nearest and in_channels are those of its "
+                             "weights and cannot be changed",
+                             path);
     network->args = args;
     arena_free(&arena);
     return status;
@@ -90,8 +91,10 @@ sk_status model_preprocess(const struct call *call, const struct network *networ
     if (status == SK_OK) status = recipe_preprocess_over(&recipe, p);
     if (status == SK_OK && (p->crop_height != network->args.height || p->crop_width != network->args.width ||
                             p->channels != network->args.in_channels))
-        status = status_fail(SK_EUSAGE, "the preprocessing ends in %d x %d pixels of %d channels, but the model takes %lld x "
-                             "%lld of %lld", p->crop_height, p->crop_width, p->channels, (long long)network->args.height,
+        status = status_fail(SK_EUSAGE,
+                             "the preprocessing ends in %d x %d pixels of %d channels, but the model takes %lld x "
+                             "%lld of %lld",
+                             p->crop_height, p->crop_width, p->channels, (long long)network->args.height,
                              (long long)network->args.width, (long long)network->args.in_channels);
     arena_free(&arena);
     return status;

@@ -213,6 +213,8 @@ void verb_list_text(const struct call *call) {
     call_result(call, "%s", "");
     for (size_t i = 0; i < count; i++) call_result(call, "  %-8s %s", table[i].name, table[i].help);
     call_result(call, "%s", "");
-    call_result(call, "MODEL is an architecture's name or a model file. `siskin VERB --help` lists a verb's options; the recipe's");
+    call_result(
+        call,
+        "MODEL is an architecture's name or a model file. `siskin VERB --help` lists a verb's options; the recipe's");
     call_result(call, "dotted keys work on every verb: siskin summary mobilenet_v2 model.width_mult=0.5");
 }

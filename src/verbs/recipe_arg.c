@@ -75,8 +75,10 @@ static sk_status unknown_recipe(struct arena *arena, const char *argument) {
     size_t count;
     sk_status status = recipe_names(arena, &names, &count);
     const char *near = status == SK_OK ? nearest_word(argument, names, count) : NULL;
-    return status_fail(SK_EUSAGE, "there is no recipe %s%s%s%s; `siskin recipe list` names them, and a file's name ends in "
-                       ".yaml", argument, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    return status_fail(SK_EUSAGE,
+                       "there is no recipe %s%s%s%s; `siskin recipe list` names them, and a file's name ends in "
+                       ".yaml",
+                       argument, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 sk_status recipe_open(const struct call *call, struct arena *arena, const char *argument, struct recipe *recipe) {

@@ -14,7 +14,8 @@ static sk_status check_classes(const struct call *call, const struct network *ne
             (long long)network->args.num_classes);
     for (int c = 0; network->classes && c < classes; c++) {
         if (strcmp(network->classes[c], dataset_class_name(dataset, c)) == 0) continue;
-        call_warning(call, "class %d is \"%s\" in the model and \"%s\" in %s: are these the same classes in the same order?",
+        call_warning(call,
+                     "class %d is \"%s\" in the model and \"%s\" in %s: are these the same classes in the same order?",
                      c, network->classes[c], dataset_class_name(dataset, c), spec);
         break;
     }

@@ -11,7 +11,13 @@
 #include "data/png_write.h"
 #include "verbs/font.h"
 
-enum { SIDE = 192, GAP = 12, LINE = FONT_HEIGHT * 2 + 4, CELL_WIDTH = SIDE + GAP, CELL_HEIGHT = SIDE + GAP + SHEET_LINES * LINE };
+enum {
+    SIDE = 192,
+    GAP = 12,
+    LINE = FONT_HEIGHT * 2 + 4,
+    CELL_WIDTH = SIDE + GAP,
+    CELL_HEIGHT = SIDE + GAP + SHEET_LINES * LINE
+};
 
 static void put_pixel(struct picture *sheet, int y, int x, const uint8_t colour[3]) {
     if (y < 0 || x < 0 || y >= sheet->height || x >= sheet->width) return;
@@ -39,12 +45,14 @@ static sk_status put_picture(struct picture *sheet, int top, int left, const str
     int height = zoom ? source->height * zoom : (int)((int64_t)source->height * SIDE / longer);
     int width = zoom ? source->width * zoom : (int)((int64_t)source->width * SIDE / longer);
     height = height < 1 ? 1 : height, width = width < 1 ? 1 : width;
-    sk_status status = resize_picture(source, NULL, height, width, zoom ? RESIZE_NEAREST : RESIZE_BILINEAR, &scratch, &shown);
+    sk_status status =
+        resize_picture(source, NULL, height, width, zoom ? RESIZE_NEAREST : RESIZE_BILINEAR, &scratch, &shown);
     for (int y = 0; status == SK_OK && y < height; y++)
         for (int x = 0; x < width; x++) {
             const uint8_t *from = shown.pixels + ((size_t)y * (size_t)width + (size_t)x) * (size_t)shown.channels;
             const uint8_t grey[3] = {from[0], from[0], from[0]};
-            put_pixel(sheet, top + (SIDE - height) / 2 + y, left + (SIDE - width) / 2 + x, shown.channels == 1 ? grey : from);
+            put_pixel(sheet, top + (SIDE - height) / 2 + y, left + (SIDE - width) / 2 + x,
+                      shown.channels == 1 ? grey : from);
         }
     scratch_free(&scratch);
     return status;
@@ -58,13 +66,15 @@ static sk_status draw(struct picture *sheet, const struct sheet_cell *cells, siz
         TRY(put_picture(sheet, top, left, &cells[i].picture));
         for (int l = 0; l < SHEET_LINES; l++)
             if (cells[i].lines[l])
-                put_text(sheet, top + SIDE + 4 + l * LINE, left, cells[i].lines[l], l == 0 && cells[i].mark ? red : black);
+                put_text(sheet, top + SIDE + 4 + l * LINE, left, cells[i].lines[l],
+                         l == 0 && cells[i].mark ? red : black);
     }
     return SK_OK;
 }
 
 sk_status sheet_write(const char *path, const struct sheet_cell *cells, size_t count) {
-    int columns = count < SHEET_COLUMNS ? (int)count : SHEET_COLUMNS, rows = (int)((count + SHEET_COLUMNS - 1) / SHEET_COLUMNS);
+    int columns = count < SHEET_COLUMNS ? (int)count : SHEET_COLUMNS,
+        rows = (int)((count + SHEET_COLUMNS - 1) / SHEET_COLUMNS);
     struct picture sheet = {.height = GAP + rows * CELL_HEIGHT, .width = GAP + columns * CELL_WIDTH, .channels = 3};
     struct region pixels;
     struct text png = {0};

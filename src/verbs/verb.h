@@ -39,7 +39,7 @@ struct call {
     int argument_count;
     const char **assignments; /* "key=value" */
     int assignment_count;
-    const char *values[OPTIONS_MAX]; /* by row of the verb's options; "" for a switch; NULL: not given */
+    const char *values[OPTIONS_MAX];      /* by row of the verb's options; "" for a switch; NULL: not given */
     const char *threads_text, *seed_text; /* the options that every verb has */
     bool help, quiet;
     sk_on_event *on_event;
@@ -52,7 +52,9 @@ sk_status call_parse(struct call *call, int argc, const char *const argv[]);
 
 /* What was given for an option of the verb's own table, or NULL. */
 const char *call_option(const struct call *call, const char *name);
-static inline bool call_switch(const struct call *call, const char *name) { return call_option(call, name) != NULL; }
+static inline bool call_switch(const struct call *call, const char *name) {
+    return call_option(call, name) != NULL;
+}
 /* An integer option within [low, high]; `fallback` where it was not given. */
 sk_status call_integer(const struct call *call, const char *name, int64_t low, int64_t high, int64_t fallback,
                        int64_t *value);
@@ -78,8 +80,8 @@ void verb_list_text(const struct call *call);
 /* Becomes nonzero when sk_interrupt was called. */
 extern atomic_int call_stop;
 
-#define VERB(name, arguments, fewest, most, help)     \
-    extern const struct option options_##name[];      \
+#define VERB(name, arguments, fewest, most, help)                                                                      \
+    extern const struct option options_##name[];                                                                       \
     sk_status verb_##name(struct call *call);
 #include "verbs/verbs.def"
 #undef VERB

@@ -38,7 +38,7 @@ struct bench {
     struct batch data;
     double *times; /* of each run */
     int64_t runs;
-    int64_t macs;  /* of one run */
+    int64_t macs; /* of one run */
     size_t peak_bytes;
 };
 
@@ -97,7 +97,8 @@ static sk_status prepare_inputs(struct bench *b) {
 
 static void free_inputs(struct bench *b) {
     const struct model_args *args = &b->network->args;
-    struct region images = {b->images, (size_t)(b->batch * args->height * args->width * args->in_channels) * sizeof(float)};
+    struct region images = {b->images,
+                            (size_t)(b->batch * args->height * args->width * args->in_channels) * sizeof(float)};
     if (b->images) region_free(&images);
 }
 
@@ -181,8 +182,8 @@ static void table(struct bench *b) {
         jw_number(w, "gbytes", gbytes);
         jw_number(w, "bound_share", share);
         jw_end_object(w);
-        call_result(b->call, "%-32s %-18s %9.1f %9.1f %8.1f %5.0f %%", node->name, node->op->name, 1e6 * seconds, gflops,
-                    gbytes, 100 * share);
+        call_result(b->call, "%-32s %-18s %9.1f %9.1f %8.1f %5.0f %%", node->name, node->op->name, 1e6 * seconds,
+                    gflops, gbytes, 100 * share);
     }
     jw_end_array(w);
 }
@@ -212,7 +213,8 @@ static void answer(struct bench *b) {
                 b->train ? "training" : "inference", (long long)b->network->args.height,
                 (long long)b->network->args.width, (long long)b->batch, team_size(b->team));
     call_result(b->call, "%.1f images/s · %.3f ms a run (best %.3f ms, %lld runs) · activations %.2f MiB",
-                (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs, (double)b->peak_bytes / 1048576);
+                (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs,
+                (double)b->peak_bytes / 1048576);
     call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds; it copies %.1f GB/s",
                 1e-9 * flops, 100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops, 1e-9 * b->peaks.bytes);
 }

@@ -63,8 +63,10 @@ static sk_status check_model(struct call *call, const char *path) {
             call_result(call, "model    %s: a %s that gives its golden logits within %.2g of the largest", path,
                         network->args.name, difference);
         else
-            status = status_fail(SK_EGATE, "%s gives logits that differ by %.3g of the largest from those it was saved with; "
-                                 "at most %g is accepted", path, difference, GOLDEN_TOLERANCE);
+            status = status_fail(SK_EGATE,
+                                 "%s gives logits that differ by %.3g of the largest from those it was saved with; "
+                                 "at most %g is accepted",
+                                 path, difference, GOLDEN_TOLERANCE);
     } else {
         status_prefix(status, "%s", path);
     }

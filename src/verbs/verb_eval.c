@@ -51,10 +51,18 @@ static sk_status prepare(struct scoring *s) {
     TRY(scored_part_open(call, spec, s->network, augment.preprocess.exif, &s->dataset, &s->part));
     TRY(team_new(&s->team, threads));
     int room = cpu_cores() - threads;
-    struct evaluator_options options = {
-        .network = s->network, .dataset = s->dataset, .pipeline = &s->pipeline, .part = s->part, .team = s->team,
-        .batch_size = (int)batch, .workers = room > 0 ? room : 0, .reference = call_switch(call, "reference"),
-        .confusion = call_switch(call, "confusion"), .stop = &call_stop, .progress = show_progress, .user = s};
+    struct evaluator_options options = {.network = s->network,
+                                        .dataset = s->dataset,
+                                        .pipeline = &s->pipeline,
+                                        .part = s->part,
+                                        .team = s->team,
+                                        .batch_size = (int)batch,
+                                        .workers = room > 0 ? room : 0,
+                                        .reference = call_switch(call, "reference"),
+                                        .confusion = call_switch(call, "confusion"),
+                                        .stop = &call_stop,
+                                        .progress = show_progress,
+                                        .user = s};
     return evaluator_new(&s->evaluator, &options);
 }
 
@@ -106,8 +114,10 @@ static void answer(struct scoring *s, struct call *call, const struct metrics_re
     if (m->confusion) confusion_json(w, m);
     if (damaged)
         call_warning(call, "%llu pictures were read although their files are damaged", (unsigned long long)damaged);
-    call_result(call, "%lld %s pictures · loss %.4f · top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · %.0f "
-                "images/s", (long long)r->images, data_part_name(s->part), r->loss, r->top1, r->low, r->high, r->top5,
+    call_result(call,
+                "%lld %s pictures · loss %.4f · top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · %.0f "
+                "images/s",
+                (long long)r->images, data_part_name(s->part), r->loss, r->top1, r->low, r->high, r->top5,
                 seconds > 0 ? (double)r->images / seconds : 0);
     if (m->confusion && m->classes <= TABLE_CLASSES) confusion_text(s, m);
     if (m->confusion && m->classes > TABLE_CLASSES)

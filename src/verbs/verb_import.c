@@ -32,10 +32,7 @@ static void report(struct call *call, const struct network *network, const struc
     for (size_t i = 0; i < weights->count; i++) {
         const struct tensor *t = &weights->tensors[i];
         const struct param *p = graph_find_param(network->graph, t->name);
-        const char *use = !p                            ? "unused"
-                          : p->kind == STATE_COUNTER ? "counter"
-                          : p->state                 ? "statistic"
-                                                     : "parameter";
+        const char *use = !p ? "unused" : p->kind == STATE_COUNTER ? "counter" : p->state ? "statistic" : "parameter";
         statistics += p && p->state && p->kind != STATE_COUNTER;
         counters += p && p->kind == STATE_COUNTER;
         jw_object(w, NULL);
@@ -47,8 +44,10 @@ static void report(struct call *call, const struct network *network, const struc
         call_result(call, "%-48s %-20s %-4s %s", t->name, shape, dtype_name(t->dtype), use);
     }
     jw_end_array(w);
-    call_result(call, "%zu tensors taken: %lld parameters' numbers, %lld statistics, %lld counters; none missing, none left "
-                "over", weights->count, (long long)graph_parameter_count(network->graph), (long long)statistics,
+    call_result(call,
+                "%zu tensors taken: %lld parameters' numbers, %lld statistics, %lld counters; none missing, none left "
+                "over",
+                weights->count, (long long)graph_parameter_count(network->graph), (long long)statistics,
                 (long long)counters);
 }
 
@@ -83,7 +82,8 @@ static sk_status describe(struct call *call, struct network *network, const char
     sk_status status = text_check(&w.text);
     if (status == SK_OK) {
         network->preprocess = arena_strdup(&network->arena, w.text.data);
-        network->provenance = arena_printf(&network->arena, "imported from %s by siskin %s", path_base(path), sk_version());
+        network->provenance =
+            arena_printf(&network->arena, "imported from %s by siskin %s", path_base(path), sk_version());
         if (!network->preprocess || !network->provenance) status = SK_EMEMORY;
     }
     text_free(&w.text);
@@ -110,7 +110,8 @@ static sk_status verify(struct call *call, struct network *network, struct team 
     float *images = arena_array(&call->arena, (size_t)(n * c * hw), sizeof *images);
     float *mine = arena_array(&call->arena, (size_t)(n * a->num_classes), sizeof *mine);
     if (!images || !mine) return SK_EMEMORY;
-    for (int64_t i = 0; i < n * c * hw; i++) images[(i / (c * hw) * hw + i % hw) * c + i / hw % c] = ((float *)x.data)[i];
+    for (int64_t i = 0; i < n * c * hw; i++)
+        images[(i / (c * hw) * hw + i % hw) * c + i / hw % c] = ((float *)x.data)[i];
     struct runner *runner;
     TRY(runner_new(&runner, network, &(struct runner_options){.batch = n, .team = team}));
     runner_run(runner, n, images, mine);
@@ -123,8 +124,10 @@ static sk_status verify(struct call *call, struct network *network, struct team 
     }
     double relative = largest > 0 ? worst / largest : worst;
     jw_number(&call->json, "difference", relative);
-    FAIL_IF(!(relative <= VERIFY_TOLERANCE), SK_EGATE, "the logits differ from %s by %.3g of the largest; at most %g is "
-            "accepted: are model.* keys and the order of channels right?", output, relative, VERIFY_TOLERANCE);
+    FAIL_IF(!(relative <= VERIFY_TOLERANCE), SK_EGATE,
+            "the logits differ from %s by %.3g of the largest; at most %g is "
+            "accepted: are model.* keys and the order of channels right?",
+            output, relative, VERIFY_TOLERANCE);
     call_result(call, "the logits equal %s within %.2g of the largest", output, relative);
     return SK_OK;
 }

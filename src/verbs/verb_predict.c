@@ -127,7 +127,8 @@ static void answer(const struct predict *p) {
         if (s->label >= 0) jw_integer(w, "label", s->label);
         jw_array(w, "top");
         call_result(p->call, "%s%s%s%s", s->name, s->label >= 0 ? " (" : "",
-                    s->label >= 0 ? model_class_name(p->network, s->label, name, sizeof name) : "", s->label >= 0 ? ")" : "");
+                    s->label >= 0 ? model_class_name(p->network, s->label, name, sizeof name) : "",
+                    s->label >= 0 ? ")" : "");
         for (int64_t k = 0; k < p->top; k++) {
             const char *label = model_class_name(p->network, s->top[k], name, sizeof name);
             jw_object(w, NULL);

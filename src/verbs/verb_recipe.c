@@ -1,4 +1,4 @@
-/* verb_recipe.c — siskin recipe: list, show, trace, lint, keys.
+/* verb_recipe.c — siskin recipe: list, show, trace, diff, lint, keys.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
@@ -51,6 +51,36 @@ static sk_status show(struct call *call, const struct recipe *recipe) {
     return status;
 }
 
+/* Keys whose values differ between two recipes. */
+static sk_status diff(struct call *call, const struct recipe *a) {
+    struct recipe b;
+    size_t differing = 0;
+    FAIL_IF(call->argument_count < 3, SK_EUSAGE, "recipe diff needs two recipes");
+    TRY(recipe_open(call, &call->arena, call->arguments[2], &b));
+    jw_array(&call->json, "differences");
+    for (int id = 0; id < RECIPE_KEYS; id++) {
+        struct text left = {0}, right = {0};
+        if (recipe_value_equal(a, &b, id)) continue;
+        sk_status status = recipe_value(a, id, &left);
+        if (status == SK_OK) status = recipe_value(&b, id, &right);
+        if (status == SK_OK) {
+            jw_object(&call->json, NULL);
+            jw_string(&call->json, "key", recipe_key_name(id));
+            jw_string(&call->json, "left", left.data);
+            jw_string(&call->json, "right", right.data);
+            jw_end_object(&call->json);
+            call_result(call, "%-38s %-24s %s", recipe_key_name(id), left.data, right.data);
+            differing++;
+        }
+        text_free(&left);
+        text_free(&right);
+        TRY(status);
+    }
+    jw_end_array(&call->json);
+    if (differing == 0) call_result(call, "no key differs");
+    return SK_OK;
+}
+
 /* ---- what trace and lint look at ---- */
 
 enum { IMAGENET_TRAIN = 1281167, IMAGENET_VAL = 50000 };
@@ -71,7 +101,8 @@ static sk_status count_images(struct call *call, struct recipe *recipe, struct t
     } else if (train == 0 && strstr(call->arguments[1], "imagenet")) {
         train = IMAGENET_TRAIN;
         val = IMAGENET_VAL;
-        call_note(call, "no data.spec: counting with ImageNet's %lld and %lld pictures", (long long)train, (long long)val);
+        call_note(call, "no data.spec: counting with ImageNet's %lld and %lld pictures", (long long)train,
+                  (long long)val);
     }
     input->train_images = train;
     input->val_images = val;
@@ -152,22 +183,30 @@ static sk_status keys(struct call *call) {
     return SK_OK;
 }
 
+enum recipe_word { WORD_LIST, WORD_SHOW, WORD_TRACE, WORD_DIFF, WORD_LINT, WORD_KEYS, WORD_COUNT };
+
 sk_status verb_recipe(struct call *call) {
-    static const char *const words[] = {"list", "show", "trace", "lint", "keys"};
+    static const char *const words[] = {"list", "show", "trace", "diff", "lint", "keys"};
     const char *word = call->arguments[0], *data = call_option(call, "data");
-    size_t which = 0;
-    while (which < 5 && strcmp(words[which], word) != 0) which++;
-    if (which == 5) {
-        const char *near = nearest_word(word, words, 5);
-        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, lint or keys", word,
-                           near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    int which = 0;
+    while (which < WORD_COUNT && strcmp(words[which], word) != 0) which++;
+    if (which == WORD_COUNT) {
+        const char *near = nearest_word(word, words, WORD_COUNT);
+        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, diff, lint or keys",
+                           word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
     }
-    if (which == 0) return list(call);
-    if (which == 4) return keys(call);
-    FAIL_IF(call->argument_count < 2, SK_EUSAGE, "recipe %s needs a RECIPE: a file or a name of `siskin recipe list`", word);
+    if (which == WORD_LIST) return list(call);
+    if (which == WORD_KEYS) return keys(call);
+    FAIL_IF(call->argument_count < 2, SK_EUSAGE, "recipe %s needs a RECIPE: a file or a name of `siskin recipe list`",
+            word);
+    FAIL_IF(call->argument_count > 2 && which != WORD_DIFF, SK_EUSAGE, "recipe %s takes one recipe", word);
     struct recipe recipe;
     TRY(recipe_open(call, &call->arena, call->arguments[1], &recipe));
     if (data) TRY(recipe_set(&recipe, "data.spec", data));
-    if (which == 1) return show(call, &recipe);
-    return which == 2 ? trace(call, &recipe) : lint(call, &recipe);
+    switch ((enum recipe_word)which) {
+    case WORD_SHOW: return show(call, &recipe);
+    case WORD_DIFF: return diff(call, &recipe);
+    case WORD_LINT: return lint(call, &recipe);
+    default: return trace(call, &recipe);
+    }
 }

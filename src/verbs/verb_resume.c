@@ -21,9 +21,11 @@ static sk_status check_keys(const struct call *call) {
         size_t length = strcspn(call->assignments[i], "=");
         bool found = false;
         for (size_t k = 0; k < sizeof free_keys / sizeof *free_keys; k++)
-            found = found || (strlen(free_keys[k]) == length && strncmp(free_keys[k], call->assignments[i], length) == 0);
-        FAIL_IF(!found, SK_EUSAGE, "%.*s cannot change while a run goes on: the result would be another. Begin a new run",
-                (int)length, call->assignments[i]);
+            found =
+                found || (strlen(free_keys[k]) == length && strncmp(free_keys[k], call->assignments[i], length) == 0);
+        FAIL_IF(!found, SK_EUSAGE,
+                "%.*s cannot change while a run goes on: the result would be another. Begin a new run", (int)length,
+                call->assignments[i]);
     }
     return SK_OK;
 }
@@ -35,10 +37,14 @@ sk_status verb_resume(struct call *call) {
     TRY(check_keys(call));
     TRY(run_folder_open(run, &call->arena, &recipe));
     TRY(call_overrides(call, &recipe));
-    struct loop_options options = {.recipe = &recipe, .run = run, .resume = true,
+    struct loop_options options = {.recipe = &recipe,
+                                   .run = run,
+                                   .resume = true,
                                    .allow_level = call_switch(call, "allow-level"),
-                                   .reference = call_switch(call, "reference"), .on_event = call->on_event,
-                                   .user = call->user, .stop = &call_stop};
+                                   .reference = call_switch(call, "reference"),
+                                   .on_event = call->on_event,
+                                   .user = call->user,
+                                   .stop = &call_stop};
     sk_status status = loop_run(&options, &result);
     train_answer(call, run, &result, status);
     return status;

@@ -30,8 +30,8 @@ static sk_status read_input(struct call *call, const char *path, struct tensor *
     FAIL_IF(layout && !*nhwc && strcmp(layout, "nchw") != 0, SK_EUSAGE, "--layout %s: expected nchw or nhwc", layout);
     TRY(npy_open(&call->arena, path, x));
     char shape[96];
-    FAIL_IF(x->shape.rank != 4 || x->dtype != F32, SK_ESHAPE, "%s holds %s %s; expected f32 with four dimensions, %s", path,
-            dtype_name(x->dtype), shape_text(&x->shape, shape, sizeof shape), *nhwc ? "(N,H,W,C)" : "(N,C,H,W)");
+    FAIL_IF(x->shape.rank != 4 || x->dtype != F32, SK_ESHAPE, "%s holds %s %s; expected f32 with four dimensions, %s",
+            path, dtype_name(x->dtype), shape_text(&x->shape, shape, sizeof shape), *nhwc ? "(N,H,W,C)" : "(N,C,H,W)");
     FAIL_IF(shape_elements(&x->shape) == 0, SK_ESHAPE, "%s is empty", path);
     return SK_OK;
 }
@@ -40,8 +40,9 @@ static sk_status run_input(struct call *call, struct network *network, struct te
                            bool nhwc) {
     const int64_t *d = x->shape.dim;
     int64_t n = d[0], h = nhwc ? d[1] : d[2], w = nhwc ? d[2] : d[3], c = nhwc ? d[3] : d[1];
-    FAIL_IF(c != network->args.in_channels, SK_ESHAPE, "the input has %lld channels, but the model takes %lld; is it %s?",
-            (long long)c, (long long)network->args.in_channels, nhwc ? "nchw" : "nhwc");
+    FAIL_IF(c != network->args.in_channels, SK_ESHAPE,
+            "the input has %lld channels, but the model takes %lld; is it %s?", (long long)c,
+            (long long)network->args.in_channels, nhwc ? "nchw" : "nhwc");
     network->args.height = h;
     network->args.width = w;
     struct runner *runner;

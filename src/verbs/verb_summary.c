@@ -62,7 +62,8 @@ static sk_status summary(struct call *call, const struct network *network, struc
     call_result(call, "%lld parameters; %lld with the %lld batch statistics", (long long)parameters,
                 (long long)(parameters + statistics), (long long)statistics);
     call_result(call, "%lld multiply-adds", (long long)macs);
-    call_result(call, "activations at their peak %.2f MiB, which is %.3f x the largest sum of bytes alive at once (%.2f MiB)",
+    call_result(call,
+                "activations at their peak %.2f MiB, which is %.3f x the largest sum of bytes alive at once (%.2f MiB)",
                 (double)peak / 1048576, bound ? (double)peak / (double)bound : 1, (double)bound / 1048576);
     return SK_OK;
 }

@@ -61,8 +61,12 @@ sk_status verb_train(struct call *call) {
     if (!run) run = default_run(&call->arena, call->arguments[0]);
     if (status == SK_OK && !run) status = SK_EMEMORY;
     if (status == SK_OK) {
-        struct loop_options options = {.recipe = &recipe, .run = run, .reference = call_switch(call, "reference"),
-                                       .start = start, .on_event = call->on_event, .user = call->user,
+        struct loop_options options = {.recipe = &recipe,
+                                       .run = run,
+                                       .reference = call_switch(call, "reference"),
+                                       .start = start,
+                                       .on_event = call->on_event,
+                                       .user = call->user,
                                        .stop = &call_stop};
         status = loop_run(&options, &result);
         train_answer(call, run, &result, status);

@@ -185,9 +185,9 @@ static void refuses_what_is_no_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_as_the_engine),          cmocka_unit_test(allocates_nothing_once_loaded),
-        cmocka_unit_test(says_what_it_takes),          cmocka_unit_test(preprocesses_as_the_file_says),
-        cmocka_unit_test(survives_a_lack_of_memory),   cmocka_unit_test(refuses_what_is_no_model),
+        cmocka_unit_test(runs_as_the_engine),        cmocka_unit_test(allocates_nothing_once_loaded),
+        cmocka_unit_test(says_what_it_takes),        cmocka_unit_test(preprocesses_as_the_file_says),
+        cmocka_unit_test(survives_a_lack_of_memory), cmocka_unit_test(refuses_what_is_no_model),
     };
     return cmocka_run_group_tests(tests, make_file, drop_network);
 }
