@@ -231,6 +231,19 @@ static sk_status recover(struct arena *arena, const char *folder) {
     return SK_OK;
 }
 
+sk_status checkpoint_any(const char *run, bool *any) {
+    struct arena arena = {0};
+    int64_t *steps;
+    size_t count = 0;
+    char *folder = path_join(&arena, run, "checkpoints");
+    sk_status status = folder ? SK_OK : SK_EMEMORY;
+    if (status == SK_OK && file_is_folder(folder)) status = recover(&arena, folder);
+    if (status == SK_OK && file_is_folder(folder)) status = find_steps(&arena, folder, &steps, &count);
+    arena_free(&arena);
+    *any = count > 0;
+    return status;
+}
+
 sk_status checkpoint_load(const char *run, struct arena *arena, const struct checkpoint_note *note,
                           struct trainer *trainer, struct checkpoint *c) {
     char *folder = path_join(arena, run, "checkpoints");

@@ -30,6 +30,9 @@ struct checkpoint {
 
 sk_status checkpoint_save(const char *run, const struct checkpoint *checkpoint, struct trainer *trainer);
 
+/* True where a run has checkpoints, whole or damaged. */
+sk_status checkpoint_any(const char *run, bool *any);
+
 /* Fill the trainer and *checkpoint from the newest checkpoint that is whole. Each damaged one on the way is named to
  * `note`. SK_EDATA where there is none. */
 struct checkpoint_note {

@@ -138,6 +138,14 @@ static void check_expectation(const struct loop *loop, int64_t epoch, double top
     }
 }
 
+static void tell_damaged(struct loop *loop) {
+    uint64_t damaged = loader_damaged(loop->loader);
+    if (damaged > loop->damaged && loop->damaged == 0)
+        loop_say(loop, "warning", "%llu pictures of this epoch were read although their files are damaged",
+                 (unsigned long long)damaged);
+    loop->damaged = damaged;
+}
+
 /* After an epoch's last batch: evaluation, its log line, the best model, a checkpoint. */
 static sk_status end_epoch(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
@@ -157,6 +165,7 @@ static sk_status end_epoch(struct loop *loop) {
     }
     TRY(write_line(loop, &line));
     tell_epoch(loop, &line);
+    tell_damaged(loop);
     if (line.val) check_expectation(loop, number, val.top1);
     loop->result->loss = line.loss;
     loop->result->top1 = line.top1;

@@ -166,6 +166,12 @@ static void say_damaged(void *user, const char *sentence) {
 
 static sk_status find_position(struct loop *loop) {
     struct checkpoint found = {0}, fresh = loop->at;
+    bool any;
+    TRY(checkpoint_any(loop->options.run, &any));
+    if (!any) { /* runs that began with given weights saved them as step 0 */
+        loop_say(loop, "note", "%s has no checkpoint yet: it begins anew", loop->options.run);
+        return SK_OK;
+    }
     struct checkpoint_note note = {say_damaged, loop};
     TRY(checkpoint_load(loop->options.run, &loop->arena, &note, loop->trainer, &found));
     FAIL_IF(strcmp(found.level, fresh.level) != 0 && !loop->options.allow_level, SK_EUSAGE,
@@ -192,6 +198,14 @@ static sk_status find_position(struct loop *loop) {
     return loader_seek(loop->loader, (uint64_t)found.epoch, found.batch, (uint64_t)loop->options.recipe->epochs);
 }
 
+static sk_status begin_run(struct loop *loop) {
+    TRY(run_folder_make(loop->options.run));
+    TRY(run_folder_split(loop->options.run, loop->dataset));
+    /* Weights that were given are in no recipe: a resume finds them here. */
+    if (loop->options.start) TRY(checkpoint_save(loop->options.run, &loop->at, loop->trainer));
+    return run_folder_begin(loop->options.run, loop->options.recipe);
+}
+
 sk_status loop_prepare(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
@@ -204,12 +218,7 @@ sk_status loop_prepare(struct loop *loop) {
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));
-    if (loop->options.resume) {
-        TRY(find_position(loop));
-    } else {
-        TRY(run_folder_make(loop->options.run, loop->options.recipe));
-        TRY(run_folder_split(loop->options.run, loop->dataset));
-    }
+    TRY(loop->options.resume ? find_position(loop) : begin_run(loop));
     TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
     return run_log_open(&loop->log, loop->options.run, loop->at.log_bytes);
 }

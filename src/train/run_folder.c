@@ -27,21 +27,26 @@ sk_status run_folder_check(const char *run) {
     return status;
 }
 
-static sk_status make(struct arena *arena, const char *run, const struct recipe *recipe) {
+static sk_status make(struct arena *arena, const char *run) {
     TRY(check_empty(arena, run));
-    char *checkpoints = path_join(arena, run, "checkpoints"), *path = path_join(arena, run, "recipe.yaml");
-    if (!checkpoints || !path) return SK_EMEMORY;
-    TRY(folder_make(checkpoints));
-    struct text text = {0};
-    sk_status status = recipe_write(recipe, &text);
-    if (status == SK_OK) status = file_replace(path, text.data, text.length);
-    text_free(&text);
+    char *checkpoints = path_join(arena, run, "checkpoints");
+    return checkpoints ? folder_make(checkpoints) : SK_EMEMORY;
+}
+
+sk_status run_folder_make(const char *run) {
+    struct arena arena = {0};
+    sk_status status = make(&arena, run);
+    arena_free(&arena);
     return status;
 }
 
-sk_status run_folder_make(const char *run, const struct recipe *recipe) {
+sk_status run_folder_begin(const char *run, const struct recipe *recipe) {
     struct arena arena = {0};
-    sk_status status = make(&arena, run, recipe);
+    struct text text = {0};
+    char *path = path_join(&arena, run, "recipe.yaml");
+    sk_status status = path ? recipe_write(recipe, &text) : SK_EMEMORY;
+    if (status == SK_OK) status = file_replace(path, text.data, text.length);
+    text_free(&text);
     arena_free(&arena);
     return status;
 }

@@ -10,8 +10,9 @@
 
 /* A folder that is not empty is refused: asked before a run is prepared, and again by run_folder_make. */
 sk_status run_folder_check(const char *run);
-/* Make it with its resolved recipe. */
-sk_status run_folder_make(const char *run, const struct recipe *recipe);
+/* Make it. The resolved recipe is written last, when all else of a beginning is there: without it a folder is no run. */
+sk_status run_folder_make(const char *run);
+sk_status run_folder_begin(const char *run, const struct recipe *recipe);
 /* Names of the pictures of each part, where val was split off train: RUN/split/train.txt, val.txt. */
 sk_status run_folder_split(const char *run, const struct dataset *dataset);
 /* Read the recipe back. */

@@ -38,7 +38,7 @@ struct bench {
     struct batch data;
     double *times; /* of each run */
     int64_t runs;
-    int64_t macs; /* of one run */
+    int64_t macs, bytes; /* of one run; bytes of the fused steps, inference alone */
     size_t peak_bytes;
 };
 
@@ -130,7 +130,10 @@ static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_pl
     }
     struct runner_options options = {.batch = b->batch, .team = b->team, .profile = b->layers};
     TRY(runner_new(&b->runner, b->network, &options));
-    b->peak_bytes = runner_plan(b->runner)->arena_bytes;
+    const struct plan *made = runner_plan(b->runner);
+    b->peak_bytes = made->arena_bytes;
+    for (int s = 0; s < made->step_count; s++)
+        if (made->steps[s].first_phase >= 0) b->bytes += layer_cost(made->graph, made->steps[s].node).bytes;
     return SK_OK;
 }
 
@@ -208,6 +211,7 @@ static void answer(struct bench *b) {
     jw_number(w, "peak_gflops", 1e-9 * b->peaks.flops);
     jw_number(w, "peak_gbytes", 1e-9 * b->peaks.bytes);
     jw_number(w, "fma_share", flops / b->peaks.flops);
+    if (b->bytes) jw_number(w, "copy_share", (double)b->bytes / median / b->peaks.bytes);
     if (b->layers && b->runner) table(b);
     call_result(b->call, "%s, %s f32, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
                 b->train ? "training" : "inference", (long long)b->network->args.height,
@@ -215,8 +219,12 @@ static void answer(struct bench *b) {
     call_result(b->call, "%.1f images/s · %.3f ms a run (best %.3f ms, %lld runs) · activations %.2f MiB",
                 (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs,
                 (double)b->peak_bytes / 1048576);
-    call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds; it copies %.1f GB/s",
-                1e-9 * flops, 100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops, 1e-9 * b->peaks.bytes);
+    call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds",
+                1e-9 * flops, 100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops);
+    if (b->bytes)
+        call_result(b->call, "%.1f GB/s between fused steps, %.0f %% of the %.1f GB/s that it copies",
+                    1e-9 * (double)b->bytes / median, 100 * (double)b->bytes / median / b->peaks.bytes,
+                    1e-9 * b->peaks.bytes);
 }
 
 sk_status verb_bench(struct call *call) {

@@ -19,7 +19,7 @@ while [ "$killed" -lt "$kills" ]; do
     run=run$runs
     runs=$((runs + 1))
     while [ ! -e "$run/last.safetensors" ] || ! "$SISKIN" resume "$run" 2>&1 | grep -q 'is finished'; do
-        if [ -e "$run/log.jsonl" ] && [ -n "$(ls "$run/checkpoints" 2>/dev/null | grep '^step-' || true)" ]; then
+        if [ -e "$run/recipe.yaml" ]; then
             "$SISKIN" resume "$run" -q >/dev/null 2>&1 &
         else
             rm -rf "$run"
