@@ -115,6 +115,7 @@ DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf a
     if (d->bias) acc = vadd(acc, k->bias);
     acc = vclamp(acc, k->low, k->high);
     dw_put(d->y + column * d->y_step + k->channel, acc, k->lanes, d->stream);
+    if (!d->sums) return;
     k->sum = vadd(k->sum, acc);
     k->square = vfma(acc, acc, k->square);
 }

@@ -177,6 +177,16 @@ static struct dw_row depthwise_job(const struct inverted_residual *job, int64_t 
 
 /* ---- large maps: strips of rows ---- */
 
+/* What the next strip reads and writes, spread over the depthwise rows of this one. */
+static void look_ahead(const struct inverted_residual *job, struct dw_ahead *ahead, int64_t image, int64_t h,
+                       int64_t p) {
+    int64_t rows = dw_min(job->strip * job->stride, job->h - h), outputs = dw_min(job->strip, job->p - p);
+    ahead->ranges = 0;
+    dw_ahead_add(ahead, job->x + (image * job->h + h) * job->w * job->c, rows * job->w * job->c);
+    dw_ahead_add(ahead, job->y + (image * job->p + p) * job->q * job->k, outputs * job->q * job->k);
+    dw_ahead_spread(ahead, job->strip * dw_row_tiles(job->q, job->hidden));
+}
+
 static void run_rows(const struct inverted_residual *job, int64_t tile, void *scratch) {
     int64_t bands = pieces(job->p, job->band), image = tile / bands, first = tile % bands * job->band;
     int64_t end = dw_min(job->p, first + job->band), step = dw_step(job->hidden), columns = padded_columns(job);
@@ -188,7 +198,8 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
     float *w = d + job->strip * job->q * step;
     struct dw_row row = depthwise_job(job, 0, job->hidden);
     dw_copy_taps(w, job->depthwise, (int64_t)job->r * job->r, job->hidden, job->hidden);
-    row.w = w, row.rows = rows, row.step = row.y_step = step;
+    struct dw_ahead ahead = {0};
+    row.w = w, row.rows = rows, row.step = row.y_step = step, row.ahead = &ahead;
     int64_t next = dw_max(0, first * job->stride - job->pad_top);
     for (int64_t p = first; p < end; p += job->strip) {
         int64_t last = dw_min(end, p + job->strip), bottom = (last - 1) * job->stride - job->pad_top + job->r;
@@ -197,6 +208,7 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
             e.out = ring.rows + next % ring.slots * ring.row_floats + ring.left, e.out_step = step;
             expand(job, &e);
         }
+        look_ahead(job, &ahead, image, next, last);
         for (int64_t i = p; i < last; i++) {
             int64_t top = i * job->stride - job->pad_top;
             for (int r = 0; r < job->r; r++) rows[r] = dw_ring_row(&ring, top + r);
