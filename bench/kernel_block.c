@@ -28,7 +28,7 @@ static const struct block blocks[] = {
     {28, 32, 192, 32, 1, 2}, {28, 32, 192, 64, 2, 1},  {14, 64, 384, 64, 1, 3},  {14, 64, 384, 96, 1, 1},
     {14, 96, 576, 96, 1, 2}, {14, 96, 576, 160, 2, 1}, {7, 160, 960, 160, 1, 2}, {7, 160, 960, 320, 1, 1},
 };
-enum { BLOCKS = sizeof blocks / sizeof *blocks, THREADS_MAX = 2 };
+enum { BLOCKS = sizeof blocks / sizeof *blocks, THREADS_MAX = 2, ROUNDS_MAX = 2048 };
 
 static double clock_of(clockid_t clock) {
     struct timespec t;
@@ -108,7 +108,7 @@ struct network {
     int count, threads, rounds;
     void *scratch[THREADS_MAX];
     atomic_long next, arrived, generation;
-    double took[THREADS_MAX]; /* the thread's own time, the least of the rounds */
+    double took[ROUNDS_MAX][THREADS_MAX]; /* the threads' own time */
 };
 
 static void barrier(struct network *net) {
@@ -150,19 +150,15 @@ struct member {
 };
 static void *member_run(void *given) {
     struct member *m = given;
-    m->net->took[m->index] = 1e9;
     cpu_flush_denormals();
-    for (int i = 0; i < m->net->rounds; i++) {
-        double took = run_once(m->net, m->index);
-        if (took < m->net->took[m->index]) m->net->took[m->index] = took;
-    }
+    for (int i = 0; i < m->net->rounds; i++) m->net->took[i][m->index] = run_once(m->net, m->index);
     return NULL;
 }
 
-/* The mean of the threads' own times; *wall: the clock's, of all rounds, per round. */
+/* The mean of the threads' own times in the best round; *wall: the clock's, of all rounds, per round. */
 static double run_network(struct network *net, int threads, double *wall) {
     struct member members[THREADS_MAX];
-    double sum = 0, start = clock_of(CLOCK_MONOTONIC);
+    double best = 1e9, start = clock_of(CLOCK_MONOTONIC);
     net->threads = threads;
     atomic_store(&net->next, 0);
     atomic_store(&net->arrived, 0);
@@ -173,8 +169,12 @@ static double run_network(struct network *net, int threads, double *wall) {
     member_run(&members[0]);
     for (int i = 1; i < threads; i++) pthread_join(members[i].thread, NULL);
     *wall = (clock_of(CLOCK_MONOTONIC) - start) / net->rounds;
-    for (int i = 0; i < threads; i++) sum += net->took[i];
-    return sum / threads;
+    for (int i = 0; i < net->rounds; i++) {
+        double sum = 0;
+        for (int t = 0; t < threads; t++) sum += net->took[i][t];
+        best = sum < best ? sum : best;
+    }
+    return best / threads;
 }
 
 static double block_flops(const struct inverted_residual *j) {
@@ -212,7 +212,8 @@ static double time_network(struct network *net, int threads, double flops, doubl
     plan_network(net, threads);
     net->rounds = 3;
     double took = run_network(net, threads, &wall);
-    net->rounds = 10 + (int)(0.2 / took);
+    net->rounds = 10 + (int)(0.1 / took / (threads * threads));
+    if (net->rounds > ROUNDS_MAX) net->rounds = ROUNDS_MAX;
     took = run_network(net, threads, &wall);
     printf(" | %8.3f ms %6.1f GF %3.0f%% (wall %8.3f)", 1e3 * took, flops / took / 1e9,
            100 * flops / took / peak / threads, 1e3 * wall);
@@ -300,6 +301,7 @@ int main(int count, char **words) {
     const char *what = count > 2 ? words[2] : "blocks";
     enum isa isa;
     if (cpu_isa(&isa) || region_new(&memory, (size_t)2 << 30)) return 1;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     kernels = kernels_of(isa);
     cpu_flush_denormals();
     double peak = peak_flops(), copy = copy_bytes();
