@@ -219,8 +219,8 @@ static void answer(struct bench *b) {
     call_result(b->call, "%.1f images/s · %.3f ms a run (best %.3f ms, %lld runs) · activations %.2f MiB",
                 (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs,
                 (double)b->peak_bytes / 1048576);
-    call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds",
-                1e-9 * flops, 100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops);
+    call_result(b->call, "%.1f GFLOP/s, %.0f %% of this machine's %.1f GFLOP/s of multiply-adds", 1e-9 * flops,
+                100 * flops / b->peaks.flops, 1e-9 * b->peaks.flops);
     if (b->bytes)
         call_result(b->call, "%.1f GB/s between fused steps, %.0f %% of the %.1f GB/s that it copies",
                     1e-9 * (double)b->bytes / median, 100 * (double)b->bytes / median / b->peaks.bytes,
