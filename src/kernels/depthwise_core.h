@@ -226,6 +226,9 @@ static inline void dw_row_any(const struct dw_row *given) {
     }
 }
 
+/* A row of the forward kind: 3x3 and 5x5 of stride 1 and 2 by instances of their own, others by loops. */
+void KERNEL_NAME(depthwise_row)(const struct dw_row *d);
+
 /* ---- rows on their way into L2: views applied once per element, channels padded to whole vectors ---- */
 
 /* Row of `columns` columns: out[j*out_step + c] = the view of x (and y for a gradient). */

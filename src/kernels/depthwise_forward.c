@@ -40,33 +40,6 @@ size_t KERNEL_NAME(depthwise_forward_plan)(struct depthwise_forward *job, int th
            (dw_ring_floats(ring_slots(s), ring_columns(s) * step) + (size_t)(s->r * s->s * step)) * sizeof(float);
 }
 
-static __attribute__((noinline)) void row_3_1(const struct dw_row *d) {
-    dw_row_fixed(d, 3, 3, 1, false);
-}
-static __attribute__((noinline)) void row_3_2(const struct dw_row *d) {
-    dw_row_fixed(d, 3, 3, 2, false);
-}
-static __attribute__((noinline)) void row_5_1(const struct dw_row *d) {
-    dw_row_fixed(d, 5, 5, 1, false);
-}
-static __attribute__((noinline)) void row_5_2(const struct dw_row *d) {
-    dw_row_fixed(d, 5, 5, 2, false);
-}
-
-static void row_run(const struct dw_row *d) {
-    bool square = d->taps_r == d->taps_s && d->dilation == 1;
-    if (square && d->taps_r == 3 && d->stride == 1)
-        row_3_1(d);
-    else if (square && d->taps_r == 3 && d->stride == 2)
-        row_3_2(d);
-    else if (square && d->taps_r == 5 && d->stride == 1)
-        row_5_1(d);
-    else if (square && d->taps_r == 5 && d->stride == 2)
-        row_5_2(d);
-    else
-        dw_row_any(d);
-}
-
 static struct dw_ring input_ring(const struct depthwise_forward *job, int64_t image, int64_t channel,
                                  int64_t channels) {
     const struct conv_shape *s = &job->s;
@@ -118,7 +91,7 @@ void KERNEL_NAME(depthwise_forward_run)(const struct depthwise_forward *job, int
             dw_ahead_spread(&ahead, dw_row_tiles(s->q, channels));
             d.ahead = &ahead;
         }
-        row_run(&d);
+        KERNEL_NAME(depthwise_row)(&d);
     }
     if (d.stream) vstream_end();
 }

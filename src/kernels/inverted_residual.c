@@ -71,32 +71,6 @@ size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int th
 
 /* ---- parts that both ways share ---- */
 
-static __attribute__((noinline)) void row_3_1(const struct dw_row *d) {
-    dw_row_fixed(d, 3, 3, 1, false);
-}
-static __attribute__((noinline)) void row_3_2(const struct dw_row *d) {
-    dw_row_fixed(d, 3, 3, 2, false);
-}
-static __attribute__((noinline)) void row_5_1(const struct dw_row *d) {
-    dw_row_fixed(d, 5, 5, 1, false);
-}
-static __attribute__((noinline)) void row_5_2(const struct dw_row *d) {
-    dw_row_fixed(d, 5, 5, 2, false);
-}
-
-static void depthwise_row(const struct dw_row *d) {
-    if (d->taps_r == 3 && d->stride == 1)
-        row_3_1(d);
-    else if (d->taps_r == 3 && d->stride == 2)
-        row_3_2(d);
-    else if (d->taps_r == 5 && d->stride == 1)
-        row_5_1(d);
-    else if (d->taps_r == 5 && d->stride == 2)
-        row_5_2(d);
-    else
-        dw_row_any(d);
-}
-
 /* A product whose weights are not at hand: while a panel is used, the next one comes, and behind the last one `next`
  * (`floats` of it). */
 static void product(const struct matmul *m, const float *next, int64_t floats) {
@@ -213,7 +187,7 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
             int64_t top = i * job->stride - job->pad_top;
             for (int r = 0; r < job->r; r++) rows[r] = dw_ring_row(&ring, top + r);
             row.y = d + (i - p) * job->q * step;
-            depthwise_row(&row);
+            KERNEL_NAME(depthwise_row)(&row);
         }
         struct projection e = {.row = (image * job->p + p) * job->q, .rows = (last - p) * job->q, .hidden = d};
         e.hidden_step = step, e.count = job->hidden, e.cols = job->k;
@@ -271,7 +245,7 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
                 m->rows[r] = h < 0 || h >= job->h ? m->zero : m->padded + h * columns * step;
             }
             d.y = out + (i * job->p + p) * job->q * out_step;
-            depthwise_row(&d);
+            KERNEL_NAME(depthwise_row)(&d);
         }
     }
 }
