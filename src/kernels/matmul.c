@@ -33,6 +33,11 @@ INLINE void mm_store(float *p, vf x, int lanes) {
         vstore_n(p, x, lanes);
 }
 
+/* Lanes of a vector that begins where `left` columns are left. */
+INLINE int lanes_of(int64_t left) {
+    return left <= 0 ? 0 : left < VL ? (int)left : VL;
+}
+
 /* One vector of columns of a tile, at column `at`: what follows the sum. */
 INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
@@ -77,14 +82,15 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     mm_store(sums + m->ldsums, product, lanes);
 }
 
-INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int last) {
+/* `vectors` vectors of columns, of lanes0 and lanes1 lanes. */
+INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int lanes0, int lanes1) {
     vf acc[2][MM_ROWS];
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
     float *c = m->c + row * m->ldc + col;
     int64_t lda = m->lda, ldc = m->ldc;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
     UNROLL for (int v = 0; v < vectors; v++) {
-        int lanes = v == vectors - 1 ? last : VL;
+        int lanes = v ? lanes1 : lanes0;
         UNROLL for (int i = 0; i < rows; i++) acc[v][i] =
             m->accumulate ? mm_load(c + i * ldc + v * VL, lanes) : vzero();
     }
@@ -94,7 +100,7 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
     }
     UNROLL for (int v = 0; v < vectors; v++) {
-        int lanes = v == vectors - 1 ? last : VL;
+        int lanes = v ? lanes1 : lanes0;
         if (m->x)
             mm_gradient(m, acc[v], row, col + v * VL, rows, lanes);
         else
@@ -107,18 +113,19 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     }
 }
 
-/* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. */
+/* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. Only the
+ * whole tile has a form per column tail, which keeps compiling short. */
 #define MM_INSTANCE(rows)                                                                                              \
     static __attribute__((noinline, no_sanitize("undefined"))) void mm_##rows(const struct matmul *m, int64_t row,     \
                                                                               int64_t col) {                           \
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
-        if (left >= 2 * VL)                                                                                            \
-            mm_tile(m, row, col, rows, 2, VL);                                                                         \
-        else if (left > VL)                                                                                            \
-            mm_tile(m, row, col, rows, 2, (int)(left - VL));                                                           \
+        if (rows == MM_ROWS && left >= 2 * VL)                                                                         \
+            mm_tile(m, row, col, rows, 2, VL, VL);                                                                     \
+        else if (rows == MM_ROWS && left <= VL)                                                                        \
+            mm_tile(m, row, col, rows, 1, (int)left, 0);                                                               \
         else                                                                                                           \
-            mm_tile(m, row, col, rows, 1, (int)left);                                                                  \
+            mm_tile(m, row, col, rows, 2, lanes_of(left), lanes_of(left - VL));                                        \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)
@@ -152,28 +159,27 @@ void KERNEL_NAME(matmul)(const struct matmul *m) {
 
 enum { MT_ROWS = SIMD_REGISTERS == 32 ? 8 : 4 };
 
-INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col, int rows, int vectors, int last) {
-    vf acc[MT_ROWS][2];
+INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col, int rows, int vectors, int lanes0,
+                    int lanes1) {
+    vf acc[2][MT_ROWS];
     const float *u = m->u + row, *d = m->d + col;
-    int64_t ldu = m->ldu, ldd = m->ldd, depth = m->rows;
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            const float *w = m->w + (row + i) * m->ldw + col + v * VL;
-            acc[i][v] = m->from_zero ? vzero() : mm_load(w, v == vectors - 1 ? last : VL);
-        }
+    float *w = m->w + row * m->ldw + col;
+    int64_t ldu = m->ldu, ldd = m->ldd, ldw = m->ldw, depth = m->rows;
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int lanes = v ? lanes1 : lanes0;
+        UNROLL for (int i = 0; i < rows; i++) acc[v][i] = m->from_zero ? vzero() : mm_load(w + i * ldw + v * VL, lanes);
     }
     for (int64_t r = 0; r < depth; r++, u += ldu, d += ldd) {
-        vf d0 = mm_load(d, vectors > 1 ? VL : last), d1 = vectors > 1 ? mm_load(d + VL, last) : vzero();
+        vf d0 = mm_load(d, lanes0), d1 = vectors > 1 ? mm_load(d + VL, lanes1) : vzero();
         UNROLL for (int i = 0; i < rows; i++) {
             vf x = vset(u[i]);
-            acc[i][0] = vfma(x, d0, acc[i][0]);
-            if (vectors > 1) acc[i][1] = vfma(x, d1, acc[i][1]);
+            acc[0][i] = vfma(x, d0, acc[0][i]);
+            if (vectors > 1) acc[1][i] = vfma(x, d1, acc[1][i]);
         }
     }
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            mm_store(m->w + (row + i) * m->ldw + col + v * VL, acc[i][v], v == vectors - 1 ? last : VL);
-        }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        int lanes = v ? lanes1 : lanes0;
+        UNROLL for (int i = 0; i < rows; i++) mm_store(w + i * ldw + v * VL, acc[v][i], lanes);
     }
 }
 
@@ -182,14 +188,12 @@ INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col,
                                                                               int64_t row, int64_t col) {              \
         int64_t left = m->k - col;                                                                                     \
         if (rows > MT_ROWS) return;                                                                                    \
-        if (left >= 2 * VL)                                                                                            \
-            mt_tile(m, row, col, rows, 2, VL);                                                                         \
-        else if (left > VL)                                                                                            \
-            mt_tile(m, row, col, rows, 2, (int)(left - VL));                                                           \
-        else if (left == VL)                                                                                           \
-            mt_tile(m, row, col, rows, 1, VL);                                                                         \
+        if (rows == MT_ROWS && left >= 2 * VL)                                                                         \
+            mt_tile(m, row, col, rows, 2, VL, VL);                                                                     \
+        else if (rows == MT_ROWS && left == VL)                                                                        \
+            mt_tile(m, row, col, rows, 1, VL, 0);                                                                      \
         else                                                                                                           \
-            mt_tile(m, row, col, rows, 1, (int)left);                                                                  \
+            mt_tile(m, row, col, rows, 2, lanes_of(left), lanes_of(left - VL));                                        \
     }
 MT_INSTANCE(1)
 MT_INSTANCE(2)
