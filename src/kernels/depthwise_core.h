@@ -254,7 +254,8 @@ DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int 
         float *out = l->out + column * l->out_step + c;
         vf scale = vset(1.0f), shift = vzero(), b = vzero();
         if (l->scale) scale = dw_load(l->scale + c, lanes), shift = dw_load(l->shift + c, lanes);
-        if (l->a) scale = dw_load(l->a + c, lanes), shift = dw_load(l->c + c, lanes);
+        if (l->a) scale = dw_load(l->a + c, lanes);
+        if (l->c) shift = dw_load(l->c + c, lanes);
         if (l->y) b = dw_load(l->b + c, lanes);
         DW_UNROLL for (int j = 0; j < tile; j++) {
             vf v = dw_load(x + j * l->in_step, lanes);

@@ -104,16 +104,14 @@ void KERNEL_NAME(combine_plan)(struct combine_job *job) {
 
 void KERNEL_NAME(combine_run)(const struct combine_job *job, int64_t tile) {
     struct range r = tile_range(job->rows, job->c, tile);
-    const struct grad_view *dy = &job->dy;
-    for (int64_t row = r.from; row < r.to; row++)
-        for (int64_t c = 0; c < job->c; c += VL) {
-            int lanes = dw_lanes(job->c - c);
-            int64_t at = row * job->c + c;
-            vf v = dw_load(dy->g + at, lanes);
-            if (dy->a) v = vmul(dw_load(dy->a + c, lanes), v);
-            if (dy->y) v = vadd(v, vfma(dw_load(dy->b + c, lanes), dw_load(dy->y + at, lanes), dw_load(dy->c + c, lanes)));
-            dw_store(job->out + at, v, lanes);
-        }
+    struct dw_load_row l = {.columns = r.to - r.from, .channels = job->c, .in_step = job->c, .out_step = job->c};
+    l.x = job->dy.g + r.from * job->c, l.out = job->out + r.from * job->c, l.exact = true;
+    l.a = job->dy.a;
+    if (job->dy.y) {
+        l.y = job->dy.y + r.from * job->c;
+        l.b = job->dy.b, l.c = job->dy.c;
+    }
+    dw_load_rows(&l);
 }
 
 /* ---- sums of x and x*x ---- */

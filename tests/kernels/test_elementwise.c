@@ -72,6 +72,7 @@ static void run_level(const struct kernels *kernels, const struct rows_case *k, 
     backward.sums = k->sums ? r->sums : NULL;
     struct combine_job combine = {.rows = k->rows, .c = k->c, .dy = {.g = d->dz}, .out = r->out};
     if (k->view) combine.dy = (struct grad_view){.g = d->dz, .y = d->x, .a = d->a, .b = d->b, .c = d->c};
+    if (!k->view && k->add) combine.dy.a = d->a; /* a alone */
     struct stats_job stats = {.rows = k->rows, .c = k->c, .x = d->x, .stats = r->stats};
     struct gap_forward gap = {.n = n, .hw = k->rows / n, .c = k->c, .in = d->in, .y = r->gap};
     struct gap_backward gap_back = {.n = n, .hw = k->rows / n, .c = k->c, .dy = d->dz, .in = d->in, .g = r->gap_g};
@@ -128,6 +129,7 @@ static void check_plain(const struct rows_case *k, const struct rows_data *d, in
         double g = case_slope(k->act, v) ? d->dz[i] + added : 0.0;
         case_close("g", i, r->g[i], g, 2.0, 1e-7);
         double out = k->view ? (double)d->a[c] * d->dz[i] + (double)d->b[c] * d->x[i] + d->c[c] : (double)d->dz[i];
+        if (!k->view && k->add) out *= (double)d->a[c];
         case_close("out", i, r->out[i], out, 5.0, 1e-7);
     }
     if (k->sums) check_blocks("sums", r->sums, r->g, d->x, k);
