@@ -1,7 +1,7 @@
 /* team.h — the one team of compute threads: a parallel region, barriers and tiles claimed by a counter.
  *
  * Who claims which tile never changes a result: every reduction has a grid that is a function of the
- * shape alone. Barriers spin for at most 20 us and then sleep. Every member runs with the same
+ * shape alone. Barriers spin for at most 20 us, yield for half a millisecond, and then sleep. Every member runs with the same
  * denormal setting (flush to zero). SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_BASE_TEAM_H
 #define SK_BASE_TEAM_H

@@ -41,7 +41,7 @@ struct runner_options {
     int64_t batch;     /* largest; 0 = 1 */
     struct team *team; /* outlives the runner */
     bool no_passes;    /* reference run: unfused, every op by its reference, in double */
-    bool profile;      /* time every phase */
+    bool profile;      /* time every phase; then all threads work on one batch, step by step */
 };
 /* Allocates everything; the network outlives the runner. */
 sk_status runner_new(struct runner **runner, const struct network *network, const struct runner_options *options);
@@ -52,6 +52,10 @@ void runner_refresh(struct runner *runner);
 void runner_run(struct runner *runner, int64_t n, const float *images, float *logits);
 
 struct plan;
-const struct plan *runner_plan(const struct runner *runner); /* for summary and bench; NULL where no_passes */
+/* The plan of one lane, for a batch of runner_chunk pictures; NULL where no_passes. */
+const struct plan *runner_plan(const struct runner *runner);
+int64_t runner_chunk(const struct runner *runner);
+/* Bytes of activations of all lanes, and the largest sum of them alive at once. */
+void runner_memory(const struct runner *runner, size_t *peak, size_t *bound);
 
 #endif

@@ -68,6 +68,8 @@ void plan_bind(struct plan *plan, struct plan_memory *memory);
 /* Run the constant steps: after loading weights or changing them. */
 void plan_prepare(struct plan *plan, struct team *team);
 void plan_run(struct plan *plan, struct team *team, const struct run_env *env);
+/* The whole run on the calling thread, with the scratch of lane 0: for plans that several threads run side by side. */
+void plan_run_alone(struct plan *plan, const struct run_env *env);
 
 /* The numbers of a value after plan_bind. */
 void *plan_value(const struct plan *plan, int value);

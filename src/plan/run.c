@@ -74,6 +74,12 @@ void plan_run(struct plan *plan, struct team *team, const struct run_env *env) {
     team_run(team, run_phases, &call);
 }
 
+void plan_run_alone(struct plan *plan, const struct run_env *env) {
+    struct lane lane = {0, plan->memory->lanes, env};
+    for (int p = 0; p < plan->phase_count; p++)
+        for (int64_t tile = 0; tile < plan->phases[p].tiles; tile++) run_tile(plan, &plan->phases[p], tile, &lane);
+}
+
 /* Constant steps are few and run once: in order, their tiles on the calling thread. */
 void plan_prepare(struct plan *plan, struct team *team) {
     (void)team;

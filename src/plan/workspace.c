@@ -22,12 +22,12 @@ void workspace_free(struct workspace *workspace) {
 sk_status bound_plan_new(struct bound_plan *bound, struct arena *arena, struct plan *plan,
                          const struct workspace *workspace, const struct model_blocks *blocks) {
     *bound = (struct bound_plan){.plan = plan};
-    TRY(region_new(&bound->constants, plan->constant_bytes + 64));
+    if (!blocks->constants) TRY(region_new(&bound->constants, plan->constant_bytes + 64));
     bound->memory = (struct plan_memory){.params = blocks->params,
                                          .state = blocks->state,
                                          .gradients = blocks->gradients,
                                          .arena = workspace->arena.data,
-                                         .constants = bound->constants.data,
+                                         .constants = blocks->constants ? blocks->constants : bound->constants.data,
                                          .lanes = workspace->lanes.data};
     bound->memory.inputs = arena_array(arena, plan->graph->value_count, sizeof *bound->memory.inputs);
     if (!bound->memory.inputs) return SK_EMEMORY;

@@ -43,8 +43,9 @@ static sk_status plan_both(struct trainer *trainer) {
         }
     }
     TRY(workspace_allocate(&trainer->workspace));
-    struct model_blocks blocks = {trainer->options.network->params, trainer->options.network->state,
-                                  trainer->gradients.data};
+    struct model_blocks blocks = {.params = trainer->options.network->params,
+                                  .state = trainer->options.network->state,
+                                  .gradients = trainer->gradients.data};
     for (int i = 0; i < 2; i++)
         if (made[i]) TRY(bound_plan_new(&plans[i]->bound, &trainer->arena, made[i], &trainer->workspace, &blocks));
     return SK_OK;

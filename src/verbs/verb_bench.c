@@ -131,9 +131,11 @@ static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_pl
     struct runner_options options = {.batch = b->batch, .team = b->team, .profile = b->layers};
     TRY(runner_new(&b->runner, b->network, &options));
     const struct plan *made = runner_plan(b->runner);
-    b->peak_bytes = made->arena_bytes;
+    size_t bound;
+    runner_memory(b->runner, &b->peak_bytes, &bound);
     for (int s = 0; s < made->step_count; s++)
         if (made->steps[s].first_phase >= 0) b->bytes += layer_cost(made->graph, made->steps[s].node).bytes;
+    b->bytes = b->bytes * b->batch / runner_chunk(b->runner);
     return SK_OK;
 }
 

@@ -42,7 +42,8 @@ static sk_status summary(struct call *call, const struct network *network, struc
     struct runner *runner;
     int64_t macs = 0;
     TRY(runner_new(&runner, network, &(struct runner_options){.batch = batch, .team = team}));
-    size_t peak = runner_plan(runner)->arena_bytes, bound = runner_plan(runner)->bound_bytes;
+    size_t peak, bound;
+    runner_memory(runner, &peak, &bound);
     runner_free(runner);
     TRY(model_graph(&call->arena, &network->args, &(struct model_request){.batch = batch}, &graph));
     TRY(layers_of(&call->arena, graph, &layers, &count));

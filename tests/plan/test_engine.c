@@ -51,7 +51,7 @@ static void engine_new(struct engine *e, const struct model_args *args, int64_t 
     ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
     workspace_want(&e->workspace, e->plan);
     ok(workspace_allocate(&e->workspace));
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data};
+    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
     ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
     ok(team_new(&e->team, threads));
     formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);

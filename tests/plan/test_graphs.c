@@ -211,7 +211,7 @@ static void engine_run(struct engine *e, uint64_t seed, bool training, int threa
     workspace_want(&e->workspace, e->plan);
     ok(workspace_allocate(&e->workspace));
     memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data};
+    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
     ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
     ok(team_new(&e->team, threads));
     formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
