@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-build/demo}
 siskin=build/release/siskin
+[ $# -gt 0 ] || rm -rf "$out" # the demo's own, of an earlier time
 [ ! -e "$out" ] || { echo "demo: $out exists already: remove it, or name another folder: ./dev demo FOLDER" >&2; exit 1; }
 
 # stage NAME COMMAND...: run it, and keep its time for the end.
