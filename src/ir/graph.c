@@ -156,6 +156,7 @@ struct shape param_file_shape(const struct param *param) {
     case PARAM_CONV: return (struct shape){4, {d[3], d[2], d[0], d[1]}};
     case PARAM_DEPTHWISE: return (struct shape){4, {d[3], 1, d[0], d[1]}};
     case PARAM_LINEAR: return (struct shape){2, {d[3], d[2]}};
+    case PARAM_LAYER_SCALE: return (struct shape){3, {d[0], 1, 1}};
     default: return param->shape;
     }
 }

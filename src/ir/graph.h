@@ -47,15 +47,18 @@ struct node {
 
 /* What a parameter is: decides its file layout, its initialisation and which decay rule hits it. */
 enum param_kind {
-    PARAM_CONV,        /* (R,S,C/groups,K); in files (K,C/groups,R,S) */
-    PARAM_DEPTHWISE,   /* (R,S,1,C); in files (C,1,R,S) */
-    PARAM_LINEAR,      /* (1,1,C,K); in files (K,C) */
-    PARAM_BIAS,        /* (K) of a convolution or linear layer */
-    PARAM_NORM_WEIGHT, /* (C) */
-    PARAM_NORM_BIAS,   /* (C) */
-    STATE_MEAN,        /* (C) running mean; state, not trained */
-    STATE_VARIANCE,    /* (C) running variance */
-    STATE_COUNTER,     /* () num_batches_tracked; i64 in files, f32 here (exact to 2^24) */
+    PARAM_CONV,              /* (R,S,C/groups,K); in files (K,C/groups,R,S) */
+    PARAM_DEPTHWISE,         /* (R,S,1,C); in files (C,1,R,S) */
+    PARAM_LINEAR,            /* (1,1,C,K); in files (K,C) */
+    PARAM_BIAS,              /* (K) of a convolution or linear layer */
+    PARAM_NORM_WEIGHT,       /* (C) of a batch norm */
+    PARAM_NORM_BIAS,         /* (C) */
+    PARAM_LAYER_NORM_WEIGHT, /* (C) */
+    PARAM_LAYER_NORM_BIAS,   /* (C) */
+    PARAM_LAYER_SCALE,       /* (C); in files (C,1,1) */
+    STATE_MEAN,              /* (C) running mean; state, not trained */
+    STATE_VARIANCE,          /* (C) running variance */
+    STATE_COUNTER,           /* () num_batches_tracked; i64 in files, f32 here (exact to 2^24) */
 };
 
 struct param {

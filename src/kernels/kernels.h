@@ -19,7 +19,13 @@
 
 #include "base/cpu.h"
 
-enum act { ACT_NONE, ACT_RELU, ACT_RELU6, ACT_COUNT };
+/* Activations, in the order of acts.def. */
+enum act {
+#define ACT(id, name) ACT_##id,
+#include "kernels/acts.def"
+#undef ACT
+    ACT_COUNT
+};
 
 struct conv_shape {
     int64_t n, h, w, c;            /* input */

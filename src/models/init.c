@@ -35,6 +35,7 @@ void model_initialise(const struct graph *graph, enum model_init init, uint64_t 
             for (int64_t j = 0; j < param->count; j++) to[j] = (float)weight(param->kind, init, &param->shape, &rng);
             break;
         case PARAM_NORM_WEIGHT:
+        case PARAM_LAYER_NORM_WEIGHT:
         case STATE_VARIANCE: fill(to, param->count, 1); break;
         default: fill(to, param->count, 0); break;
         }

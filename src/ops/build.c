@@ -44,18 +44,20 @@ static struct conv_shape conv_geometry(const struct shape *x, const struct conv 
 
 int build_conv(struct graph *graph, int x, struct conv conv, const char *name) {
     if (graph->status != SK_OK) return 0;
-    const struct shape *in = value_shape(graph, x);
-    if (in->rank != 4)
+    struct shape in = *value_shape(graph, x);
+    if (in.rank == 2) in = (struct shape){4, {in.dim[0], 1, 1, in.dim[1]}};
+    if (in.rank != 4)
         return graph_fail(
-            graph, status_fail(SK_ESHAPE, "%s: a convolution wants (N,H,W,C), not %d dimensions", name, in->rank));
-    struct conv_attr attr = {.shape = conv_geometry(in, &conv)};
+            graph, status_fail(SK_ESHAPE, "%s: a convolution wants (N,H,W,C), not %d dimensions", name, in.rank));
+    struct conv_attr attr = {.shape = conv_geometry(&in, &conv)};
     const struct conv_shape *s = &attr.shape;
     if (s->groups < 1 || s->c % s->groups)
         return graph_fail(graph, status_fail(SK_ESHAPE, "%s: %lld channels do not divide into %d groups", name,
                                              (long long)s->c, s->groups));
     int inputs[CONV_INPUTS] = {[CONV_X] = x};
     struct shape weight = {4, {s->r, s->s, s->c / s->groups, s->k}};
-    inputs[CONV_W] = graph_param(graph, conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV, weight, "%s.weight", name);
+    enum param_kind kind = conv.linear ? PARAM_LINEAR : conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV;
+    inputs[CONV_W] = graph_param(graph, kind, weight, "%s.weight", name);
     if (conv.bias) inputs[CONV_BIAS] = graph_param(graph, PARAM_BIAS, (struct shape){1, {s->k}}, "%s.bias", name);
     return op_value(graph, &op_conv, &attr, sizeof attr, inputs, CONV_INPUTS, name);
 }

@@ -24,9 +24,10 @@ struct conv {
     enum padding padding;
     int pad_h, pad_w;
     bool bias;
+    bool linear; /* 1x1 only: its weight is (K,C) in files, as of a linear layer over channels */
 };
 
-/* y = conv(x), its parameters named "<name>.weight" and "<name>.bias". */
+/* x (N,H,W,C), or (N,C) for 1x1 (then y is (N,out)). y = conv(x), its parameters named "<name>.weight" and "<name>.bias". */
 int build_conv(struct graph *graph, int x, struct conv conv, const char *name);
 /* (N,1,1,C) or (N,C) -> (N,out): a matrix product with bias; "<name>.weight" (out,C) in files. */
 int build_linear(struct graph *graph, int x, int64_t out, const char *name);
@@ -41,6 +42,16 @@ struct norm {
 /* Parameters "<name>.weight", ".bias"; state ".running_mean", ".running_var", ".num_batches_tracked". */
 int build_batch_norm(struct graph *graph, int x, struct norm norm, const char *name);
 
+/* Over the channels of each pixel, biased variance, eps in the root. x (…,C); "<name>.weight", ".bias". */
+int build_layer_norm(struct graph *graph, int x, double eps, const char *name);
+
+/* ---- squeeze-excite, layer scale ---- */
+
+/* y = x * gate: x (N,H,W,C), gate (N,C). */
+int build_gate(struct graph *graph, int x, int gate, const char *name);
+/* y = x * scale[c]; the parameter is called `name` itself, (C,1,1) in files. */
+int build_layer_scale(struct graph *graph, int x, const char *name);
+
 /* ---- the rest ---- */
 
 int build_act(struct graph *graph, int x, enum act act, const char *name);
@@ -51,6 +62,10 @@ struct pool {
     int kernel, stride, padding;
 };
 int build_max_pool(struct graph *graph, int x, struct pool pool, const char *name);
+/* The mean of each window; padding counts as zeros (torch's default) unless exclude_padding (TF). */
+int build_avg_pool(struct graph *graph, int x, struct pool pool, bool exclude_padding, const char *name);
+/* Along channels. */
+int build_concat(struct graph *graph, const int *x, int count, const char *name);
 /* Zero with probability p, scale by 1/(1-p); rows: one draw per row of the batch (stochastic depth, row mode). */
 int build_dropout(struct graph *graph, int x, double p, bool rows, const char *name);
 /* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.

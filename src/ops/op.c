@@ -1,11 +1,9 @@
-/* op.c — the table of ops, appending a checked node, and the scalar meaning of activations.
+/* op.c — the table of ops, and appending a checked node.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op.h"
 
 #include <string.h>
-
-#include "ops/attrs.h"
 
 static const struct op *const table[] = {
 #define OP(name) &op_##name,
@@ -42,26 +40,4 @@ int op_node(struct graph *graph, const struct op *op, const void *attr, size_t s
 int op_value(struct graph *graph, const struct op *op, const void *attr, size_t size, const int *in, int in_count,
              const char *name) {
     return node_out(graph, op_node(graph, op, attr, size, in, in_count, name), 0);
-}
-
-/* Written so that a NaN goes through, as in the kernels and in torch: the reference finds the first bad tensor. */
-double act_value(enum act act, double x) {
-    switch (act) {
-    case ACT_RELU: return x < 0 ? 0 : x;
-    case ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
-    default: return x;
-    }
-}
-
-double act_slope(enum act act, double x) {
-    switch (act) {
-    case ACT_RELU: return x > 0;
-    case ACT_RELU6: return x > 0 && x < 6;
-    default: return 1;
-    }
-}
-
-const char *act_name(enum act act) {
-    static const char *const names[] = {[ACT_NONE] = "none", [ACT_RELU] = "relu", [ACT_RELU6] = "relu6"};
-    return names[act];
 }

@@ -12,6 +12,9 @@ static enum decay_kind kind_of(enum param_kind kind) {
     case PARAM_LINEAR: return DECAY_LINEAR;
     case PARAM_NORM_WEIGHT:
     case PARAM_NORM_BIAS: return DECAY_BATCH_NORM;
+    case PARAM_LAYER_NORM_WEIGHT:
+    case PARAM_LAYER_NORM_BIAS: return DECAY_LAYER_NORM;
+    case PARAM_LAYER_SCALE: return DECAY_LAYER_SCALE;
     default: return DECAY_OTHER;
     }
 }
