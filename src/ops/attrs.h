@@ -92,6 +92,37 @@ struct gap_attr {
 enum { GG_DY, GG_X, GG_SCALE, GG_SHIFT, GG_INPUTS };
 enum { GG_G, GG_SUMS };
 
+/* gate: y = act(scale*x + shift) * gate[n,c]; gate_grad without a view: dx = dy*gate, dgate = sum over pixels of dy*x. */
+enum { GT_X, GT_GATE, GT_SCALE, GT_SHIFT, GT_INPUTS };
+struct gate_attr {
+    enum act act;
+};
+enum { GTG_DY, GTG_X, GTG_GATE, GTG_INPUTS };
+enum { GTG_DX, GTG_DGATE };
+
+/* layer_norm: y = (x - mean) / sqrt(variance + eps) * weight + bias over the last dimension. */
+enum { LN_X, LN_WEIGHT, LN_BIAS, LN_INPUTS };
+struct layer_norm_attr {
+    double eps;
+};
+enum { LNG_X, LNG_DY, LNG_WEIGHT, LNG_INPUTS };
+enum { LNG_DX, LNG_DWEIGHT, LNG_DBIAS };
+
+/* layer_scale: x, scale -> y. Lowered to scale_coef (scale -> scale and a shift of zeros) and affine. */
+enum { LS_X, LS_SCALE, LS_INPUTS };
+enum { SC_SCALE, SC_SHIFT };
+
+/* avg_pool, and its gradient. */
+struct avg_pool_attr {
+    int kernel, stride, padding;
+    bool exclude_padding;
+};
+
+/* slice: channels from … of x, `count` of them: what concat's gradient is made of. */
+struct slice_attr {
+    int64_t from, count;
+};
+
 /* fused_inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
 enum { IR_X, IR_EXPAND, IR_EXPAND_BIAS, IR_DEPTHWISE, IR_DEPTHWISE_BIAS, IR_PROJECT, IR_PROJECT_BIAS, IR_INPUTS };
 struct inverted_residual_attr {

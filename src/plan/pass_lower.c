@@ -1,5 +1,5 @@
 /* pass_lower.c — what models say -> what has kernels: act and add become affine; batch_norm becomes statistics,
- * coefficients and affine.
+ * coefficients and affine; layer_scale becomes coefficients and affine.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
@@ -44,6 +44,15 @@ static void lower_batch_norm(struct rewrite *rewrite, int node) {
     rewrite->map[old->out[BN_Y]] = op_value(to, &op_affine, &affine, sizeof affine, affine_in, AF_INPUTS, old->name);
 }
 
+static void lower_layer_scale(struct rewrite *rewrite, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct graph *to = rewrite->to;
+    int coef = op_node(to, &op_scale_coef, NULL, 0, &rewrite->map[old->in[LS_SCALE]], 1, old->name);
+    struct affine_attr attr = {ACT_NONE};
+    int in[AF_INPUTS] = {rewrite->map[old->in[LS_X]], node_out(to, coef, SC_SCALE), node_out(to, coef, SC_SHIFT), 0};
+    rewrite->map[old->out[0]] = op_value(to, &op_affine, &attr, sizeof attr, in, AF_INPUTS, old->name);
+}
+
 sk_status pass_lower(struct arena *arena, const struct graph *from, struct graph **to) {
     struct rewrite rewrite;
     TRY(rewrite_begin(arena, from, &rewrite));
@@ -56,6 +65,8 @@ sk_status pass_lower(struct arena *arena, const struct graph *from, struct graph
             lower_add(&rewrite, node);
         else if (op == &op_batch_norm)
             lower_batch_norm(&rewrite, node);
+        else if (op == &op_layer_scale)
+            lower_layer_scale(&rewrite, node);
         else
             rewrite_copy(&rewrite, node);
     }

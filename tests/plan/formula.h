@@ -26,8 +26,10 @@ static inline double formula_weight(const struct param *param, int64_t j, int64_
     switch (param->kind) {
     case PARAM_CONV:
     case PARAM_DEPTHWISE:
-    case PARAM_LINEAR: return (2 * u - 1) * sqrt(6.0 / ((double)param->count / (double)file.dim[0]));
-    case PARAM_NORM_WEIGHT: return 1 + 0.2 * (u - 0.5);
+    case PARAM_LINEAR:
+    case PARAM_LAYER_SCALE: return (2 * u - 1) * sqrt(6.0 / ((double)param->count / (double)file.dim[0]));
+    case PARAM_NORM_WEIGHT:
+    case PARAM_LAYER_NORM_WEIGHT: return 1 + 0.2 * (u - 0.5);
     case STATE_VARIANCE: return 1 + 0.5 * u;
     case STATE_COUNTER: return 0;
     default: return 0.2 * (u - 0.5);

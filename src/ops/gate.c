@@ -1,0 +1,50 @@
+/* gate.c — every image's channels times a factor of their own: y[n,h,w,c] = act(scale[c]*x + shift[c]) * gate[n,c].
+ *
+ * The second half of squeeze-excite (Hu et al. 2018). SPDX-License-Identifier: Apache-2.0 */
+#include "ops/attrs.h"
+#include "ops/build.h"
+#include "ops/gradients.h"
+
+int build_gate(struct graph *graph, int x, int gate, const char *name) {
+    struct gate_attr attr = {ACT_NONE};
+    int in[GT_INPUTS] = {[GT_X] = x, [GT_GATE] = gate};
+    return op_value(graph, &op_gate, &attr, sizeof attr, in, GT_INPUTS, name);
+}
+
+static sk_status gate_infer(struct graph *graph, int node) {
+    const struct shape *x = value_shape(graph, graph->nodes[node].in[GT_X]);
+    const struct shape *gate = value_shape(graph, graph->nodes[node].in[GT_GATE]);
+    char a[96], b[96];
+    FAIL_IF(x->rank != 4 || gate->rank != 2 || gate->dim[0] != x->dim[0] || gate->dim[1] != x->dim[3], SK_ESHAPE,
+            "%s: a gate (N,C) over (N,H,W,C) cannot be %s over %s", graph->nodes[node].name,
+            shape_text(gate, b, sizeof b), shape_text(x, a, sizeof a));
+    graph_output(graph, node, 0, F32, *x);
+    return graph->status;
+}
+
+static void gate_gradient(struct gradients *gradients, int node) {
+    struct graph *graph = gradients->graph;
+    struct node n = graph->nodes[node];
+    int in[GTG_INPUTS] = {
+        [GTG_DY] = gradients_plain(gradients, n.out[0]), [GTG_X] = n.in[GT_X], [GTG_GATE] = n.in[GT_GATE]};
+    int made = op_node(graph, &op_gate_grad, NULL, 0, in, GTG_INPUTS, n.name);
+    gradients_add(gradients, n.in[GT_X], node_out(graph, made, GTG_DX));
+    gradients_add(gradients, n.in[GT_GATE], node_out(graph, made, GTG_DGATE));
+}
+
+static void gate_reference(const struct reference_call *call) {
+    const struct gate_attr *attr = call->node->attr;
+    const int64_t *d = value_shape(call->graph, call->node->in[GT_X])->dim;
+    int64_t image = d[1] * d[2] * d[3], c = d[3];
+    for (int64_t j = 0; j < d[0] * image; j++)
+        call->out[0][j] = view_value(attr->act, call->in[GT_SCALE], call->in[GT_SHIFT], j % c, call->in[GT_X][j]) *
+                          call->in[GT_GATE][j / image * c + j % c];
+}
+
+const struct op op_gate = {
+    .name = "gate",
+    .outputs = 1,
+    .infer = gate_infer,
+    .gradient = gate_gradient,
+    .reference = gate_reference,
+};

@@ -1,0 +1,31 @@
+/* gate_grad.c — dx = dy * gate[n,c], dgate[n,c] = sum over an image's pixels of dy*x.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "ops/attrs.h"
+
+static sk_status gate_grad_infer(struct graph *graph, int node) {
+    const int *in = graph->nodes[node].in;
+    graph_output(graph, node, GTG_DX, F32, *value_shape(graph, in[GTG_X]));
+    graph_output(graph, node, GTG_DGATE, F32, *value_shape(graph, in[GTG_GATE]));
+    return graph->status;
+}
+
+static void gate_grad_reference(const struct reference_call *call) {
+    const int64_t *d = value_shape(call->graph, call->node->in[GTG_X])->dim;
+    int64_t image = d[1] * d[2] * d[3], c = d[3];
+    memset(call->out[GTG_DGATE], 0, (size_t)(d[0] * c) * sizeof(double));
+    for (int64_t j = 0; j < d[0] * image; j++) {
+        int64_t at = j / image * c + j % c;
+        call->out[GTG_DX][j] = call->in[GTG_DY][j] * call->in[GTG_GATE][at];
+        call->out[GTG_DGATE][at] += call->in[GTG_DY][j] * call->in[GTG_X][j];
+    }
+}
+
+const struct op op_gate_grad = {
+    .name = "gate_grad",
+    .outputs = 2,
+    .infer = gate_grad_infer,
+    .reference = gate_grad_reference,
+};
