@@ -89,6 +89,7 @@ int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, c
     int64_t count = shape_elements(&shape);
     graph->params[index] = (struct param){
         .name = kept, .kind = kind, .value = id, .shape = shape, .offset = *block, .count = count, .state = state};
+    if (!state && graph->freezing) graph->params[index].frozen = graph->freezing->param(graph->freezing->user, kept);
     graph->param_count++;
     *block += (count + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
     return id;

@@ -69,6 +69,14 @@ struct param {
     int64_t offset;     /* elements, in the parameter or state block */
     int64_t count;      /* elements */
     bool state;         /* in the state block */
+    bool frozen;        /* no gradient is made for it */
+};
+
+/* What is held fixed while the rest is trained: asked by name as a graph is built. */
+struct freezing {
+    bool (*param)(const void *user, const char *name); /* a parameter gets no gradient; a block drops no rows */
+    bool (*norm)(const void *user, const char *name);  /* a norm uses and keeps its running statistics */
+    const void *user;
 };
 
 /* A named way in or out of the graph: "image", "target", "logits", "loss". */
@@ -100,6 +108,7 @@ struct graph {
     size_t update_count, update_capacity;
     int64_t param_elements, state_elements; /* sizes of the blocks; each parameter starts on a multiple of 16 */
     int random_nodes;                       /* random ops so far: each gets its own number */
+    const struct freezing *freezing;        /* or NULL: everything is trained; read while building alone */
     sk_status status;                       /* the first failure */
     char sentence[512];
 };

@@ -26,15 +26,16 @@ static void affine_gradient(struct gradients *gradients, int node) {
         gradients_add(gradients, n.in[AF_X], dz);
         return;
     }
-    struct affine_grad_attr grad = {attr->act, attr->act != ACT_NONE, n.in[AF_SCALE] != 0};
-    int in[AG_INPUTS] = {dz, n.in[AF_X], n.in[AF_SCALE], n.in[AF_SHIFT]};
-    int made = op_node(graph, &op_affine_grad, &grad, sizeof grad, in, AG_INPUTS, n.name);
+    struct affine_grad_attr grad = {attr->act, attr->act != ACT_NONE, gradients_wanted(gradients, n.in[AF_SCALE])};
+    int in[AG_INPUTS] = {dz, n.in[AF_X], n.in[AF_SCALE], n.in[AF_SHIFT]}, made = -1;
+    if (grad.want_g || grad.want_sums)
+        made = op_node(graph, &op_affine_grad, &grad, sizeof grad, in, AG_INPUTS, n.name);
     int g = grad.want_g ? node_out(graph, made, AG_G) : dz;
     if (!n.in[AF_SCALE]) {
         gradients_add(gradients, n.in[AF_X], g);
         return;
     }
-    gradients->of[n.in[AF_SCALE]].sums = node_out(graph, made, AG_SUMS);
+    if (grad.want_sums) gradients->of[n.in[AF_SCALE]].sums = node_out(graph, made, AG_SUMS);
     if (!gradients_wanted(gradients, n.in[AF_X])) return;
     if (gradients_known(gradients, n.in[AF_X])) /* another reader of x: sum of two tensors */
         gradients_add(gradients, n.in[AF_X], build_combine(graph, (struct gradient){.g = g, .a = n.in[AF_SCALE]}, 0));

@@ -98,6 +98,7 @@ int build_batch_norm(struct graph *graph, int x, struct norm norm, const char *n
     in[BN_MEAN] = graph_param(graph, STATE_MEAN, channels, "%s.running_mean", name);
     in[BN_VARIANCE] = graph_param(graph, STATE_VARIANCE, channels, "%s.running_var", name);
     int counter = graph_param(graph, STATE_COUNTER, scalar, "%s.num_batches_tracked", name);
+    if (graph->freezing && graph->freezing->norm(graph->freezing->user, name)) norm.training = false;
     struct batch_norm_attr attr = {norm.eps, norm.training};
     int node = op_node(graph, &op_batch_norm, &attr, sizeof attr, in, BN_INPUTS, name);
     if (node < 0) return 0;

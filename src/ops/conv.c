@@ -119,15 +119,17 @@ static void conv_gradient(struct gradients *gradients, int node) {
     if (!gradients->of[n.out[CONV_Y]].b || !gradients->of[n.out[CONV_Y]].a) gradients_plain(gradients, n.out[CONV_Y]);
     struct gradient dy = gradients->of[n.out[CONV_Y]];
     struct conv_grad_attr grad = {.shape = attr->shape, .in_act = attr->in_act};
-    grad.want_sums = n.in[CONV_SCALE] != 0; /* a norm's gradient, also where x itself is an input of the run */
+    grad.want_sums = gradients_wanted(gradients, n.in[CONV_SCALE]); /* a norm's gradient, also where x needs none */
     grad.want_dx = gradients_wanted(gradients, n.in[CONV_X]) || grad.want_sums;
     grad.want_dw = gradients_wanted(gradients, n.in[CONV_W]);
-    bool own_bias = gradients_wanted(gradients, n.in[CONV_BIAS]) && conv_is_depthwise(&attr->shape);
+    bool own_bias = gradients_wanted(gradients, n.in[CONV_BIAS]) &&
+                    (conv_is_depthwise(&attr->shape) || (!grad.want_dx && !grad.want_dw));
     grad.want_dbias = gradients_wanted(gradients, n.in[CONV_BIAS]) && !own_bias;
-    if (own_bias) { /* the depthwise kernel does not sum dy */
+    if (own_bias) { /* the depthwise kernel does not sum dy; and a bias alone needs no walk over x */
         dy = (struct gradient){.g = gradients_plain(gradients, n.out[CONV_Y])};
         gradients_add(gradients, n.in[CONV_BIAS], op_value(graph, &op_bias_grad, NULL, 0, &dy.g, 1, n.name));
     }
+    if (!grad.want_dx && !grad.want_dw && !grad.want_dbias) return;
     int in[CG_INPUTS] = {[CG_G] = dy.g,
                          [CG_X] = n.in[CONV_X],
                          [CG_SCALE] = n.in[CONV_SCALE],
@@ -141,7 +143,7 @@ static void conv_gradient(struct gradients *gradients, int node) {
         struct gradient *dx = &gradients->of[n.in[CONV_X]];
         dx->g = node_out(graph, made, CG_DX);
         dx->a = n.in[CONV_SCALE]; /* du/dx = act' * scale: the factor stays a view */
-        if (n.in[CONV_SCALE]) gradients->of[n.in[CONV_SCALE]].sums = node_out(graph, made, CG_SUMS);
+        if (grad.want_sums) gradients->of[n.in[CONV_SCALE]].sums = node_out(graph, made, CG_SUMS);
     }
     gradients_add(gradients, n.in[CONV_W], node_out(graph, made, CG_DW));
     gradients_add(gradients, n.in[CONV_BIAS], node_out(graph, made, CG_DBIAS));

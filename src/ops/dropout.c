@@ -18,6 +18,8 @@ int build_dropout(struct graph *graph, int x, double p, bool rows, const char *n
     if (!(p > 0 && p < 1))
         return graph_fail(graph, status_fail(SK_EUSAGE, "%s: a drop rate of %g is not in [0, 1)", name, p));
     struct dropout_attr attr = {p, rows, graph->random_nodes++};
+    /* A frozen block does what it does in evaluation. */
+    if (rows && graph->freezing && graph->freezing->param(graph->freezing->user, name)) return x;
     return op_value(graph, &op_dropout, &attr, sizeof attr, &x, 1, name);
 }
 

@@ -6,9 +6,7 @@
 #include "ops/build.h"
 
 bool gradients_wanted(const struct gradients *gradients, int value) {
-    if (!value) return false;
-    enum place place = gradients->graph->values[value].place;
-    return place != PLACE_INPUT && place != PLACE_STATE;
+    return value && (size_t)value < gradients->count && gradients->wanted[value];
 }
 
 bool gradients_known(const struct gradients *gradients, int value) {

@@ -19,10 +19,11 @@ struct gradient {
 struct gradients {
     struct graph *graph;
     struct gradient *of; /* [value], for the values of the forward graph */
+    bool *wanted;        /* [value] */
     size_t count;        /* forward values */
 };
 
-/* True where the value's gradient is of use: it is a parameter, or made by a node (not an input of the run). */
+/* True where the value's gradient is of use: it is a parameter that is trained, or made of such. */
 bool gradients_wanted(const struct gradients *gradients, int value);
 /* True where something has been recorded for the value. */
 bool gradients_known(const struct gradients *gradients, int value);

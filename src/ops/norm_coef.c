@@ -34,7 +34,7 @@ static void norm_coef_gradient(struct gradients *gradients, int node) {
     int made = op_node(graph, &op_norm_coef_grad, attr, sizeof *attr, in, NCG_INPUTS, n.name);
     gradients_add(gradients, n.in[NC_WEIGHT], node_out(graph, made, NCG_DWEIGHT));
     gradients_add(gradients, n.in[NC_BIAS], node_out(graph, made, NCG_DBIAS));
-    if (training) {
+    if (training && gradients_wanted(gradients, n.in[NC_STATS])) {
         gradients->of[n.in[NC_STATS]].b = node_out(graph, made, NCG_B);
         gradients->of[n.in[NC_STATS]].c = node_out(graph, made, NCG_C);
     }

@@ -44,6 +44,7 @@ sk_status rewrite_begin(struct arena *arena, const struct graph *from, struct re
         } else {
             const struct param *param = &from->params[value->param];
             rewrite->map[v] = graph_param(rewrite->to, param->kind, param->shape, "%s", param->name);
+            if (rewrite->map[v]) rewrite->to->params[value->param].frozen = param->frozen;
         }
     }
     rewrite->to->random_nodes = from->random_nodes;
