@@ -108,7 +108,7 @@ static sk_status make_network(struct loop *loop) {
     struct model_args args;
     TRY(recipe_model(recipe, &args));
     TRY(network_new(&loop->network, &args));
-    model_initialise(loop->network->graph, recipe_init(recipe), (uint64_t)recipe->seed, loop->network->params,
+    model_initialise(loop->network->graph, &args, recipe_init(recipe), (uint64_t)recipe->seed, loop->network->params,
                      loop->network->state);
     if (loop->options.start) take_start(loop);
     loop->result->parameters = graph_parameter_count(loop->network->graph);
@@ -129,7 +129,8 @@ static sk_status make_machinery(struct loop *loop) {
     loop->result->threads = threads;
     loop->result->workers = workers;
     TRY(team_new(&loop->team, threads));
-    struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan, loop->options.reference};
+    struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan,
+                                      .reference = loop->options.reference};
     int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % recipe->batch_size;
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);

@@ -40,6 +40,7 @@ static sk_status plan_both(struct trainer *trainer) {
             TRY(reference_new(&trainer->arena, graph, &plans[i]->reference));
         } else {
             TRY(plan_engine(trainer, plans[i], &made[i]));
+            if (trainer->options.profile && i == 0) TRY(plan_profile(made[i], &trainer->arena));
         }
     }
     TRY(workspace_allocate(&trainer->workspace));
@@ -172,6 +173,10 @@ void trainer_publish(struct trainer *trainer) {
         network->params[j] = (float)((double *)trainer->params64.data)[j];
     for (int64_t j = 0; j < trainer->graph->state_elements; j++)
         network->state[j] = (float)((double *)trainer->state64.data)[j];
+}
+
+const struct plan *trainer_full_plan(const struct trainer *trainer) {
+    return trainer->full.bound.plan;
 }
 
 void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound) {

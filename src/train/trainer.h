@@ -15,6 +15,7 @@
 #include "train/schedule.h"
 
 struct trainer;
+struct plan;
 
 struct trainer_options {
     const struct recipe *recipe;
@@ -22,6 +23,7 @@ struct trainer_options {
     struct team *team;
     const struct epoch_plan *epochs;
     bool reference; /* every op by its reference, in double, the optimizer too */
+    bool profile;   /* time every phase of the plan for full batches */
 };
 /* Makes every plan that the run needs (full batches, and a short last one of `short_batch` pictures, 0 = none). */
 sk_status trainer_new(struct trainer **trainer, const struct trainer_options *options, int64_t short_batch);
@@ -65,6 +67,9 @@ void trainer_publish(struct trainer *trainer);
 
 /* Bytes of the training plan's arena, and the largest sum of bytes alive at once. */
 void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound);
+
+/* The plan for full batches; NULL in reference runs. */
+const struct plan *trainer_full_plan(const struct trainer *trainer);
 
 /* Gradients of the last micro-batch, for tests: in f32, or double in reference runs (the other is NULL). */
 const float *trainer_gradients_f32(const struct trainer *trainer);

@@ -10,14 +10,14 @@
 #include "train/from_recipe.h"
 #include "train/progress.h"
 #include "train/trainer.h"
+#include "verbs/layer_times.h"
 #include "verbs/layers.h"
 #include "verbs/model_arg.h"
-#include "verbs/peaks_here.h"
 
 const struct option options_bench[] = {
     {"batch", 0, "N", "Pictures per run; 1 by default, 16 with --train."},
     {"train", 0, NULL, "Training steps: forward, backward, optimizer."},
-    {"layers", 0, NULL, "Time of every fused step, with its rates (inference)."},
+    {"layers", 0, NULL, "Time of every fused step, with its rates."},
     {"seconds", 0, "N", "Measure at least so long; 2 by default."},
     {"dtype", 0, "f32", "Element type; this version knows f32 alone."},
     {0},
@@ -110,7 +110,7 @@ static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct
     recipe->accumulate = 1;
     if (!recipe_is_set(recipe, RECIPE_schedule_lr)) recipe->schedule_lr = 1e-3; /* noise must not diverge */
     TRY(epoch_plan_make(plan, recipe, b->batch * 1000, 1));
-    struct trainer_options options = {recipe, b->network, b->team, plan, false};
+    struct trainer_options options = {recipe, b->network, b->team, plan, .profile = b->layers};
     TRY(trainer_new(&b->trainer, &options, 0));
     trainer_memory(b->trainer, &b->peak_bytes, &bound);
     return SK_OK;
@@ -139,60 +139,6 @@ static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_pl
     return SK_OK;
 }
 
-/* ---- the table of steps ---- */
-
-/* Steps that share a phase share its time by their multiply-adds, else by their bytes. */
-static double step_seconds(const struct plan *plan, int step) {
-    double sum = 0;
-    for (int p = 0; p < plan->phase_count; p++) {
-        const struct phase *phase = &plan->phases[p];
-        double mine = 0, all = 0;
-        for (int i = 0; i < phase->item_count; i++) {
-            int other = plan->items[phase->first_item + i].step;
-            struct cost cost = layer_cost(plan->graph, plan->steps[other].node);
-            double weight = 1 + (double)cost.macs + (double)cost.bytes;
-            all += weight;
-            if (other == step) mine += weight;
-        }
-        if (all > 0) sum += plan->seconds[p] * mine / all;
-    }
-    return sum;
-}
-
-/* The least time that the machine's peaks allow. */
-static double bound_seconds(const struct bench *b, const struct cost *cost) {
-    double compute = 2.0 * (double)cost->macs / b->peaks.flops, memory = (double)cost->bytes / b->peaks.bytes;
-    return compute > memory ? compute : memory;
-}
-
-static void table(struct bench *b) {
-    const struct plan *plan = runner_plan(b->runner);
-    struct json_writer *w = &b->call->json;
-    double runs = (double)(b->runs + WARM);
-    jw_array(w, "layers");
-    call_result(b->call, "%-32s %-18s %9s %9s %8s %7s", "step", "op", "us", "GFLOP/s", "GB/s", "bound");
-    for (int s = 0; s < plan->step_count; s++) {
-        const struct node *node = plan->steps[s].node;
-        if (plan->steps[s].first_phase < 0) continue;
-        struct cost cost = layer_cost(plan->graph, node);
-        double seconds = step_seconds(plan, s) / runs;
-        double gflops = seconds > 0 ? 2e-9 * (double)cost.macs / seconds : 0;
-        double gbytes = seconds > 0 ? 1e-9 * (double)cost.bytes / seconds : 0;
-        double share = seconds > 0 ? bound_seconds(b, &cost) / seconds : 0;
-        jw_object(w, NULL);
-        jw_string(w, "name", node->name);
-        jw_string(w, "op", node->op->name);
-        jw_number(w, "seconds", seconds);
-        jw_number(w, "gflops", gflops);
-        jw_number(w, "gbytes", gbytes);
-        jw_number(w, "bound_share", share);
-        jw_end_object(w);
-        call_result(b->call, "%-32s %-18s %9.1f %9.1f %8.1f %5.0f %%", node->name, node->op->name, 1e6 * seconds,
-                    gflops, gbytes, 100 * share);
-    }
-    jw_end_array(w);
-}
-
 static void answer(struct bench *b) {
     struct json_writer *w = &b->call->json;
     double best = b->times[0], median = b->times[b->runs / 2];
@@ -214,7 +160,9 @@ static void answer(struct bench *b) {
     jw_number(w, "peak_gbytes", 1e-9 * b->peaks.bytes);
     jw_number(w, "fma_share", flops / b->peaks.flops);
     if (b->bytes) jw_number(w, "copy_share", (double)b->bytes / median / b->peaks.bytes);
-    if (b->layers && b->runner) table(b);
+    if (b->layers)
+        layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), b->runs + WARM,
+                    &b->peaks);
     call_result(b->call, "%s, %s f32, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
                 b->train ? "training" : "inference", (long long)b->network->args.height,
                 (long long)b->network->args.width, (long long)b->batch, team_size(b->team));
@@ -236,7 +184,6 @@ sk_status verb_bench(struct call *call) {
     int threads;
     const char *dtype = call_option(call, "dtype");
     FAIL_IF(dtype && strcmp(dtype, "f32") != 0, SK_EUSAGE, "--dtype %s: this version computes in f32 alone", dtype);
-    FAIL_IF(b.train && b.layers, SK_EUSAGE, "--layers is for inference; leave --train out");
     TRY(call_integer(call, "batch", 1, 65536, b.train ? 16 : 1, &b.batch));
     TRY(call_integer(call, "seconds", 1, 3600, 2, &b.seconds));
     TRY(call_threads(call, &threads));

@@ -78,11 +78,11 @@ static void run_begin(struct run *run, const struct run_options *options) {
     struct model_args args;
     ok(recipe_model(&run->recipe, &args));
     ok(network_new(&run->network, &args));
-    model_initialise(run->network->graph, recipe_init(&run->recipe), (uint64_t)run->recipe.seed, run->network->params,
+    model_initialise(run->network->graph, &args, recipe_init(&run->recipe), (uint64_t)run->recipe.seed, run->network->params,
                      run->network->state);
     ok(team_new(&run->team, options->threads));
     ok(epoch_plan_make(&run->epochs, &run->recipe, RUN_PICTURES, 1));
-    struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs, false};
+    struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs, .reference = false};
     ok(trainer_new(&run->trainer, &trainer, 0));
     struct loader_options loader = {.dataset = run->dataset, .pipeline = &run->pipeline, .part = DATA_TRAIN,
                                     .batch_size = RUN_BATCH, .workers = options->workers,
