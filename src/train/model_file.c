@@ -94,9 +94,8 @@ static sk_status golden_text(struct arena *arena, const struct network *network,
     return finish_text(arena, &writer, text);
 }
 
-static sk_status fill_metadata(struct arena *arena, const struct network *network, struct team *team,
-                               struct weights *weights) {
-    const char *model, *golden, *classes = NULL;
+sk_status model_metadata(struct arena *arena, const struct network *network, struct weights *weights) {
+    const char *model, *classes = NULL;
     struct json_writer writer = {0};
     jw_object(&writer, NULL);
     model_args_write(&network->args, &writer);
@@ -109,21 +108,27 @@ static sk_status fill_metadata(struct arena *arena, const struct network *networ
         jw_end_array(&writer);
         TRY(finish_text(arena, &writer, &classes));
     }
-    TRY(golden_text(arena, network, team, &golden));
     TRY(add_metadata(arena, weights, "siskin.version", sk_version()));
     TRY(add_metadata(arena, weights, "siskin.model", model));
     TRY(add_metadata(arena, weights, "siskin.preprocess", network->preprocess));
     TRY(add_metadata(arena, weights, "siskin.classes", classes));
-    TRY(add_metadata(arena, weights, "siskin.golden", golden));
     TRY(add_metadata(arena, weights, "siskin.provenance", network->provenance));
     return add_metadata(arena, weights, "siskin.recipe", network->recipe);
+}
+
+static sk_status add_golden(struct arena *arena, const struct network *network, struct team *team,
+                            struct weights *weights) {
+    const char *golden;
+    TRY(golden_text(arena, network, team, &golden));
+    return add_metadata(arena, weights, "siskin.golden", golden);
 }
 
 sk_status model_file_save(const struct network *network, struct team *team, const char *path) {
     struct arena arena = {0};
     struct weights weights;
     sk_status status = model_tensors(&arena, network, &weights);
-    if (status == SK_OK) status = fill_metadata(&arena, network, team, &weights);
+    if (status == SK_OK) status = model_metadata(&arena, network, &weights);
+    if (status == SK_OK) status = add_golden(&arena, network, team, &weights);
     if (status == SK_OK) status = safetensors_save(path, &weights);
     arena_free(&arena);
     return status;

@@ -9,6 +9,9 @@
 /* The network's tensors in state_dict order under torchvision's names and shapes (counters as i64), in the arena. */
 sk_status model_tensors(struct arena *arena, const struct network *network, struct weights *weights);
 
+/* What a file says beside its tensors, as pairs: version, arguments, preprocessing, classes, provenance, recipe. */
+sk_status model_metadata(struct arena *arena, const struct network *network, struct weights *weights);
+
 /* Save as a model file (atomic). Runs the golden input once on `team` to store its logits. */
 sk_status model_file_save(const struct network *network, struct team *team, const char *path);
 
