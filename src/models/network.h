@@ -42,14 +42,17 @@ struct runner_options {
     struct team *team; /* outlives the runner */
     bool no_passes;    /* reference run: unfused, every op by its reference, in double */
     bool profile;      /* time every phase; then all threads work on one batch, step by step */
+    const char *at;    /* give this layer's output (models/layer_name.h) instead of the logits; NULL: the logits */
 };
 /* Allocates everything; the network outlives the runner. */
 sk_status runner_new(struct runner **runner, const struct network *network, const struct runner_options *options);
 void runner_free(struct runner *runner);
 /* After the weights changed. */
 void runner_refresh(struct runner *runner);
-/* n pictures (n,H,W,C), n <= batch -> logits (n,classes). Allocates nothing. */
-void runner_run(struct runner *runner, int64_t n, const float *images, float *logits);
+/* n pictures (n,H,W,C), n <= batch -> logits (n,classes), or what options.at names. Allocates nothing. */
+void runner_run(struct runner *runner, int64_t n, const float *images, float *outputs);
+/* The shape of one picture's output, its first dimension being 1. */
+struct shape runner_output(const struct runner *runner);
 
 struct plan;
 /* The plan of one lane, for a batch of runner_chunk pictures; NULL where no_passes. */

@@ -5,6 +5,7 @@
  * Both give the same bits. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "models/layer_name.h"
 #include "models/network.h"
 #include "plan/passes.h"
 #include "plan/reference.h"
@@ -23,11 +24,29 @@ struct runner {
     struct arena arena;
     const struct network *network;
     struct team *team;
-    int64_t batch, chunk, image_floats;
+    const char *port;    /* what is given: "logits", or "at" where a layer was asked for */
+    struct shape output; /* of one picture */
+    int64_t batch, chunk, image_floats, output_floats;
     struct runner_lane *lanes;
     int lane_count;              /* 1: the team works together */
     struct reference *reference; /* instead of all that, where no_passes */
 };
+
+/* The unlowered graph for a batch; the layer that was asked for becomes a port, which no pass removes. */
+static sk_status runner_graph(struct runner *runner, int64_t batch, const char *at, struct graph **graph) {
+    TRY(model_graph(&runner->arena, &runner->network->args, &(struct model_request){.batch = batch}, graph));
+    runner->port = "logits";
+    if (at) {
+        int value;
+        TRY(layer_find(*graph, at, &value));
+        runner->port = "at";
+        graph_port(*graph, runner->port, value);
+    }
+    runner->output = *value_shape(*graph, graph_find_port(*graph, runner->port));
+    runner->output.dim[0] = 1;
+    runner->output_floats = shape_elements(&runner->output);
+    return graph_check(*graph);
+}
 
 static sk_status lane_new(struct runner *runner, struct runner_lane *lane, const struct graph *lowered,
                           const struct plan_options *options, bool profile) {
@@ -53,21 +72,21 @@ static void choose_lanes(struct runner *runner, bool profile) {
     runner->chunk = pictures < 1 ? 1 : pictures > share ? share : pictures;
 }
 
-static sk_status plan_engine(struct runner *runner, bool profile) {
+static sk_status plan_engine(struct runner *runner, const struct runner_options *wanted) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
-    choose_lanes(runner, profile);
+    choose_lanes(runner, wanted->profile);
     struct graph *graph, *lowered;
-    TRY(model_graph(&runner->arena, &runner->network->args, &(struct model_request){.batch = runner->chunk}, &graph));
+    TRY(runner_graph(runner, runner->chunk, wanted->at, &graph));
     runner->lanes = arena_array(&runner->arena, (size_t)runner->lane_count, sizeof *runner->lanes);
     if (!runner->lanes) return SK_EMEMORY;
     int threads = runner->lane_count > 1 ? 1 : team_size(runner->team);
     struct plan_options options = {.kernels = kernels, .threads = threads, .constants = true};
     for (int i = 0; i < runner->lane_count; i++) { /* a graph each: planning marks its constants */
         TRY(passes_run(&runner->arena, graph, &(struct lowering){.kernels = kernels}, &lowered));
-        TRY(lane_new(runner, &runner->lanes[i], lowered, &options, profile));
+        TRY(lane_new(runner, &runner->lanes[i], lowered, &options, wanted->profile));
     }
     return SK_OK;
 }
@@ -79,10 +98,10 @@ static sk_status prepare(struct runner *runner, const struct runner_options *opt
     runner->image_floats = args->height * args->width * args->in_channels;
     if (options->no_passes) {
         struct graph *graph;
-        TRY(model_graph(&runner->arena, args, &(struct model_request){.batch = runner->batch}, &graph));
+        TRY(runner_graph(runner, runner->batch, options->at, &graph));
         TRY(reference_new(&runner->arena, graph, &runner->reference));
     } else {
-        TRY(plan_engine(runner, options->profile));
+        TRY(plan_engine(runner, options));
     }
     runner_refresh(runner);
     return SK_OK;
@@ -121,21 +140,21 @@ void runner_refresh(struct runner *runner) {
     for (int64_t j = 0; j < graph->state_elements; j++) runner->reference->state[j] = runner->network->state[j];
 }
 
-static void run_reference(struct runner *runner, int64_t n, const float *images, float *logits) {
+static void run_reference(struct runner *runner, int64_t n, const float *images, float *outputs) {
     struct reference *reference = runner->reference;
     double *to = reference->values[graph_find_port(reference->graph, "image")];
     for (int64_t j = 0; j < runner->batch * runner->image_floats; j++)
         to[j] = j < n * runner->image_floats ? images[j] : 0;
     reference_run(reference, &(struct run_env){0});
-    const double *from = reference->values[graph_find_port(reference->graph, "logits")];
-    for (int64_t j = 0; j < n * runner->network->args.num_classes; j++) logits[j] = (float)from[j];
+    const double *from = reference->values[graph_find_port(reference->graph, runner->port)];
+    for (int64_t j = 0; j < n * runner->output_floats; j++) outputs[j] = (float)from[j];
 }
 
 struct lanes_call {
     struct runner *runner;
     int64_t n;
     const float *images; /* (n,H,W,C) */
-    float *logits;       /* (n,classes) */
+    float *outputs;      /* (n,…) */
 };
 
 /* Chunk `index` of the batch, through the plan of lane `member`. */
@@ -143,10 +162,10 @@ static void run_chunk(void *arg, int64_t index, int member) {
     const struct lanes_call *call = arg;
     struct runner *runner = call->runner;
     struct runner_lane *lane = &runner->lanes[member];
-    int64_t first = index * runner->chunk, classes = runner->network->args.num_classes;
+    int64_t first = index * runner->chunk, floats = runner->output_floats;
     int64_t count = call->n - first < runner->chunk ? call->n - first : runner->chunk;
     const float *images = call->images + first * runner->image_floats;
-    if (count < runner->chunk) { /* rows beyond count keep old numbers: nothing reads their logits */
+    if (count < runner->chunk) { /* rows beyond count keep old numbers: nothing reads their outputs */
         memcpy(lane->padded.data, images, (size_t)(count * runner->image_floats) * sizeof *images);
         images = lane->padded.data;
     }
@@ -155,18 +174,22 @@ static void run_chunk(void *arg, int64_t index, int member) {
         plan_run_alone(lane->bound.plan, &(struct run_env){0});
     else
         plan_run(lane->bound.plan, runner->team, &(struct run_env){0});
-    memcpy(call->logits + first * classes, bound_plan_output(&lane->bound, "logits"),
-           (size_t)(count * classes) * sizeof *call->logits);
+    memcpy(call->outputs + first * floats, bound_plan_output(&lane->bound, runner->port),
+           (size_t)(count * floats) * sizeof *call->outputs);
 }
 
-void runner_run(struct runner *runner, int64_t n, const float *images, float *logits) {
-    struct lanes_call call = {runner, n, images, logits};
+void runner_run(struct runner *runner, int64_t n, const float *images, float *outputs) {
+    struct lanes_call call = {runner, n, images, outputs};
     if (runner->reference)
-        run_reference(runner, n, images, logits);
+        run_reference(runner, n, images, outputs);
     else if (runner->lane_count > 1)
         team_for(runner->team, (n + runner->chunk - 1) / runner->chunk, run_chunk, &call);
     else
         run_chunk(&call, 0, 0);
+}
+
+struct shape runner_output(const struct runner *runner) {
+    return runner->output;
 }
 
 const struct plan *runner_plan(const struct runner *runner) {

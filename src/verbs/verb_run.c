@@ -1,26 +1,29 @@
-/* verb_run.c — siskin run: .npy in, .npy out, planned for the shape of the array.
+/* verb_run.c — siskin run: .npy in, .npy out, planned for the shape of the array; the logits or any layer's output.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "base/team.h"
 #include "files/npy.h"
+#include "models/layer_name.h"
 #include "verbs/model_arg.h"
 
 const struct option options_run[] = {
     {"input", 'i', "X.npy", "float32 (N,C,H,W), already preprocessed."},
-    {"output", 'o', "Y.npy", "The logits, float32 (N,classes)."},
-    {"layout", 0, "nchw|nhwc", "Order of the input's dimensions; nchw by default."},
+    {"output", 'o', "Y.npy", "The logits, float32 (N,classes); or what --at names."},
+    {"at", 0, "LAYER", "Write this layer's output instead: a name, or a group of names as features.13."},
+    {"list", 0, NULL, "List the layers with their shapes; runs nothing."},
+    {"layout", 0, "nchw|nhwc", "Order of the dimensions of pictures and maps, in and out; nchw by default."},
     {"reference", 0, NULL, "Every op by its reference, in double."},
     {0},
 };
 
-/* (N,C,H,W) -> (N,H,W,C) */
-static float *to_nhwc(struct arena *arena, const float *x, int64_t n, int64_t c, int64_t hw) {
-    float *y = arena_array(arena, (size_t)(n * c * hw), sizeof *y);
+/* (n,a,b) -> (n,b,a): planes to pixels, and back. */
+static float *turned(struct arena *arena, const float *x, int64_t n, int64_t a, int64_t b) {
+    float *y = arena_array(arena, (size_t)(n * a * b), sizeof *y);
     for (int64_t i = 0; y && i < n; i++)
-        for (int64_t k = 0; k < c; k++)
-            for (int64_t p = 0; p < hw; p++) y[(i * hw + p) * c + k] = x[(i * c + k) * hw + p];
+        for (int64_t j = 0; j < a; j++)
+            for (int64_t k = 0; k < b; k++) y[(i * b + k) * a + j] = x[(i * a + j) * b + k];
     return y;
 }
 
@@ -36,6 +39,30 @@ static sk_status read_input(struct call *call, const char *path, struct tensor *
     return SK_OK;
 }
 
+/* The numbers as they are to be written, and their shape. */
+static sk_status order_output(struct arena *arena, bool nhwc, struct tensor *y) {
+    struct shape *s = &y->shape;
+    if (s->rank != 4 || nhwc) return SK_OK;
+    y->data = turned(arena, y->data, s->dim[0], s->dim[1] * s->dim[2], s->dim[3]);
+    *s = (struct shape){4, {s->dim[0], s->dim[3], s->dim[1], s->dim[2]}};
+    return y->data ? SK_OK : SK_EMEMORY;
+}
+
+static sk_status write_output(struct call *call, const char *path, bool nhwc, struct tensor *y) {
+    const char *at = call_option(call, "at"), *order = y->shape.rank != 4 ? "" : nhwc ? ", nhwc" : ", nchw";
+    char shape[96];
+    TRY(order_output(&call->arena, nhwc, y));
+    TRY(npy_save(path, y));
+    jw_string(&call->json, "output", path);
+    if (at) jw_string(&call->json, "at", at);
+    jw_array(&call->json, "shape");
+    for (int d = 0; d < y->shape.rank; d++) jw_integer(&call->json, NULL, y->shape.dim[d]);
+    jw_end_array(&call->json);
+    if (y->shape.rank == 4) jw_string(&call->json, "layout", nhwc ? "nhwc" : "nchw");
+    call_result(call, "%s: %s %s%s", path, shape_text(&y->shape, shape, sizeof shape), at ? at : "logits", order);
+    return SK_OK;
+}
+
 static sk_status run_input(struct call *call, struct network *network, struct team *team, const struct tensor *x,
                            bool nhwc) {
     const int64_t *d = x->shape.dim;
@@ -46,41 +73,68 @@ static sk_status run_input(struct call *call, struct network *network, struct te
     network->args.height = h;
     network->args.width = w;
     struct runner *runner;
-    struct runner_options options = {.batch = n, .team = team, .no_passes = call_switch(call, "reference")};
-    const float *images = nhwc ? x->data : to_nhwc(&call->arena, x->data, n, c, h * w);
-    struct tensor y = {.name = "", .dtype = F32, .shape = {2, {n, network->args.num_classes}}};
-    y.data = arena_array(&call->arena, (size_t)(n * network->args.num_classes), sizeof(float));
-    if (!images || !y.data) return SK_EMEMORY;
+    struct runner_options options = {
+        .batch = n, .team = team, .no_passes = call_switch(call, "reference"), .at = call_option(call, "at")};
+    const float *images = nhwc ? x->data : turned(&call->arena, x->data, n, c, h * w);
+    if (!images) return SK_EMEMORY;
     TRY(runner_new(&runner, network, &options));
-    runner_run(runner, n, images, y.data);
+    struct tensor y = {.name = "", .dtype = F32, .shape = runner_output(runner)};
+    y.data = arena_array(&call->arena, (size_t)(n * shape_elements(&y.shape)), sizeof(float));
+    y.shape.dim[0] = n;
+    if (y.data) runner_run(runner, n, images, y.data);
     runner_free(runner);
-    const char *output;
-    TRY(call_need(call, "output", &output));
-    TRY(npy_save(output, &y));
-    jw_string(&call->json, "output", output);
-    jw_array(&call->json, "shape");
-    jw_integer(&call->json, NULL, n);
-    jw_integer(&call->json, NULL, network->args.num_classes);
+    return y.data ? write_output(call, call_option(call, "output"), nhwc, &y) : SK_EMEMORY;
+}
+
+/* ---- the layers ---- */
+
+static sk_status list_layers(struct call *call, const struct network *network) {
+    struct graph *graph;
+    const char **names;
+    size_t count;
+    int value;
+    char shape[96];
+    TRY(model_graph(&call->arena, &network->args, &(struct model_request){.batch = 1}, &graph));
+    TRY(layer_names(&call->arena, graph, &names, &count));
+    jw_array(&call->json, "layers");
+    for (size_t i = 0; i < count; i++) {
+        TRY(layer_find(graph, names[i], &value));
+        const struct shape *s = value_shape(graph, value);
+        jw_object(&call->json, NULL);
+        jw_string(&call->json, "name", names[i]);
+        jw_array(&call->json, "output");
+        for (int d = 0; d < s->rank; d++) jw_integer(&call->json, NULL, s->dim[d]);
+        jw_end_array(&call->json);
+        jw_end_object(&call->json);
+        call_result(call, "%-32s %s", names[i], shape_text(s, shape, sizeof shape));
+    }
     jw_end_array(&call->json);
-    call_result(call, "%s: (%lld, %lld) logits", output, (long long)n, (long long)network->args.num_classes);
     return SK_OK;
 }
 
-sk_status verb_run(struct call *call) {
-    const char *input, *output;
-    struct network *network = NULL;
-    struct team *team = NULL;
+/* ---- the work ---- */
+
+static sk_status run(struct call *call, struct network *network) {
+    struct team *team;
     struct tensor x;
     bool nhwc;
     int threads;
-    TRY(call_need(call, "input", &input));
-    TRY(call_need(call, "output", &output));
     TRY(call_threads(call, &threads));
-    TRY(read_input(call, input, &x, &nhwc));
-    sk_status status = model_open(call, call->arguments[0], true, &network);
-    if (status == SK_OK) status = team_new(&team, threads);
-    if (status == SK_OK) status = run_input(call, network, team, &x, nhwc);
+    TRY(read_input(call, call_option(call, "input"), &x, &nhwc));
+    TRY(team_new(&team, threads));
+    sk_status status = run_input(call, network, team, &x, nhwc);
     team_free(team);
+    return status;
+}
+
+sk_status verb_run(struct call *call) {
+    const char *path;
+    struct network *network;
+    bool list = call_switch(call, "list");
+    if (!list) TRY(call_need(call, "input", &path));
+    if (!list) TRY(call_need(call, "output", &path));
+    TRY(model_open(call, call->arguments[0], !list, &network));
+    sk_status status = list ? list_layers(call, network) : run(call, network);
     network_free(network);
     return status;
 }
