@@ -206,6 +206,52 @@ struct gap_backward {
     int64_t tiles;
 };
 
+/* y = the mean of each window, times 1/(numbers in it): kernel*kernel, or those inside the picture (exclude_padding).
+ * Backward: y is dy, x is dx; each input pixel adds up the outputs that saw it, in row order. */
+struct avg_pool_job {
+    int64_t n, h, w, c, p, q; /* as in conv_shape */
+    int kernel, stride, padding;
+    bool exclude_padding;
+    const float *x; /* (N,H,W,C); backward: dy (N,P,Q,C) */
+    float *y;       /* (N,P,Q,C); backward: dx (N,H,W,C) */
+    int64_t tiles;
+};
+
+/* y[n,i,c] = view(x)[n,i,c] * gate[n,c], i < hw. */
+struct gate_forward {
+    int64_t n, hw, c;
+    struct load_view in;
+    const float *gate; /* (N,C) */
+    float *y;
+    int64_t tiles;
+};
+/* dx = dy * gate, dgate[n,c] = sum over pixels of dy*x, BLOCK_ROWS at a time. */
+struct gate_backward {
+    int64_t n, hw, c;
+    const float *dy, *x, *gate;
+    float *dx, *dgate;
+    int64_t tiles;
+};
+
+/* y = (x - mean)/sqrt(variance + eps)*weight + bias, mean and variance over each row's c channels. A row's sums have
+ * 32 lanes at every level, channel j in lane j % 32, which a fixed tree adds up. */
+struct layer_norm_forward {
+    int64_t rows, c;
+    float eps;
+    const float *x, *weight, *bias;
+    float *y;
+    int64_t tiles;
+};
+/* dx, and sums over BLOCK_ROWS blocks of dy and dy*(x - mean)/sqrt(variance + eps). */
+struct layer_norm_backward {
+    int64_t rows, c;
+    float eps;
+    const float *x, *dy, *weight;
+    float *dx;
+    float *sums; /* (conv_blocks(rows), 2, C) */
+    int64_t tiles;
+};
+
 /* sum[j] = parts[0][j] + parts[1][j] + … in index order, in double; count parts of `size`. */
 struct merge_job {
     int64_t count, size;
@@ -251,6 +297,18 @@ struct kernels {
     void (*gap_forward_run)(const struct gap_forward *job, int64_t tile);
     void (*gap_backward_plan)(struct gap_backward *job);
     void (*gap_backward_run)(const struct gap_backward *job, int64_t tile);
+    void (*avg_pool_plan)(struct avg_pool_job *job);
+    void (*avg_pool_run)(const struct avg_pool_job *job, int64_t tile);
+    void (*avg_pool_backward_plan)(struct avg_pool_job *job);
+    void (*avg_pool_backward_run)(const struct avg_pool_job *job, int64_t tile);
+    void (*gate_forward_plan)(struct gate_forward *job);
+    void (*gate_forward_run)(const struct gate_forward *job, int64_t tile);
+    void (*gate_backward_plan)(struct gate_backward *job);
+    void (*gate_backward_run)(const struct gate_backward *job, int64_t tile);
+    void (*layer_norm_forward_plan)(struct layer_norm_forward *job);
+    void (*layer_norm_forward_run)(const struct layer_norm_forward *job, int64_t tile);
+    void (*layer_norm_backward_plan)(struct layer_norm_backward *job);
+    void (*layer_norm_backward_run)(const struct layer_norm_backward *job, int64_t tile);
     void (*merge_plan)(struct merge_job *job);
     void (*merge_run)(const struct merge_job *job, int64_t tile);
 

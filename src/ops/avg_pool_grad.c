@@ -34,9 +34,37 @@ static void avg_pool_grad_reference(const struct reference_call *call) {
     }
 }
 
+static sk_status avg_pool_grad_plan(const struct plan_request *request, struct step_plan *step) {
+    const struct avg_pool_attr *attr = request->node->attr;
+    const int64_t *d = value_shape(request->graph, request->node->in[APG_X])->dim;
+    const int64_t *o = value_shape(request->graph, request->node->in[APG_DY])->dim;
+    struct avg_pool_job *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    *job = (struct avg_pool_job){.n = d[0], .h = d[1], .w = d[2], .c = d[3], .p = o[1], .q = o[2]};
+    job->kernel = attr->kernel, job->stride = attr->stride, job->padding = attr->padding;
+    job->exclude_padding = attr->exclude_padding;
+    request->kernels->avg_pool_backward_plan(job);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
+    return SK_OK;
+}
+
+static void avg_pool_grad_bind(const struct bind_request *request, void *to) {
+    struct avg_pool_job *job = to;
+    job->x = request->in[APG_DY], job->y = request->out[0];
+}
+
+static void avg_pool_grad_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
+                              struct lane *lane) {
+    (void)phase, (void)lane;
+    kernels->avg_pool_backward_run(job, tile);
+}
+
 const struct op op_avg_pool_grad = {
     .name = "avg_pool_grad",
     .outputs = 1,
     .infer = avg_pool_grad_infer,
     .reference = avg_pool_grad_reference,
+    .plan = avg_pool_grad_plan,
+    .bind = avg_pool_grad_bind,
+    .run = avg_pool_grad_run,
 };

@@ -41,10 +41,33 @@ static void gate_reference(const struct reference_call *call) {
                           call->in[GT_GATE][j / image * c + j % c];
 }
 
+static sk_status gate_plan(const struct plan_request *request, struct step_plan *step) {
+    const int64_t *d = value_shape(request->graph, request->node->in[GT_X])->dim;
+    struct gate_forward *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    *job = (struct gate_forward){.n = d[0], .hw = d[1] * d[2], .c = d[3]};
+    request->kernels->gate_forward_plan(job);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
+    return SK_OK;
+}
+
+static void gate_bind(const struct bind_request *request, void *to) {
+    struct gate_forward *job = to;
+    job->in.x = request->in[GT_X], job->gate = request->in[GT_GATE], job->y = request->out[0];
+}
+
+static void gate_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {
+    (void)phase, (void)lane;
+    kernels->gate_forward_run(job, tile);
+}
+
 const struct op op_gate = {
     .name = "gate",
     .outputs = 1,
     .infer = gate_infer,
     .gradient = gate_gradient,
     .reference = gate_reference,
+    .plan = gate_plan,
+    .bind = gate_bind,
+    .run = gate_run,
 };

@@ -23,9 +23,33 @@ static void gate_grad_reference(const struct reference_call *call) {
     }
 }
 
+static sk_status gate_grad_plan(const struct plan_request *request, struct step_plan *step) {
+    const int64_t *d = value_shape(request->graph, request->node->in[GTG_X])->dim;
+    struct gate_backward *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    *job = (struct gate_backward){.n = d[0], .hw = d[1] * d[2], .c = d[3]};
+    request->kernels->gate_backward_plan(job);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
+    return SK_OK;
+}
+
+static void gate_grad_bind(const struct bind_request *request, void *to) {
+    struct gate_backward *job = to;
+    job->dy = request->in[GTG_DY], job->x = request->in[GTG_X], job->gate = request->in[GTG_GATE];
+    job->dx = request->out[GTG_DX], job->dgate = request->out[GTG_DGATE];
+}
+
+static void gate_grad_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {
+    (void)phase, (void)lane;
+    kernels->gate_backward_run(job, tile);
+}
+
 const struct op op_gate_grad = {
     .name = "gate_grad",
     .outputs = 2,
     .infer = gate_grad_infer,
     .reference = gate_grad_reference,
+    .plan = gate_grad_plan,
+    .bind = gate_grad_bind,
+    .run = gate_grad_run,
 };

@@ -55,10 +55,36 @@ static void layer_norm_reference(const struct reference_call *call) {
     }
 }
 
+static sk_status layer_norm_plan(const struct plan_request *request, struct step_plan *step) {
+    const struct layer_norm_attr *attr = request->node->attr;
+    struct layer_norm_forward *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    job->c = value_elements(request->graph, request->node->in[LN_WEIGHT]);
+    job->rows = value_elements(request->graph, request->node->in[LN_X]) / job->c;
+    job->eps = (float)attr->eps;
+    request->kernels->layer_norm_forward_plan(job);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
+    return SK_OK;
+}
+
+static void layer_norm_bind(const struct bind_request *request, void *to) {
+    struct layer_norm_forward *job = to;
+    job->x = request->in[LN_X], job->weight = request->in[LN_WEIGHT], job->bias = request->in[LN_BIAS];
+    job->y = request->out[0];
+}
+
+static void layer_norm_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {
+    (void)phase, (void)lane;
+    kernels->layer_norm_forward_run(job, tile);
+}
+
 const struct op op_layer_norm = {
     .name = "layer_norm",
     .outputs = 1,
     .infer = layer_norm_infer,
     .gradient = layer_norm_gradient,
     .reference = layer_norm_reference,
+    .plan = layer_norm_plan,
+    .bind = layer_norm_bind,
+    .run = layer_norm_run,
 };

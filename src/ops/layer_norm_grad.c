@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "ops/channel_sums.h"
 
 static sk_status layer_norm_grad_infer(struct graph *graph, int node) {
     const int *in = graph->nodes[node].in;
@@ -45,9 +46,56 @@ static void layer_norm_grad_reference(const struct reference_call *call) {
     for (int64_t row = 0; row < rows; row++) reference_row(call, row, c);
 }
 
+struct layer_norm_grad_job {
+    struct layer_norm_backward rows;
+    float *dweight, *dbias;
+};
+
+/* First the pixels and the sums of each block, then the sums of all blocks. */
+static sk_status layer_norm_grad_plan(const struct plan_request *request, struct step_plan *step) {
+    const struct layer_norm_attr *attr = request->node->attr;
+    struct layer_norm_grad_job *job = arena_alloc(request->arena, sizeof *job);
+    if (!job) return SK_EMEMORY;
+    int64_t c = value_elements(request->graph, request->node->in[LNG_WEIGHT]);
+    job->rows = (struct layer_norm_backward){
+        .c = c, .rows = value_elements(request->graph, request->node->in[LNG_X]) / c, .eps = (float)attr->eps};
+    request->kernels->layer_norm_backward_plan(&job->rows);
+    *step = (struct step_plan){.job = job,
+                               .phases = 2,
+                               .tiles = {job->rows.tiles, channel_tiles(c)},
+                               .early = {[LNG_DX] = true},
+                               .shared_scratch = (size_t)(conv_blocks(job->rows.rows) * 2 * c) * sizeof(float)};
+    return SK_OK;
+}
+
+static void layer_norm_grad_bind(const struct bind_request *request, void *to) {
+    struct layer_norm_grad_job *job = to;
+    job->rows.x = request->in[LNG_X], job->rows.dy = request->in[LNG_DY], job->rows.weight = request->in[LNG_WEIGHT];
+    job->rows.dx = request->out[LNG_DX], job->rows.sums = request->shared;
+    job->dweight = request->out[LNG_DWEIGHT], job->dbias = request->out[LNG_DBIAS];
+}
+
+static void layer_norm_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
+                                struct lane *lane) {
+    const struct layer_norm_grad_job *job = from;
+    (void)lane;
+    if (phase == 0) {
+        kernels->layer_norm_backward_run(&job->rows, tile);
+        return;
+    }
+    struct channel_sums of = channel_sums(job->rows.sums, conv_blocks(job->rows.rows), job->rows.c, tile);
+    for (int64_t j = 0; j < of.count; j++) {
+        job->dbias[of.first + j] = (float)of.sum[0][j];
+        job->dweight[of.first + j] = (float)of.sum[1][j];
+    }
+}
+
 const struct op op_layer_norm_grad = {
     .name = "layer_norm_grad",
     .outputs = 3,
     .infer = layer_norm_grad_infer,
     .reference = layer_norm_grad_reference,
+    .plan = layer_norm_grad_plan,
+    .bind = layer_norm_grad_bind,
+    .run = layer_norm_grad_run,
 };

@@ -208,12 +208,61 @@ def dropout_case(shape, p):
             "dx": formula.checksum(dx)}
 
 
+def layer_norm_case(shape, eps):
+    """Over the last axis of (N,C), over the channels of (N,C,H,W)."""
+    x = formula.f32(3 * formula.symmetric(X, shape) + 2)
+    c = shape[1]
+    x, gamma = leaf(x), leaf(formula.f32(1 + 0.2 * (formula.u(W, c) - 0.5)))
+    beta = leaf(formula.f32(0.2 * (formula.u(B, c) - 0.5)))
+    rows = x.permute(0, 2, 3, 1) if len(shape) == 4 else x
+    y = F.layer_norm(rows, (c,), gamma, beta, eps)
+    y = y.permute(0, 3, 1, 2) if len(shape) == 4 else y
+    dx, dg, db = backward(y, [x, gamma, beta])
+    return {"x": list(shape), "eps": eps, "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx),
+            "dgamma": formula.checksum(dg), "dbeta": formula.checksum(db)}
+
+
+def gate_case(shape):
+    x, gate = leaf(formula.symmetric(X, shape)), leaf(formula.symmetric(B, shape[:2], 0.5))
+    y = x * gate[:, :, None, None]
+    dx, dg = backward(y, [x, gate])
+    return {"x": list(shape), "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx),
+            "dgate": formula.checksum(dg)}
+
+
+def layer_scale_case(shape):
+    x, scale = leaf(formula.symmetric(X, shape)), leaf(formula.symmetric(W, (shape[1], 1, 1)))
+    y = x * scale
+    dx, ds = backward(y, [x, scale])
+    return {"x": list(shape), "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx),
+            "dscale": formula.checksum(ds)}
+
+
+def avg_pool_case(shape, kernel, stride, padding, exclude):
+    x = leaf(formula.symmetric(X, shape))
+    y = F.avg_pool2d(x, kernel, stride, padding, count_include_pad=not exclude)
+    (dx,) = backward(y, [x])
+    return {"x": list(shape), "kernel": kernel, "stride": stride, "padding": padding, "exclude_padding": exclude,
+            "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx)}
+
+
+def concat_case(shape, other):
+    """x, then b of `other` channels, then x again; b is filled in the order (N,H,W,C)."""
+    n, _, h, w = shape
+    x, b = leaf(formula.symmetric(X, shape)), leaf(formula.symmetric(B, (n, h, w, other), 0.5))
+    y = torch.cat([x, b.permute(0, 3, 1, 2), x], 1)
+    dx, db = backward(y, [x, b])
+    return {"x": list(shape), "other": other, "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx),
+            "db": formula.checksum(db)}
+
+
 def main():
     shapes = ((2, 3, 5, 7), (1, 17, 4, 4), (8, 40, 1, 1), (2, 33, 12, 10))
     out = {"about": "u(k,j) as in README.md. x = 2u(0,j)-1, w = 2u(1,j)-1, bias = 0.5*(2u(2,j)-1), dy = 2u(3,j)-1 over "
                     "the output's shape; gradients are of sum(y*dy). batch_norm: x = 3(2u(0,j)-1) + (c mod 5 - 2), "
                     "gamma = 1+0.2(u(1,c)-0.5), beta = 0.2(u(2,c)-0.5), running mean = 0.2(u(4,c)-0.5), running var = "
-                    "1+0.5u(5,c). relu6: x = 8(2u(0,j)-1)+2. Each product in brackets and each result is rounded to "
+                    "1+0.5u(5,c). layer_norm: x = 3(2u(0,j)-1)+2, gamma and beta as batch_norm's. gate and concat's second: "
+                    "0.5*(2u(2,j)-1). relu6: x = 8(2u(0,j)-1)+2. Each product in brackets and each result is rounded to "
                     "float32. Tensors NCHW / OIHW, index flat row-major.",
            "versions": {"torch": torch.__version__, "jax": jax.__version__, "flax": flax.__version__},
            "conv2d": conv_cases(),
@@ -223,6 +272,14 @@ def main():
                         for k in ((3, 2, 1), (3, 1, 1))] + [max_pool_case((1, 4, 6, 6), 2, 2, 0)],
            "max_pool_ties": max_pool_ties(),
            "global_average_pool": [pool_case(s) for s in ((2, 5, 7, 9), (3, 33, 7, 7), (1, 1280, 2, 2), (2, 4, 1, 1))],
+           "avg_pool": [avg_pool_case((2, 5, 7, 9), *k, e) for k in ((2, 2, 0), (3, 2, 1), (3, 1, 1)) for e in (False, True)]
+                       + [avg_pool_case((1, 17, 8, 8), 2, 2, 1, True), avg_pool_case((2, 33, 5, 4), 4, 3, 2, False),
+                          avg_pool_case((1, 3, 3, 3), 3, 1, 0, False)],
+           "layer_norm": [layer_norm_case(s, e) for s, e in
+                          (((2, 3, 5, 7), 1e-6), ((3, 33, 9, 9), 1e-6), ((1, 96, 4, 4), 1e-5), ((4, 50), 1e-6))],
+           "gate": [gate_case(s) for s in ((2, 5, 7, 9), (3, 33, 12, 10), (1, 300, 2, 2))],
+           "layer_scale": [layer_scale_case(s) for s in ((2, 5, 7, 9), (2, 33, 12, 10))],
+           "concat": [concat_case(s, o) for s, o in (((2, 5, 7, 9), 3), ((1, 17, 40, 30), 40))],
            "linear": [linear_case(*a) for a in ((1, 7, 5, True), (3, 40, 33, True), (4, 17, 10, False), (2, 1280, 10, True))],
            "relu6": [relu6_case(s) for s in ((1, 3, 5, 5), (2, 33, 4, 4))],
            "activation_edges": activation_edges(),

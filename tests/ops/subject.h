@@ -101,8 +101,10 @@ static double plain_x(int64_t j, int64_t c, void *with) {
 static double layer_value(const struct param *param, int64_t j) {
     switch (param->kind) {
     case PARAM_BIAS: return (float)(0.5 * (2 * formula_u(j, STREAM_B) - 1));
-    case PARAM_NORM_WEIGHT: return (float)(1 + 0.2 * (formula_u(j, STREAM_W) - 0.5));
-    case PARAM_NORM_BIAS: return (float)(0.2 * (formula_u(j, STREAM_B) - 0.5));
+    case PARAM_NORM_WEIGHT:
+    case PARAM_LAYER_NORM_WEIGHT: return (float)(1 + 0.2 * (formula_u(j, STREAM_W) - 0.5));
+    case PARAM_NORM_BIAS:
+    case PARAM_LAYER_NORM_BIAS: return (float)(0.2 * (formula_u(j, STREAM_B) - 0.5));
     case STATE_MEAN: return (float)(0.2 * (formula_u(j, STREAM_MEAN) - 0.5));
     case STATE_VARIANCE: return (float)(1 + 0.5 * formula_u(j, STREAM_VARIANCE));
     case STATE_COUNTER: return 0;

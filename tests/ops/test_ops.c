@@ -9,77 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "ops/subject.h"
-
-static const double REFERENCE_TOLERANCE = 1e-9, ENGINE_TOLERANCE = 1e-5;
-
-static struct arena golden_arena;
-static struct json *golden, *training;
-static struct team *team;
-static double worst[2]; /* of the reference, of the engine */
-
-static struct json *golden_open(const char *name) {
-    uint8_t *bytes;
-    size_t size;
-    struct json *json;
-    ok(file_read(&golden_arena, arena_printf(&golden_arena, "%s/golden/%s", FIXTURES, name), 1 << 24, &bytes, &size));
-    ok(json_parse(&golden_arena, (const char *)bytes, size, name, &json));
-    return json;
-}
-
-static int64_t item(const struct json *list, int index) {
-    const struct json *at = list->child;
-    while (at && index--) at = at->next;
-    assert_non_null(at);
-    return at->integer;
-}
-
-/* (N,C,H,W) -> (N,H,W,C); other ranks stay. */
-static struct shape shape_of(const struct json *list) {
-    struct shape s = {(int)list->count, {0}};
-    for (int i = 0; i < s.rank; i++) s.dim[i] = item(list, i);
-    return s.rank == 4 ? (struct shape){4, {s.dim[0], s.dim[2], s.dim[3], s.dim[1]}} : s;
-}
-
-static void note(bool engine, double off, const char *what) {
-    double tolerance = engine ? ENGINE_TOLERANCE : REFERENCE_TOLERANCE;
-    if (!(off <= tolerance)) print_error("%s, %s: off by %g\n", what, engine ? "engine" : "reference", off);
-    assert_true(off <= tolerance);
-    if (off > worst[engine]) worst[engine] = off;
-}
-
-/* Entries on the tensor's own scale (its root mean square), the norm, and the sum on the scale of l2*sqrt(n). */
-static void same_checksum(bool engine, struct found found, const struct json *want, const char *what) {
-    assert_non_null(want);
-    double sum = 0, squares = 0, l2 = json_number(want, "l2", -1), root = sqrt((double)found.count);
-    for (int64_t j = 0; j < found.count; j++) sum += found.value[j], squares += found.value[j] * found.value[j];
-    double scale = l2 > 0 ? l2 : 1;
-    note(engine, fabs(sqrt(squares) - l2) / scale, what);
-    note(engine, fabs(sum - json_number(want, "sum", NAN)) / (scale * root), what);
-    const struct json *value = json_get(want, "value")->child;
-    for (const struct json *at = json_get(want, "index")->child; at; at = at->next, value = value->next) {
-        assert_in_range(at->integer, 0, found.count - 1);
-        note(engine, fabs(found.value[at->integer] - value->number) / (scale / root + fabs(value->number)), what);
-    }
-}
-
-/* y, dx and the gradients of the layer's parameters, by the reference and by the engine. */
-struct checked {
-    const char *key, *param;
-};
-static void check_case(struct subject *s, const struct json *one, const struct checked *list, const char *what) {
-    subject_reference(s);
-    subject_engine(s, team);
-    for (int engine = 0; engine < 2; engine++) {
-        same_checksum(engine, found_y(s, engine), json_get(one, "y"), what);
-        same_checksum(engine, found_gradient(s, engine, "x"), json_get(one, "dx"), what);
-        for (const struct checked *it = list; it && it->key; it++)
-            if (json_get(one, it->key))
-                same_checksum(engine, found_gradient(s, engine, it->param), json_get(one, it->key), what);
-    }
-}
+#include "ops/cases_layers.h"
+#include "ops/golden.h"
 
 /* ---- convolution ---- */
 
@@ -145,6 +76,36 @@ static int linear_layer(struct graph *g, int x, const void *with) {
 }
 static int linear_without_bias(struct graph *g, int x, const void *with) {
     return build_conv(g, x, (struct conv){.out = item(json_get(with, "w"), 0)}, "layer");
+}
+
+/* A linear layer over channels and a 1x1 convolution of (N,C) are said in other ways and mean the same. */
+static int channels_layer(struct graph *g, int x, const void *with) {
+    struct conv conv = {
+        .out = item(json_get(with, "w"), 0), .bias = json_boolean(with, "bias", false), .linear = true};
+    return build_conv(g, x, conv, "layer");
+}
+
+static void linears_over_channels(void **state) {
+    (void)state;
+    int maps = 0, rows = 0;
+    for (const struct json *one = json_get(golden, "conv2d")->child; one; one = one->next) {
+        const struct json *w = json_get(one, "w");
+        bool pointwise = item(w, 2) == 1 && item(w, 3) == 1 && json_integer(one, "stride", 0) == 1;
+        if (!pointwise || json_integer(one, "groups", 0) != 1) continue;
+        struct subject s = {.build = channels_layer, .with = one, .x = shape_of(json_get(one, "x"))};
+        check_case(&s, one, conv_gradients, "linear over channels");
+        struct shape file = param_file_shape(graph_find_param(s.graph, "layer.weight"));
+        assert_true(file.rank == 2 && file.dim[0] == item(w, 0) && file.dim[1] == item(w, 1));
+        subject_free(&s);
+        maps++;
+    }
+    for (const struct json *one = json_get(golden, "linear")->child; one; one = one->next, rows++) {
+        struct subject s = {.build = channels_layer, .with = one, .x = shape_of(json_get(one, "x"))};
+        check_case(&s, one, conv_gradients, "convolution of (N,C)");
+        assert_int_equal(value_shape(s.graph, graph_find_port(s.graph, "y"))->rank, 2);
+        subject_free(&s);
+    }
+    assert_true(maps >= 3 && rows >= 4);
 }
 
 static void linears(void **state) {
@@ -221,16 +182,6 @@ static void batch_norms(void **state) {
     assert_true(count >= 12);
 }
 
-static double given_x(int64_t j, int64_t c, void *with) {
-    (void)c;
-    const struct json *at = ((const struct json *)with)->child;
-    while (j--) at = at->next;
-    if (at->kind == JSON_STRING) return strtod(at->string, NULL);
-    return at->number;
-}
-
-static double number_at(const struct json *list, int64_t j) { return given_x(j, 0, (void *)(uintptr_t)list); }
-
 static int small_norm(struct graph *g, int x, const void *with) {
     return build_batch_norm(g, x, (struct norm){1e-3, 0.01, *(const bool *)with, true}, "layer");
 }
@@ -256,60 +207,6 @@ static void running_statistics(void **state) {
             note(false, fabs(variance[c] - want) / want, "running variance");
             note(false, fabs(mean[c] - number_at(json_get(one, "torch_mean"), c)), "running mean");
         }
-        subject_free(&s);
-    }
-}
-
-/* ---- pooling ---- */
-
-static int pool_layer(struct graph *g, int x, const void *one) {
-    struct pool pool = {(int)json_integer(one, "kernel", 0), (int)json_integer(one, "stride", 0),
-                        (int)json_integer(one, "padding", 0)};
-    return build_max_pool(g, x, pool, "layer");
-}
-
-static void max_pools(void **state) {
-    (void)state;
-    for (const struct json *one = json_get(golden, "max_pool")->child; one; one = one->next) {
-        struct subject s = {.build = pool_layer, .with = one, .x = shape_of(json_get(one, "x"))};
-        check_case(&s, one, NULL, "max_pool");
-        subject_free(&s);
-    }
-}
-
-static double constant_x(int64_t j, int64_t c, void *with) {
-    (void)j, (void)c;
-    return *(double *)with;
-}
-
-/* A tie's gradient goes to the first of the window; padding never wins, even over negatives. */
-static void max_pool_ties(void **state) {
-    (void)state;
-    const struct json *one = json_get(golden, "max_pool_ties");
-    double fill = json_number(one, "fill", 0);
-    struct subject s = {.build = pool_layer, .with = one, .x = shape_of(json_get(one, "x")), .fill = constant_x,
-                        .fill_with = &fill};
-    subject_reference(&s);
-    subject_engine(&s, team);
-    for (int engine = 0; engine < 2; engine++) {
-        struct found y = found_y(&s, engine), dx = found_gradient(&s, engine, "x");
-        for (int64_t j = 0; j < y.count; j++) assert_true(y.value[j] == number_at(json_get(one, "y"), j));
-        for (int64_t j = 0; j < dx.count; j++)
-            note(engine, fabs(dx.value[j] - number_at(json_get(one, "dx"), j)), "ties");
-    }
-    subject_free(&s);
-}
-
-static int gap_layer(struct graph *g, int x, const void *with) {
-    (void)with;
-    return build_gap(g, x, "layer");
-}
-
-static void average_pools(void **state) {
-    (void)state;
-    for (const struct json *one = json_get(golden, "global_average_pool")->child; one; one = one->next) {
-        struct subject s = {.build = gap_layer, .x = shape_of(json_get(one, "x"))};
-        check_case(&s, one, NULL, "global_average_pool");
         subject_free(&s);
     }
 }
@@ -362,56 +259,6 @@ static void activation_edges(void **state) {
         }
         subject_free(&s);
     }
-}
-
-/* ---- dropout ---- */
-
-struct drop {
-    double p;
-    bool rows;
-};
-static int dropout_layer(struct graph *g, int x, const void *with) {
-    const struct drop *drop = with;
-    return build_dropout(g, x, drop->p, drop->rows, "layer");
-}
-
-/* The same elements go in the reference, the engine and both gradients; what stays is scaled; their share is 1-p. */
-static void check_dropout(struct drop drop, struct shape shape) {
-    struct subject s = {.build = dropout_layer, .with = &drop, .x = shape};
-    subject_reference(&s);
-    subject_engine(&s, team);
-    struct found y = found_y(&s, false), dx = found_gradient(&s, false, "x");
-    struct found fast = found_y(&s, true), fast_dx = found_gradient(&s, true, "x");
-    int64_t row = y.count / shape.dim[0], kept = 0, draws = drop.rows ? shape.dim[0] : y.count;
-    for (int64_t j = 0; j < y.count; j++) {
-        double x = symmetric(j, STREAM_X), dy = symmetric(j, STREAM_DY);
-        bool keep = drop.rows ? y.value[j / row * row] != 0 : y.value[j] != 0;
-        kept += drop.rows ? keep && j % row == 0 : keep;
-        note(false, fabs(y.value[j] - (keep ? x / (1 - drop.p) : 0)), "dropout");
-        note(false, fabs(dx.value[j] - (keep ? dy / (1 - drop.p) : 0)), "dropout gradient");
-        note(true, fabs(fast.value[j] - y.value[j]), "dropout");
-        note(true, fabs(fast_dx.value[j] - dx.value[j]), "dropout gradient");
-    }
-    double share = (double)kept / (double)draws, deviation = sqrt(drop.p * (1 - drop.p) / (double)draws);
-    assert_true(fabs(share - (1 - drop.p)) < 4 * deviation);
-    subject_free(&s);
-}
-
-static void dropouts(void **state) {
-    (void)state;
-    for (const struct json *one = json_get(golden, "dropout")->child; one; one = one->next) {
-        double p = json_number(one, "p", 0);
-        struct shape shape = shape_of(json_get(one, "x"));
-        /* the fixture's mask and scale, which say what inverted dropout is */
-        const struct json *y = json_get(one, "y"), *value = json_get(y, "value")->child;
-        for (const struct json *at = json_get(y, "index")->child; at; at = at->next, value = value->next) {
-            double kept = symmetric(at->integer, STREAM_X) / (1 - p);
-            note(false, fabs(value->number - (formula_u(at->integer, 4) >= p ? kept : 0)), "dropout's fixture");
-        }
-        if (p > 0) check_dropout((struct drop){p, false}, shape);
-    }
-    check_dropout((struct drop){0.2, false}, (struct shape){2, {64, 1280}});
-    check_dropout((struct drop){0.5, true}, (struct shape){4, {400, 2, 2, 3}});
 }
 
 /* ---- loss ---- */
@@ -603,7 +450,9 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions),     cmocka_unit_test(linears),          cmocka_unit_test(batch_norms),
+        cmocka_unit_test(linears_over_channels),
         cmocka_unit_test(running_statistics), cmocka_unit_test(max_pools),      cmocka_unit_test(max_pool_ties),
+        cmocka_unit_test(layers),
         cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
         cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
         cmocka_unit_test(joined_in_training), cmocka_unit_test(table_is_whole),
