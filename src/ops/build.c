@@ -54,6 +54,11 @@ int build_conv(struct graph *graph, int x, struct conv conv, const char *name) {
     if (s->groups < 1 || s->c % s->groups)
         return graph_fail(graph, status_fail(SK_ESHAPE, "%s: %lld channels do not divide into %d groups", name,
                                              (long long)s->c, s->groups));
+    if (conv.linear && (s->r != 1 || s->s != 1 || s->groups != 1))
+        return graph_fail(graph, status_fail(SK_ESHAPE,
+                                             "%s: a linear layer over channels has a 1 x 1 kernel and one "
+                                             "group, not %d x %d and %d",
+                                             name, s->r, s->s, s->groups));
     int inputs[CONV_INPUTS] = {[CONV_X] = x};
     struct shape weight = {4, {s->r, s->s, s->c / s->groups, s->k}};
     enum param_kind kind = conv.linear ? PARAM_LINEAR : conv_is_depthwise(s) ? PARAM_DEPTHWISE : PARAM_CONV;
