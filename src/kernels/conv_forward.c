@@ -3,6 +3,7 @@
  * A tile is some output rows (pixels) by some columns of one group. A pointwise convolution of an unviewed input
  * reads A where it lies; every other one gathers its rows, viewed once, to a tile in L2 that all columns use.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/conv_rows.h"
 #include "kernels/im2col.h"
 #include "kernels/variants.h"
 
@@ -36,9 +37,7 @@ size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
     int64_t splits = min_i64(panels, ceil_div(want, row_tiles * s->groups));
     job->col_tile = ceil_div(panels, splits) * MM_COLS;
     job->tiles = row_tiles * s->groups * ceil_div(cols, job->col_tile);
-    if (forward_is_direct(job)) return 0;
-    struct pieces pieces = pieces_of(s, s->c / s->groups);
-    return (size_t)(BLOCK_ROWS * tile_stride(pieces_width(&pieces))) * sizeof(float);
+    return forward_is_direct(job) ? 0 : KERNEL_NAME(conv_rows_scratch)(s);
 }
 
 /* One block of rows x the columns col … col + cols of a group. */
@@ -140,6 +139,23 @@ static void forward_runs(const struct conv_forward *job, const struct forward_bl
         m.runs = s->r;
         m.run_stride = s->dilation_h * s->w * s->c;
         KERNEL_NAME(matmul)(&m);
+    }
+}
+
+size_t KERNEL_NAME(conv_rows_scratch)(const struct conv_shape *s) {
+    struct pieces pieces = pieces_of(s, s->c / s->groups);
+    return (size_t)(BLOCK_ROWS * tile_stride(pieces_width(&pieces))) * sizeof(float);
+}
+
+void KERNEL_NAME(conv_rows)(const struct conv_forward *job, int64_t row, int64_t rows, float *tile) {
+    bool runs = forward_has_runs(job);
+    struct forward_block b = {.cols = job->s.k, .first = true};
+    for (b.row = row; b.row < row + rows; b.row += BLOCK_ROWS) {
+        b.rows = min_i64(BLOCK_ROWS, row + rows - b.row);
+        if (runs)
+            forward_runs(job, &b, tile);
+        else
+            forward_gathered(job, &b, tile);
     }
 }
 

@@ -33,3 +33,7 @@ int64_t conv_chunks(int64_t rows) {
     chunks = chunks < 2 ? 2 : chunks > 16 ? 16 : chunks;
     return chunks < blocks ? chunks : blocks;
 }
+
+bool block_takes(const struct conv_shape *dense) {
+    return dense->groups == 1 && dense->k % 16 == 0 && dense->p * dense->q > BLOCK_SMALL_MAP;
+}

@@ -5,11 +5,11 @@
  * images for all threads the groups are tiles of a first phase and the projection is a second one.
  * Every element has the same chain of additions as in the three convolutions apart: equal bits.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/conv_rows.h"
 #include "kernels/depthwise_core.h"
 #include "kernels/variants.h"
 
 enum {
-    SMALL_MAP = 200,   /* input pixels up to which a map goes by groups of channels */
     GROUP = 96,        /* hidden channels of a group, a multiple of every MM_COLS */
     PROJECT_ROWS = 28, /* rows of a tile of the second phase */
     STRIP_PIXELS = 112,
@@ -61,12 +61,13 @@ static size_t plan_rows(struct inverted_residual *job, int threads) {
     job->band = dw_max(1, pieces(pieces(job->p, bands), job->strip)) * job->strip;
     job->tiles = job->n * pieces(job->p, job->band);
     int64_t ring = (ring_slots(job) + 1) * padded_columns(job) + job->strip * job->q + job->r * job->r;
-    return (size_t)aligned(job->r * (int64_t)sizeof(float *)) + (size_t)(ring * step) * sizeof(float);
+    size_t dense = job->dense.k ? KERNEL_NAME(conv_rows_scratch)(&job->dense) : 0;
+    return (size_t)aligned(job->r * (int64_t)sizeof(float *)) + (size_t)(ring * step) * sizeof(float) + dense;
 }
 
 size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int threads) {
     job->phases = 1, job->shared_floats = 0, job->group = 0, job->images = 1;
-    return job->h * job->w <= SMALL_MAP ? plan_small(job, threads) : plan_rows(job, threads);
+    return job->h * job->w <= BLOCK_SMALL_MAP ? plan_small(job, threads) : plan_rows(job, threads);
 }
 
 /* ---- parts that both ways share ---- */
@@ -103,6 +104,15 @@ struct expansion {
     int64_t out_step;
     const float *next; /* what is multiplied with after this */
 };
+
+/* A row of the hidden map by a dense convolution. */
+static void expand_dense(const struct inverted_residual *job, int64_t row, int64_t columns, float *out, float *tile) {
+    struct conv_forward f = {.s = job->dense, .in = {.x = job->x}, .packed = job->expand, .act = job->expand_act};
+    f.bias = job->expand_bias;
+    f.y = out - row * job->w * job->hidden; /* where row 0 would lie */
+    KERNEL_NAME(conv_rows)(&f, row * job->w, columns, tile);
+}
+
 static void expand(const struct inverted_residual *job, const struct expansion *e) {
     if (!job->expand) {
         struct dw_load_row l = {.columns = e->rows, .channels = e->count, .in_step = job->c, .x = e->x + e->from};
@@ -110,7 +120,8 @@ static void expand(const struct inverted_residual *job, const struct expansion *
         dw_load_rows(&l);
         return;
     }
-    struct matmul m = {.rows = e->rows, .depth = job->c, .cols = e->count, .a = e->x, .lda = job->c, .act = job->act};
+    struct matmul m = {
+        .rows = e->rows, .depth = job->c, .cols = e->count, .a = e->x, .lda = job->c, .act = job->expand_act};
     m.b = job->expand + matmul_panel(job->c, e->from), m.panel_depth = job->c;
     m.bias = job->expand_bias ? job->expand_bias + e->from : NULL;
     m.c = e->out, m.ldc = e->out_step;
@@ -169,7 +180,7 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
     ring.left = dw_min(job->pad_left, columns) * step;
     ring.load.columns = read_columns(job), ring.load.channels = job->hidden, ring.load.out_step = step;
     float *d = dw_ring_open(&ring, (float *)((char *)scratch + aligned(job->r * (int64_t)sizeof(float *))));
-    float *w = d + job->strip * job->q * step;
+    float *w = d + job->strip * job->q * step, *dense = w + job->r * job->r * step;
     struct dw_row row = depthwise_job(job, 0, job->hidden);
     dw_copy_taps(w, job->depthwise, (int64_t)job->r * job->r, job->hidden, job->hidden);
     struct dw_ahead ahead = {0};
@@ -178,11 +189,16 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
     for (int64_t p = first; p < end; p += job->strip) {
         int64_t last = dw_min(end, p + job->strip), bottom = (last - 1) * job->stride - job->pad_top + job->r;
         for (next = dw_max(next, p * job->stride - job->pad_top); next < dw_min(bottom, job->h); next++) {
+            float *to = ring.rows + next % ring.slots * ring.row_floats + ring.left;
+            if (job->dense.k) {
+                expand_dense(job, image * job->h + next, ring.load.columns, to, dense);
+                continue;
+            }
             struct expansion e = {.count = job->hidden, .rows = ring.load.columns, .x = x + next * job->w * job->c};
-            e.out = ring.rows + next % ring.slots * ring.row_floats + ring.left, e.out_step = step;
+            e.out = to, e.out_step = step;
             expand(job, &e);
         }
-        look_ahead(job, &ahead, image, next, last);
+        if (!job->dense.k) look_ahead(job, &ahead, image, next, last);
         for (int64_t i = p; i < last; i++) {
             int64_t top = i * job->stride - job->pad_top;
             for (int r = 0; r < job->r; r++) rows[r] = dw_ring_row(&ring, top + r);

@@ -134,12 +134,19 @@ struct depthwise_backward {
 
 /* ---- inference: the inverted residual in one kernel; the expanded tensor never leaves L2 ---- */
 
-/* y = project(act(depthwise(act(expand(x))))) [+ x]. Expand may be absent (hidden = c). */
+/* Hidden pixels up to which a map goes by groups of channels; larger ones go by strips of rows. */
+enum { BLOCK_SMALL_MAP = 200 };
+/* Whether the block can take this dense convolution as its expansion: a large map of whole vectors. */
+bool block_takes(const struct conv_shape *dense);
+
+/* y = project(act(depthwise(expand_act(expand(x))))) [+ x]. Expand may be absent (hidden = c), or a dense convolution:
+ * that is a network's first one, whose output is then never stored. */
 struct inverted_residual {
     int64_t n, h, w, c, hidden, p, q, k;
     int r, stride, pad_top, pad_left; /* square depthwise kernel */
-    enum act act;
-    const float *x;                              /* (N,H,W,C) */
+    enum act act, expand_act;
+    struct conv_shape dense;                     /* of an expansion that is not 1x1: its output is n, h, w, hidden; else k = 0 */
+    const float *x;                              /* (N,H,W,C), or the dense convolution's input */
     const float *expand, *expand_bias;           /* PACK_FORWARD (1,1,C,hidden), (hidden); NULL: none */
     const float *depthwise, *depthwise_bias;     /* (R,R,hidden), (hidden) */
     const float *project, *project_bias;         /* PACK_FORWARD (1,1,hidden,K), (K) */

@@ -64,7 +64,8 @@ struct norm_coef_attr {
 enum { NCG_SUMS, NCG_MEAN, NCG_VARIANCE, NCG_WEIGHT, NCG_INPUTS };
 enum { NCG_DWEIGHT, NCG_DBIAS, NCG_B, NCG_C };
 
-/* fold_norm: conv weight (R,S,C,K), bias or 0, norm weight, bias, running mean, variance -> folded weight and bias. */
+/* fold_norm: conv weight (R,S,C,K), bias or 0, norm weight, bias, running mean, variance -> folded weight and bias.
+ * Of a layer scale: its weight alone, the others 0. */
 enum { FN_W, FN_CONV_BIAS, FN_WEIGHT, FN_BIAS, FN_MEAN, FN_VARIANCE, FN_INPUTS };
 enum { FN_FOLDED_W, FN_FOLDED_BIAS };
 struct fold_norm_attr {
@@ -126,8 +127,8 @@ struct slice_attr {
 /* fused_inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
 enum { IR_X, IR_EXPAND, IR_EXPAND_BIAS, IR_DEPTHWISE, IR_DEPTHWISE_BIAS, IR_PROJECT, IR_PROJECT_BIAS, IR_INPUTS };
 struct inverted_residual_attr {
-    struct conv_shape expand, depthwise, project; /* expand.k = 0: none */
-    enum act act;
+    struct conv_shape expand, depthwise, project; /* expand.k = 0: none; it may be dense, not 1x1 */
+    enum act act, expand_act;
     bool add, packed;
 };
 

@@ -43,8 +43,10 @@ static sk_status fused_inverted_residual_plan(const struct plan_request *request
                                       .pad_top = d->pad_top,
                                       .pad_left = d->pad_left,
                                       .act = attr->act,
+                                      .expand_act = attr->expand_act,
                                       .expand = attr->expand.k ? &there : NULL,
                                       .add = attr->add};
+    if (attr->expand.k && !conv_is_pointwise(&attr->expand)) job->dense = attr->expand;
     step->lane_scratch = request->kernels->inverted_residual_plan(job, request->threads);
     step->job = job;
     step->phases = (int)job->phases;

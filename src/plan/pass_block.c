@@ -1,6 +1,7 @@
 /* pass_block.c — inference: expand, depthwise, project -> one fused_inverted_residual.
  *
- * The expanded tensor is then never stored.
+ * The expanded tensor is then never stored; nor is the output of the first convolution, where a block without
+ * expansion follows it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 #include "plan/passes.h"
@@ -20,6 +21,11 @@ static bool square(const struct conv_shape *s) {
     return s->r == s->s && s->stride_h == s->stride_w && s->dilation_h == 1 && s->dilation_w == 1;
 }
 
+/* 1x1, or the dense convolution that a network begins with. */
+static bool expands(const struct conv_shape *s) {
+    return conv_is_pointwise(s) || block_takes(s);
+}
+
 static bool fuse(struct rewrite *rewrite, int node) {
     const struct node *project = &rewrite->from->nodes[node];
     if (!conv_is_pointwise(&attr_of(project)->shape) || attr_of(project)->out_act != ACT_NONE ||
@@ -31,8 +37,8 @@ static bool fuse(struct rewrite *rewrite, int node) {
     struct inverted_residual_attr attr = {
         .depthwise = attr_of(depthwise)->shape, .project = attr_of(project)->shape, .act = attr_of(depthwise)->out_act};
     const struct node *expand = plain_conv(rewrite, depthwise->in[CONV_X]);
-    if (expand && (!conv_is_pointwise(&attr_of(expand)->shape) || attr_of(expand)->out_act != attr.act)) expand = NULL;
-    if (expand) attr.expand = attr_of(expand)->shape;
+    if (expand && !expands(&attr_of(expand)->shape)) expand = NULL;
+    if (expand) attr.expand = attr_of(expand)->shape, attr.expand_act = attr_of(expand)->out_act;
     int x = expand ? expand->in[CONV_X] : depthwise->in[CONV_X];
     if (project->in[CONV_ADD] && project->in[CONV_ADD] != x) return false;
     attr.add = project->in[CONV_ADD] != 0;

@@ -58,8 +58,8 @@ static sk_status fill_phases(struct plan *plan, struct arena *arena) {
         if (plan->steps[i].first_phase >= 0) items += plan->steps[i].plan.phases;
     plan->items = arena_array(arena, (size_t)items + 1, sizeof *plan->items);
     plan->phases = arena_array(arena, (size_t)plan->phase_count + 1, sizeof *plan->phases);
-    plan->claimed = arena_array(arena, (size_t)plan->phase_count + 1, sizeof *plan->claimed);
-    if (!plan->items || !plan->phases || !plan->claimed) return SK_EMEMORY;
+    plan->claims = arena_array(arena, (size_t)(plan->phase_count * plan->options.threads) + 1, sizeof *plan->claims);
+    if (!plan->items || !plan->phases || !plan->claims) return SK_EMEMORY;
     for (int p = 0; p < plan->phase_count; p++) {
         struct phase *phase = &plan->phases[p];
         phase->first_item = plan->item_count;

@@ -35,6 +35,12 @@ struct phase {
     int64_t tiles;
 };
 
+/* Where a member stands in its own share of a phase's tiles; a cache line's length each. */
+struct claim {
+    _Atomic int64_t next;
+    char apart[64 - sizeof(int64_t)];
+};
+
 struct plan {
     const struct graph *graph;
     struct plan_options options;
@@ -47,7 +53,7 @@ struct plan {
     size_t arena_bytes, constant_bytes, lane_bytes;
     size_t bound_bytes; /* the largest sum of bytes alive at once, for the report */
     struct plan_memory *memory;
-    _Atomic int64_t *claimed; /* [phase] */
+    struct claim *claims;     /* [phase * threads + member] */
     double *seconds;          /* [phase], where asked for by plan_profile; else NULL */
 };
 

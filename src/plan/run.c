@@ -51,25 +51,43 @@ static void run_tile(const struct plan *plan, const struct phase *phase, int64_t
     step->node->op->run(plan->options.kernels, step->plan.job, item->step_phase, tile - item->first_tile, lane);
 }
 
+/* A member's first tile of a phase: shares are ranges, so that who wrote a part of a tensor also reads it. */
+static int64_t share_begin(const struct plan *plan, int phase, int member) {
+    return plan->phases[phase].tiles * member / plan->options.threads;
+}
+
+/* The member's own share first, then what others have not begun. */
+static void run_phase(struct plan *plan, int p, struct lane *lane) {
+    int threads = plan->options.threads;
+    for (int i = 0; i < threads; i++) {
+        int owner = (lane->index + i) % threads;
+        struct claim *claim = &plan->claims[p * threads + owner];
+        int64_t end = share_begin(plan, p, owner + 1);
+        for (;;) {
+            int64_t tile = atomic_fetch_add_explicit(&claim->next, 1, memory_order_relaxed);
+            if (tile >= end) break;
+            run_tile(plan, &plan->phases[p], tile, lane);
+        }
+    }
+}
+
 static void run_phases(void *arg, int member) {
     const struct region_call *call = arg;
     struct plan *plan = call->plan;
     struct lane lane = {member, (char *)plan->memory->lanes + (size_t)member * plan->lane_bytes, call->env};
     for (int p = 0; p < plan->phase_count; p++) {
-        const struct phase *phase = &plan->phases[p];
         double begin = plan->seconds && member == 0 ? now_seconds() : 0;
-        for (;;) {
-            int64_t tile = atomic_fetch_add_explicit(&plan->claimed[p], 1, memory_order_relaxed);
-            if (tile >= phase->tiles) break;
-            run_tile(plan, phase, tile, &lane);
-        }
+        run_phase(plan, p, &lane);
         team_barrier(call->team);
         if (plan->seconds && member == 0) plan->seconds[p] += now_seconds() - begin;
     }
 }
 
 void plan_run(struct plan *plan, struct team *team, const struct run_env *env) {
-    for (int p = 0; p < plan->phase_count; p++) atomic_store_explicit(&plan->claimed[p], 0, memory_order_relaxed);
+    int threads = plan->options.threads;
+    for (int i = 0; i < plan->phase_count * threads; i++)
+        atomic_store_explicit(&plan->claims[i].next, share_begin(plan, i / threads, i % threads),
+                              memory_order_relaxed);
     struct region_call call = {plan, team, env};
     team_run(team, run_phases, &call);
 }
