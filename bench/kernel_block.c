@@ -184,7 +184,7 @@ static double block_flops(const struct inverted_residual *j) {
 
 static struct inverted_residual block_job(const struct block *b, int batch) {
     struct inverted_residual j = {.n = batch, .h = b->size, .w = b->size, .c = b->c, .hidden = b->hidden, .k = b->k};
-    j.r = 3, j.stride = b->stride, j.pad_top = j.pad_left = 1, j.act = ACT_RELU6;
+    j.r = 3, j.stride = b->stride, j.pad_top = j.pad_left = 1, j.act = j.expand_act = ACT_RELU6;
     j.p = j.q = b->size / b->stride, j.add = b->stride == 1 && b->c == b->k;
     j.x = take_random((int64_t)batch * b->size * b->size * b->c), j.y = take(j.n * j.p * j.q * j.k);
     if (b->c != b->hidden)
