@@ -54,6 +54,7 @@ sk_status preprocess_check(const struct preprocess *p) {
 void preprocess_write(const struct preprocess *p, struct json_writer *w, const char *key) {
     jw_object(w, key);
     jw_integer(w, "resize", p->resize);
+    jw_bool(w, "squash", p->squash);
     jw_string(w, "filter", resize_filter_name(p->filter));
     jw_bool(w, "antialias", p->antialias);
     jw_array(w, "crop");
@@ -103,9 +104,17 @@ static sk_status read_choice(const struct json *json, const char *key, const cha
     return SK_OK;
 }
 
+static sk_status read_bool(const struct json *json, const char *key, bool *out) {
+    const struct json *member = json_get(json, key);
+    FAIL_IF(!member || member->kind != JSON_BOOL, SK_EFORMAT,
+            "preprocessing: \"%s\" is missing or neither true nor false", key);
+    *out = member->boolean;
+    return SK_OK;
+}
+
 static sk_status known_members(const struct json *json) {
-    static const char *const known[] = {"resize", "filter",  "antialias", "crop", "channels",
-                                        "order",  "divisor", "mean",      "std",  "exif"};
+    static const char *const known[] = {"resize", "squash",  "filter", "antialias", "crop", "channels",
+                                        "order",  "divisor", "mean",   "std",       "exif"};
     FAIL_IF(!json || json->kind != JSON_OBJECT, SK_EFORMAT, "preprocessing is missing or no JSON object");
     for (const struct json *member = json->child; member; member = member->next) {
         bool found = false;
@@ -123,10 +132,8 @@ sk_status preprocess_read(const struct json *json, struct preprocess *p) {
     const char *filter = json_string(json, "filter", "");
     FAIL_IF(!resize_filter_by_name(filter, &read.filter), SK_EFORMAT,
             "preprocessing: \"filter\" is \"%.32s\"; expected box, bilinear, bicubic or nearest", filter);
-    const struct json *antialias = json_get(json, "antialias");
-    FAIL_IF(!antialias || antialias->kind != JSON_BOOL, SK_EFORMAT,
-            "preprocessing: \"antialias\" is missing or neither true nor false");
-    read.antialias = antialias->boolean;
+    TRY(read_bool(json, "antialias", &read.antialias));
+    if (json_get(json, "squash")) TRY(read_bool(json, "squash", &read.squash)); /* files of version 0.1 lack it */
     float crop[2] = {0};
     TRY(read_numbers(json, "crop", 2, crop));
     for (int i = 0; i < 2; i++) {
@@ -156,10 +163,22 @@ sk_status preprocess_read(const struct json *json, struct preprocess *p) {
 
 /* ---- the steps ----------------------------------------------------------------------------- */
 
+void preprocess_scale(struct preprocess *p, int height, int width) {
+    p->resize = (int)((int64_t)p->resize * height / p->crop_height);
+    p->crop_height = height;
+    p->crop_width = width;
+}
+
 void preprocess_resized(const struct preprocess *p, int height, int width, int *new_height, int *new_width) {
     *new_height = height;
     *new_width = width;
     if (p->resize == 0) return;
+    if (p->squash) {
+        int64_t across = ((int64_t)p->resize * p->crop_width + p->crop_height / 2) / p->crop_height;
+        *new_height = p->resize;
+        *new_width = across > INT32_MAX ? INT32_MAX : (int)across; /* refused by the resize */
+        return;
+    }
     int64_t shorter = height < width ? height : width, longer = height < width ? width : height;
     int64_t new_longer = (int64_t)p->resize * longer / shorter;
     if (new_longer > INT32_MAX) new_longer = INT32_MAX; /* refused by the resize */

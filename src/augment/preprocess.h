@@ -19,7 +19,8 @@ enum colour_order { COLOUR_RGB, COLOUR_BGR };
 
 /* Plain data; copy freely. */
 struct preprocess {
-    int resize; /* the shorter side in pixels; 0 = no resize */
+    int resize;  /* the shorter side in pixels; 0 = no resize */
+    bool squash; /* the height is brought to `resize` and the width to the crop's shape, whatever the picture's */
     enum resize_filter filter;
     bool antialias;              /* always true so far; false is refused in a sentence */
     int crop_height, crop_width; /* the input's size */
@@ -39,6 +40,9 @@ sk_status preprocess_check(const struct preprocess *p);
 /* As an object `key` of the model file's metadata, and back. A missing or unknown member is an error. */
 void preprocess_write(const struct preprocess *p, struct json_writer *w, const char *key);
 sk_status preprocess_read(const struct json *json, struct preprocess *p);
+
+/* For another input size: resize and crop keep their proportion. */
+void preprocess_scale(struct preprocess *p, int height, int width);
 
 /* The size after the resize step. */
 void preprocess_resized(const struct preprocess *p, int height, int width, int *new_height, int *new_width);

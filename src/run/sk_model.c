@@ -30,9 +30,7 @@ static sk_status read_preprocess(struct sk_model *model) {
     if (status == SK_OK) status = preprocess_read(json, p);
     arena_free(&arena);
     TRY(status);
-    p->resize = (int)((int64_t)p->resize * network->args.height / p->crop_height);
-    p->crop_height = (int)network->args.height;
-    p->crop_width = (int)network->args.width;
+    preprocess_scale(p, (int)network->args.height, (int)network->args.width);
     FAIL_IF(p->channels != network->args.in_channels, SK_EFORMAT,
             "the model takes %lld channels, but its preprocessing gives %d", (long long)network->args.in_channels,
             p->channels);
