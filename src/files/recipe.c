@@ -12,16 +12,35 @@
 #include "files/recipe_keys.h"
 #include "files/yaml_flat.h"
 
-/* Cut "[a, b]" or "a,b" into texts without blanks around them. "" and "[]" give none. */
+/* The next comma that lies in no inner list, or NULL. */
+static char *next_comma(char *at) {
+    for (int depth = 0; *at; at++) {
+        depth += *at == '[' ? 1 : *at == ']' ? -1 : 0;
+        if (*at == ',' && depth <= 0) return at;
+    }
+    return NULL;
+}
+
+/* Is the whole text one list, rather than a list of lists without its own brackets? */
+static bool in_brackets(const char *text, size_t length) {
+    int depth = 0;
+    for (size_t i = 0; i < length; i++) {
+        depth += text[i] == '[' ? 1 : text[i] == ']' ? -1 : 0;
+        if (depth == 0 && i + 1 < length) return false;
+    }
+    return length >= 2 && text[0] == '[' && text[length - 1] == ']';
+}
+
+/* Cut "[a, b]" or "a,b" into texts without blanks around them; an inner list is one text. "" and "[]" give none. */
 static sk_status cut_list(struct arena *arena, const char *text, struct recipe_texts *texts) {
     size_t length = strlen(text);
-    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') text++, length -= 2;
+    if (in_brackets(text, length)) text++, length -= 2;
     char *copy = arena_strndup(arena, text, length);
     const char **items = arena_array(arena, length + 1, sizeof *items);
     if (!copy || !items) return SK_EMEMORY;
     size_t count = 0;
     for (char *at = copy, *comma = NULL; at; at = comma ? comma + 1 : NULL) {
-        comma = strchr(at, ',');
+        comma = next_comma(at);
         char *end = comma ? comma : at + strlen(at);
         while (at < end && *at == ' ') at++;
         while (end > at && end[-1] == ' ') end--;
@@ -53,6 +72,12 @@ sk_status recipe_set(struct recipe *recipe, const char *key, const char *text) {
     return SK_OK;
 }
 
+sk_status recipe_settle_key(struct recipe *recipe, enum recipe_key_id id, const char *text) {
+    if (recipe_is_set(recipe, id)) return SK_OK;
+    recipe->place[id] = (struct recipe_place){.origin = RECIPE_FROM_MODEL};
+    return set_text(recipe, id, text);
+}
+
 sk_status recipe_override(struct recipe *recipe, const char *assignment) {
     const char *equals = strchr(assignment, '=');
     FAIL_IF(!equals || equals == assignment, SK_EUSAGE, "'%.80s': expected key=value", assignment);
@@ -71,7 +96,8 @@ bool recipe_is_assignment(const char *text) {
 }
 
 bool recipe_is_set(const struct recipe *recipe, enum recipe_key_id id) {
-    return recipe->place[id].origin != RECIPE_FROM_DEFAULT;
+    enum recipe_origin origin = recipe->place[id].origin;
+    return origin != RECIPE_FROM_DEFAULT && origin != RECIPE_FROM_MODEL;
 }
 
 /* ---- a file's entries ---- */
@@ -187,7 +213,9 @@ sk_status recipe_origin_text(const struct recipe *recipe, enum recipe_key_id id,
     if (place->origin == RECIPE_FROM_FILE)
         text_addf(text, "%s:%d", recipe->path, place->line);
     else
-        text_add(text, place->origin == RECIPE_FROM_DEFAULT ? "default" : "override");
+        text_add(text, place->origin == RECIPE_FROM_DEFAULT ? "default"
+                       : place->origin == RECIPE_FROM_MODEL ? "the model's"
+                                                            : "override");
     return text_check(text);
 }
 
@@ -201,8 +229,8 @@ sk_status recipe_fail(const struct recipe *recipe, enum recipe_key_id id, const 
     if (place->origin == RECIPE_FROM_FILE)
         return status_fail(SK_EUSAGE, "%s:%d:%d: %s: %s", recipe->path, place->line, place->column,
                            recipe_keys[id].name, sentence);
-    return status_fail(SK_EUSAGE, "%s%s: %s", recipe_keys[id].name,
-                       place->origin == RECIPE_FROM_DEFAULT ? " (default)" : "", sentence);
+    return status_fail(SK_EUSAGE, "%s%s: %s", recipe_keys[id].name, recipe_is_set(recipe, id) ? "" : " (default)",
+                       sentence);
 }
 
 sk_status recipe_fail_word(const struct recipe *recipe, enum recipe_key_id id, const char *found,

@@ -51,7 +51,8 @@ enum recipe_key_id {
     RECIPE_KEYS
 };
 
-enum recipe_origin { RECIPE_FROM_DEFAULT, RECIPE_FROM_FILE, RECIPE_FROM_OVERRIDE };
+/* RECIPE_FROM_MODEL: a default too, but the network's own. */
+enum recipe_origin { RECIPE_FROM_DEFAULT, RECIPE_FROM_FILE, RECIPE_FROM_OVERRIDE, RECIPE_FROM_MODEL };
 
 struct recipe_place {
     enum recipe_origin origin;
@@ -101,6 +102,8 @@ sk_status recipe_parse(struct recipe *recipe, struct arena *arena, const char *b
 sk_status recipe_override(struct recipe *recipe, const char *assignment);
 /* Set one key from text, as an override does. */
 sk_status recipe_set(struct recipe *recipe, const char *key, const char *text);
+/* Give a key that was not set the default of the network that the recipe names; it still counts as not set. */
+sk_status recipe_settle_key(struct recipe *recipe, enum recipe_key_id id, const char *text);
 /* What no single key can say: list lengths that must agree, low above high. Call it after the last override. */
 sk_status recipe_check(const struct recipe *recipe);
 

@@ -146,6 +146,21 @@ static int special_utf8(const unsigned char *c, unsigned *code) {
     return 0;
 }
 
+/* An inner list, as yaml_flat.h makes one text of it: "[3, 16, 16, 0, RE, 1]". */
+static bool is_row(const char *value) {
+    size_t length = strlen(value);
+    if (length < 3 || value[0] != '[' || value[length - 1] != ']' || value[1] == ' ' || value[length - 2] == ' ')
+        return false;
+    for (size_t i = 1; i + 1 < length; i++) {
+        bool gap = value[i] == ',' && value[i + 1] == ' ' && value[i - 1] != ' ' && value[i + 2] != ',';
+        bool word = (value[i] >= 'a' && value[i] <= 'z') || (value[i] >= 'A' && value[i] <= 'Z') || value[i] == '_' ||
+                    (value[i] >= '0' && value[i] <= '9');
+        if (gap) i++;
+        if (!gap && !word) return false;
+    }
+    return true;
+}
+
 void recipe_print_text(const char *value, struct text *text) {
     if (is_plain(value)) {
         text_add(text, value);
@@ -190,7 +205,11 @@ void recipe_print_value(const struct recipe *recipe, enum recipe_key_id id, stru
         if (i) text_add(text, ", ");
         if (key->type == RECIPE_F64S) recipe_print_f64(((const struct f64_list *)field)->item[i], text);
         if (key->type == RECIPE_I64S) text_addf(text, "%lld", (long long)((const struct i64_list *)field)->item[i]);
-        if (key->type == RECIPE_TEXTS) recipe_print_text(((const struct text_list *)field)->item[i], text);
+        const char *item = key->type == RECIPE_TEXTS ? ((const struct text_list *)field)->item[i] : NULL;
+        if (item && is_row(item))
+            text_add(text, item);
+        else if (item)
+            recipe_print_text(item, text);
     }
     text_add(text, "]");
 }

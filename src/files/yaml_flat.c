@@ -17,8 +17,11 @@ struct reader {
     char path[YAML_KEY_MAX + 1];
     size_t prefix[YAML_DEPTH_MAX + 1];
     int depth;
-    bool have_key, in_list;
+    bool have_key, in_list, in_row;
     int documents;
+    char row[YAML_ROW_MAX + 1]; /* the inner list in hand: "[3, 16, RE" */
+    size_t row_length;
+    struct yaml_item row_start; /* its place */
 };
 
 static int line_of(const yaml_event_t *event) {
@@ -63,19 +66,44 @@ static sk_status add_entry(struct reader *reader, const yaml_event_t *event, enu
     return SK_OK;
 }
 
-static sk_status add_item(struct reader *reader, const yaml_event_t *event) {
+static sk_status add_text(struct reader *reader, struct yaml_item item) {
     struct yaml_entry *entry = &reader->flat->entry[reader->flat->count - 1];
     FAIL_IF(entry->count >= YAML_ENTRIES_MAX, SK_EUSAGE, "%s:%d:%d: a list of more than %d items", reader->name,
-            line_of(event), column_of(event), YAML_ENTRIES_MAX);
+            item.line, item.column, YAML_ENTRIES_MAX);
     struct yaml_item *grown = arena_grow(reader->arena, entry->item, &entry->capacity, entry->count + 1, sizeof *grown);
     if (!grown) return SK_EMEMORY;
     entry->item = grown;
-    struct yaml_item *item = &entry->item[entry->count];
-    TRY(copy_scalar(reader, event, &item->text));
-    item->line = line_of(event);
-    item->column = column_of(event);
-    entry->count++;
+    entry->item[entry->count++] = item;
     return SK_OK;
+}
+
+static sk_status add_item(struct reader *reader, const yaml_event_t *event) {
+    struct yaml_item item = {.line = line_of(event), .column = column_of(event)};
+    TRY(copy_scalar(reader, event, &item.text));
+    return add_text(reader, item);
+}
+
+/* ---- a list in a list becomes one text, "[3, 16, RE]" ---- */
+
+static sk_status add_to_row(struct reader *reader, const yaml_event_t *event) {
+    const char *text;
+    TRY(copy_scalar(reader, event, &text));
+    size_t length = strlen(text), before = reader->row_length > 1 ? 2 : 0;
+    if (strpbrk(text, "[],")) return refuse(reader, event, "a bracket or comma in a text of an inner list");
+    if (reader->row_length + before + length + 1 > YAML_ROW_MAX)
+        return refuse(reader, event, "an inner list that is too long");
+    memcpy(reader->row + reader->row_length, ", ", before);
+    memcpy(reader->row + reader->row_length + before, text, length);
+    reader->row_length += before + length;
+    return SK_OK;
+}
+
+static sk_status end_row(struct reader *reader) {
+    reader->in_row = false;
+    reader->row[reader->row_length++] = ']';
+    struct yaml_item item = reader->row_start;
+    item.text = arena_strndup(reader->arena, reader->row, reader->row_length);
+    return item.text ? add_text(reader, item) : SK_EMEMORY;
 }
 
 /* Append a map's key to the path. */
@@ -99,6 +127,7 @@ static sk_status take_key(struct reader *reader, const yaml_event_t *event) {
 static sk_status on_scalar(struct reader *reader, const yaml_event_t *event) {
     if (event->data.scalar.anchor) return refuse(reader, event, "an anchor (&name)");
     if (event->data.scalar.tag) return refuse(reader, event, "a tag (!name)");
+    if (reader->in_row) return add_to_row(reader, event);
     if (reader->in_list) return add_item(reader, event);
     if (reader->depth == 0) {
         if (event->data.scalar.length == 0) return SK_OK; /* an empty document */
@@ -113,7 +142,13 @@ static sk_status on_scalar(struct reader *reader, const yaml_event_t *event) {
 static sk_status on_list(struct reader *reader, const yaml_event_t *event) {
     if (event->data.sequence_start.anchor) return refuse(reader, event, "an anchor (&name)");
     if (event->data.sequence_start.tag) return refuse(reader, event, "a tag (!name)");
-    if (reader->in_list) return refuse(reader, event, "a list inside a list");
+    if (reader->in_row) return refuse(reader, event, "a list inside a list of a list");
+    if (reader->in_list) {
+        reader->in_row = true;
+        reader->row[0] = '[', reader->row_length = 1;
+        reader->row_start = (struct yaml_item){.line = line_of(event), .column = column_of(event)};
+        return SK_OK;
+    }
     if (!reader->have_key) return refuse(reader, event, "a list where a key should stand");
     reader->have_key = false;
     reader->in_list = true;
@@ -142,7 +177,10 @@ static sk_status on_event(struct reader *reader, const yaml_event_t *event) {
     case YAML_ALIAS_EVENT: return refuse(reader, event, "an alias (*name)");
     case YAML_SCALAR_EVENT: return on_scalar(reader, event);
     case YAML_SEQUENCE_START_EVENT: return on_list(reader, event);
-    case YAML_SEQUENCE_END_EVENT: reader->in_list = false; return SK_OK;
+    case YAML_SEQUENCE_END_EVENT:
+        if (reader->in_row) return end_row(reader);
+        reader->in_list = false;
+        return SK_OK;
     case YAML_MAPPING_START_EVENT: return on_map(reader, event);
     case YAML_MAPPING_END_EVENT:
         reader->path[reader->prefix[reader->depth]] = 0; /* the enclosing map's own key again */

@@ -1,6 +1,7 @@
 /* yaml_flat.h — a YAML document of maps, lists and scalars as a flat array of (dotted key, texts, place).
  *
- * The part of YAML that a recipe needs: nested maps, lists of scalars, plain and quoted scalars. Anchors,
+ * The part of YAML that a recipe needs: nested maps, lists of scalars, plain and quoted scalars; a list in a list
+ * becomes one text of the outer list, "[a, b]". Anchors,
  * aliases, tags, further documents, maps in lists and duplicate keys are refused with a sentence.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_FILES_YAML_FLAT_H
@@ -11,7 +12,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-enum { YAML_BYTES_MAX = 1 << 20, YAML_ENTRIES_MAX = 2048, YAML_KEY_MAX = 200, YAML_DEPTH_MAX = 8 };
+enum { YAML_BYTES_MAX = 1 << 20, YAML_ENTRIES_MAX = 2048, YAML_KEY_MAX = 200, YAML_DEPTH_MAX = 8, YAML_ROW_MAX = 500 };
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_GROUP };
 

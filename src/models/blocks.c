@@ -12,7 +12,13 @@ int64_t make_divisible(double v, int64_t divisor) {
     return n;
 }
 
+double next_drop(struct drop_rates *rates) {
+    int of = rates->blocks - rates->reaches_end;
+    return of > 0 ? rates->rate * rates->done++ / of : 0;
+}
+
 struct block_style block_style(const struct model_args *args, bool training, enum act act) {
+    if (args->activation != ACT_NONE) act = args->activation;
     struct norm norm = {args->norm_eps, args->norm_momentum, args->norm_unbiased, training};
     return (struct block_style){norm, act, args->same_padding ? PADDING_SAME : PADDING_SYMMETRIC};
 }

@@ -18,6 +18,14 @@ struct block_style {
 };
 struct block_style block_style(const struct model_args *args, bool training, enum act act);
 
+/* Stochastic depth over a network's residual blocks: start with `blocks` and `rate`, ask once a block, in order. */
+struct drop_rates {
+    double rate;
+    bool reaches_end; /* the last block has the whole rate: i/(N-1) rather than i/N */
+    int blocks, done;
+};
+double next_drop(struct drop_rates *rates);
+
 /* "<name>.0" convolution, "<name>.1" norm, activation: torchvision's Conv2dNormActivation. */
 int conv_norm_act(struct graph *graph, int x, const char *name, struct conv conv, const struct block_style *style);
 

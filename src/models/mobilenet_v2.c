@@ -2,9 +2,11 @@
  *
  * Layers, names and rounding as torchvision's `mobilenet_v2`; the strides of stem and stages are arguments, for small
  * pictures. SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 
 #include "models/blocks.h"
+#include "models/init.h"
 
 /* Expansion t, output channels c, repeats n, stride s of the first block: table 2 of the paper. */
 struct stage {
@@ -15,63 +17,84 @@ static const struct stage stages[] = {
 };
 enum { STAGES = sizeof stages / sizeof *stages, STEM = 32, LAST = 1280 };
 
-static void defaults(struct model_args *args) {
-    *args = (struct model_args){.num_classes = 1000,
-                                .height = 224,
-                                .width = 224,
-                                .in_channels = 3,
-                                .round_nearest = 8,
-                                .width_mult = 1,
-                                .dropout = 0.2,
-                                .stem_stride = 2,
-                                .stages = STAGES,
-                                .norm_eps = 1e-5,
-                                .norm_momentum = 0.1,
-                                .norm_unbiased = true};
+static void defaults(struct model_args *args, int which) {
+    (void)which;
+    model_args_imagenet(args);
+    args->dropout = 0.2;
+    args->stages = STAGES;
     for (int i = 0; i < STAGES; i++) args->strides[i] = stages[i].s;
 }
 
+static struct stage stage_of(const struct model_args *args, int i) {
+    if (!args->row_count) return stages[i];
+    const int64_t *row = args->rows[i].item;
+    return (struct stage){(int)row[0], (int)row[1], (int)row[2], (int)row[3]};
+}
+
 static sk_status check(const struct model_args *args) {
-    FAIL_IF(args->stages != STAGES, SK_EUSAGE, "mobilenet_v2 has %d stages, but model.strides names %lld", STAGES,
-            (long long)args->stages);
+    FAIL_IF(!args->row_count && args->stages != STAGES, SK_EUSAGE,
+            "mobilenet_v2 has %d stages, but model.strides names %lld", STAGES, (long long)args->stages);
+    for (int i = 0; i < args->row_count; i++) {
+        const int64_t *row = args->rows[i].item;
+        bool sound = args->rows[i].count == 4 && row[0] >= 1 && row[0] <= 64 && row[1] >= 1 && row[1] <= 65536 &&
+                     row[2] >= 1 && row[2] <= 256;
+        FAIL_IF(!sound, SK_EUSAGE,
+                "mobilenet_v2: row %d of model.blocks must be [expansion, channels, repeats, stride] as [6, 24, 2, 2]",
+                i + 1);
+    }
     return SK_OK;
+}
+
+/* timm's deeper variants repeat all stages more often but the first and the last. */
+static int repeats(const struct model_args *args, int i) {
+    int n = stage_of(args, i).n;
+    return i == 0 || i == args->stages - 1 ? n : (int)ceil(n * args->depth_mult);
 }
 
 static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
     struct block_style style = block_style(args, training, ACT_RELU6);
-    int blocks = 0, done = 0, index = 0;
-    for (int i = 0; i < STAGES; i++) blocks += stages[i].n;
+    struct drop_rates drops = {.rate = args->stochastic_depth, .reaches_end = args->stochastic_depth_reaches_end};
+    double wide = args->fixed_head ? 1 : args->width_mult;
+    int index = 0;
+    for (int i = 0; i < args->stages; i++) drops.blocks += repeats(args, i);
 
     char name[64];
-    int64_t in = make_divisible(STEM * args->width_mult, args->round_nearest);
+    int64_t in = make_divisible(STEM * wide, args->round_nearest);
     int x = conv_norm_act(graph, image, "features.0",
                           (struct conv){.out = in, .kernel = 3, .stride = (int)args->stem_stride}, &style);
-    for (int i = 0; i < STAGES; i++) {
-        int64_t out = make_divisible(stages[i].c * args->width_mult, args->round_nearest);
-        for (int j = 0; j < stages[i].n; j++, done++) {
+    for (int i = 0; i < args->stages; i++) {
+        struct stage stage = stage_of(args, i);
+        int64_t out = make_divisible(stage.c * args->width_mult, args->round_nearest);
+        for (int j = 0; j < repeats(args, i); j++) {
             snprintf(name, sizeof name, "features.%d", ++index);
             struct inverted_residual_block block = {.kernel = 3,
                                                     .stride = j == 0 ? (int)args->strides[i] : 1,
                                                     .in = in,
-                                                    .hidden = in * stages[i].t,
+                                                    .hidden = in * stage.t,
                                                     .out = out,
-                                                    .drop = args->stochastic_depth * done / blocks};
+                                                    .drop = next_drop(&drops)};
             x = inverted_residual_v2(graph, x, name, &block, &style);
             in = out;
         }
     }
-    double wide = args->width_mult > 1 ? args->width_mult : 1;
     snprintf(name, sizeof name, "features.%d", ++index);
-    x = conv_norm_act(graph, x, name, (struct conv){.out = make_divisible(LAST * wide, args->round_nearest)}, &style);
+    struct conv last = {.out = make_divisible(LAST * fmax(1, wide), args->round_nearest)};
+    x = conv_norm_act(graph, x, name, last, &style);
     x = build_gap(graph, x, "avgpool");
     if (training) x = build_dropout(graph, x, args->dropout, false, "classifier.0");
     return build_linear(graph, x, args->num_classes, "classifier.1");
 }
 
+static const char *const published[] = {"mobilenet_v2", NULL};
+
 const struct model_family family_mobilenet_v2 = {
     .name = "mobilenet_v2",
+    .published = published,
     .defaults = defaults,
     .check = check,
     .build = build,
+    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_FIXED_HEAD | USES_ROWS | USES_DROPOUT | USES_BATCH_NORM,
+    .head = "classifier.",
     .classifier = "classifier.1",
+    .init = &init_mobilenet,
 };

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "train/from_recipe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,13 +17,144 @@ static sk_status set_integer(struct recipe *recipe, enum recipe_key_id id, int64
 static sk_status agree(struct recipe *recipe, enum recipe_key_id a, const int64_t *a_value, enum recipe_key_id b,
                        const int64_t *b_value) {
     if (*a_value == *b_value) return SK_OK;
-    if (!recipe_is_set(recipe, a)) return set_integer(recipe, a, *b_value);
     if (!recipe_is_set(recipe, b)) return set_integer(recipe, b, *a_value);
+    if (!recipe_is_set(recipe, a)) return set_integer(recipe, a, *b_value);
     return recipe_fail(recipe, a, "%lld, but %s is %lld; make them equal", (long long)*a_value, recipe_key_name(b),
                        (long long)*b_value);
 }
 
+/* ---- the model's arguments ---- */
+
+/* Keys that are arguments of the same name: integers, numbers, switches. */
+#define MODEL_KEYS(I, N, B)                                                                                            \
+    I(num_classes)                                                                                                     \
+    I(in_channels)                                                                                                     \
+    I(stem_stride) I(round_nearest) N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale)          \
+        B(stochastic_depth_reaches_end) B(same_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
+
+static const enum act choice_acts[] = {
+    [CHOICE_ACT_OWN] = ACT_NONE,
+    [CHOICE_ACT_RELU] = ACT_RELU,
+    [CHOICE_ACT_RELU6] = ACT_RELU6,
+    [CHOICE_ACT_HARDSWISH] = ACT_HARDSWISH,
+    [CHOICE_ACT_SILU] = ACT_SILU,
+    [CHOICE_ACT_GELU] = ACT_GELU,
+    [CHOICE_ACT_GELU_TANH] = ACT_GELU_TANH,
+};
+
+static sk_status blocks_over(const struct recipe *recipe, struct model_args *args) {
+    struct model_row rows[MODEL_STAGES];
+    const struct text_list *blocks = &recipe->model_blocks;
+    if (!blocks->count) return SK_OK;
+    for (size_t i = 0; i < blocks->count; i++)
+        if (model_row_parse(blocks->item[i], &rows[i]) != SK_OK)
+            return recipe_fail(recipe, RECIPE_model_blocks, "row %zu: %s", i + 1, sk_error());
+    model_args_rows(args, rows, (int64_t)blocks->count);
+    return SK_OK;
+}
+
+static sk_status strides_over(const struct recipe *recipe, struct model_args *args) {
+    const struct i64_list *strides = &recipe->model_strides;
+    if (!recipe_is_set(recipe, RECIPE_model_strides)) return SK_OK;
+    if (strides->count != (size_t)args->stages)
+        return recipe_fail(recipe, RECIPE_model_strides, "%zu strides, but a %s has %lld of them", strides->count,
+                           args->name, (long long)args->stages);
+    for (size_t i = 0; i < strides->count; i++) args->strides[i] = strides->item[i];
+    return SK_OK;
+}
+
+/* Compound scaling; what is set by a key of its own comes after and wins. */
+static sk_status phi_over(const struct recipe *recipe, struct model_args *args) {
+    const struct model_family *family;
+    if (recipe->model_phi == 0) return SK_OK;
+    TRY(model_find(args->name, &family));
+    if (!family->scaled_from) return recipe_fail(recipe, RECIPE_model_phi, "a %s has no compound scaling", args->name);
+    args->depth_mult = pow(recipe->model_alpha, recipe->model_phi);
+    args->width_mult = pow(recipe->model_beta, recipe->model_phi);
+    args->height = args->width = llround((double)family->scaled_from * pow(recipe->model_gamma, recipe->model_phi));
+    return SK_OK;
+}
+
+static void norm_over(const struct recipe *recipe, struct model_args *args) {
+    if (recipe_is_set(recipe, RECIPE_batch_norm_eps)) args->norm_eps = recipe->batch_norm_eps;
+    if (recipe_is_set(recipe, RECIPE_batch_norm_momentum))
+        args->norm_momentum = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH
+                                  ? recipe->batch_norm_momentum
+                                  : 1 - recipe->batch_norm_momentum;
+    if (recipe_is_set(recipe, RECIPE_batch_norm_variance))
+        args->norm_unbiased = recipe->batch_norm_variance == CHOICE_VARIANCE_UNBIASED;
+}
+
+sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args) {
+    TRY(phi_over(recipe, args));
+#define X(field)                                                                                                       \
+    if (recipe_is_set(recipe, RECIPE_model_##field)) args->field = recipe->model_##field;
+    MODEL_KEYS(X, X, X)
+#undef X
+    if (recipe_is_set(recipe, RECIPE_model_input_size)) args->height = args->width = recipe->model_input_size;
+    if (recipe_is_set(recipe, RECIPE_model_activation)) args->activation = choice_acts[recipe->model_activation];
+    norm_over(recipe, args);
+    TRY(blocks_over(recipe, args));
+    return strides_over(recipe, args);
+}
+
+sk_status recipe_model(const struct recipe *recipe, struct model_args *args) {
+    TRY(model_defaults(recipe->model_name, args));
+    return recipe_model_over(recipe, args);
+}
+
+enum model_init recipe_init(const struct recipe *recipe) {
+    static const enum model_init inits[] = {
+        [CHOICE_INIT_TORCHVISION] = INIT_TORCHVISION,
+        [CHOICE_INIT_TF] = INIT_TF,
+        [CHOICE_INIT_TIMM] = INIT_TIMM,
+        [CHOICE_INIT_KERAS] = INIT_KERAS,
+        [CHOICE_INIT_FLAX] = INIT_FLAX,
+    };
+    return inits[recipe->model_init];
+}
+
+/* ---- settling ---- */
+
+static sk_status settle_number(struct recipe *recipe, enum recipe_key_id id, double value) {
+    char text[40];
+    snprintf(text, sizeof text, "%.17g", value);
+    return recipe_settle_key(recipe, id, text);
+}
+
+static sk_status settle_strides(struct recipe *recipe, const struct model_args *args) {
+    struct text text = {0};
+    for (int64_t i = 0; i < args->stages; i++) text_addf(&text, "%s%lld", i ? "," : "", (long long)args->strides[i]);
+    sk_status status = text_check(&text);
+    if (status == SK_OK) status = recipe_settle_key(recipe, RECIPE_model_strides, text.data);
+    text_free(&text);
+    return status;
+}
+
+static sk_status settle_norm(struct recipe *recipe, const struct model_args *args) {
+    bool batch = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH;
+    TRY(settle_number(recipe, RECIPE_batch_norm_eps, args->norm_eps));
+    TRY(settle_number(recipe, RECIPE_batch_norm_momentum, batch ? args->norm_momentum : 1 - args->norm_momentum));
+    return recipe_settle_key(recipe, RECIPE_batch_norm_variance, args->norm_unbiased ? "unbiased" : "biased");
+}
+
+/* Keys of the model that were left at their default take the network's own, so that the recipe says what is run. */
+static sk_status settle_model(struct recipe *recipe) {
+    struct model_args args;
+    TRY(recipe_model(recipe, &args));
+#define NUMBER(field) TRY(settle_number(recipe, RECIPE_model_##field, (double)args.field));
+#define SWITCH(field) TRY(recipe_settle_key(recipe, RECIPE_model_##field, args.field ? "true" : "false"));
+    MODEL_KEYS(NUMBER, NUMBER, SWITCH)
+#undef NUMBER
+#undef SWITCH
+    TRY(settle_strides(recipe, &args));
+    TRY(settle_norm(recipe, &args));
+    if (recipe_is_set(recipe, RECIPE_preprocess_crop)) return SK_OK; /* the input follows it */
+    return settle_number(recipe, RECIPE_model_input_size, (double)args.height);
+}
+
 sk_status recipe_settle(struct recipe *recipe, int64_t classes) {
+    TRY(settle_model(recipe));
     TRY(agree(recipe, RECIPE_model_in_channels, &recipe->model_in_channels, RECIPE_preprocess_channels,
               &recipe->preprocess_channels));
     int64_t crop = recipe->preprocess_crop;
@@ -39,43 +171,7 @@ sk_status recipe_settle(struct recipe *recipe, int64_t classes) {
     return recipe_check(recipe);
 }
 
-static sk_status strides_over(const struct recipe *recipe, struct model_args *args) {
-    const struct i64_list *strides = &recipe->model_strides;
-    if (!recipe_is_set(recipe, RECIPE_model_strides)) return SK_OK;
-    if (strides->count != (size_t)args->stages)
-        return recipe_fail(recipe, RECIPE_model_strides, "%zu strides, but a %s has %lld stages", strides->count,
-                           args->name, (long long)args->stages);
-    for (size_t i = 0; i < strides->count; i++) args->strides[i] = strides->item[i];
-    return SK_OK;
-}
-
-sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args) {
-    if (recipe_is_set(recipe, RECIPE_model_num_classes)) args->num_classes = recipe->model_num_classes;
-    if (recipe_is_set(recipe, RECIPE_model_width_mult)) args->width_mult = recipe->model_width_mult;
-    if (recipe_is_set(recipe, RECIPE_model_dropout)) args->dropout = recipe->model_dropout;
-    if (recipe_is_set(recipe, RECIPE_model_stochastic_depth)) args->stochastic_depth = recipe->model_stochastic_depth;
-    if (recipe_is_set(recipe, RECIPE_model_input_size)) args->height = args->width = recipe->model_input_size;
-    if (recipe_is_set(recipe, RECIPE_model_in_channels)) args->in_channels = recipe->model_in_channels;
-    if (recipe_is_set(recipe, RECIPE_model_stem_stride)) args->stem_stride = recipe->model_stem_stride;
-    if (recipe_is_set(recipe, RECIPE_model_round_nearest)) args->round_nearest = recipe->model_round_nearest;
-    if (recipe_is_set(recipe, RECIPE_batch_norm_eps)) args->norm_eps = recipe->batch_norm_eps;
-    if (recipe_is_set(recipe, RECIPE_batch_norm_momentum))
-        args->norm_momentum = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH
-                                  ? recipe->batch_norm_momentum
-                                  : 1 - recipe->batch_norm_momentum;
-    if (recipe_is_set(recipe, RECIPE_batch_norm_variance))
-        args->norm_unbiased = recipe->batch_norm_variance == CHOICE_VARIANCE_UNBIASED;
-    return strides_over(recipe, args);
-}
-
-sk_status recipe_model(const struct recipe *recipe, struct model_args *args) {
-    TRY(model_defaults(recipe->model_name, args));
-    return recipe_model_over(recipe, args);
-}
-
-enum model_init recipe_init(const struct recipe *recipe) {
-    return recipe->model_init == CHOICE_INIT_TF ? INIT_TF : INIT_TORCHVISION;
-}
+/* ---- preprocessing, augmentation, data ---- */
 
 static enum resize_filter filter_of(int choice) {
     switch (choice) {

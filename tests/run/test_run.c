@@ -33,7 +33,7 @@ static struct network *make_network(void) {
     args.num_classes = CLASSES;
     args.height = args.width = SIDE;
     ok(network_new(&network, &args));
-    model_initialise(network->graph, INIT_TORCHVISION, 1, network->params, network->state);
+    model_initialise(network->graph, &args, INIT_TORCHVISION, 1, network->params, network->state);
     network->classes = arena_array(&network->arena, CLASSES, sizeof *network->classes);
     memcpy(network->classes, classes, sizeof classes);
     struct preprocess p = preprocess_default();
