@@ -24,7 +24,7 @@ enum { FORMATS = sizeof formats / sizeof formats[0] };
 static const char spec_help[] = "expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or a folder";
 
 /* "format:path", "fashion-mnist", or a path whose format its content tells. */
-static sk_status parse_spec(const char *spec, const struct data_format **format, const char **path) {
+sk_status data_find(const char *spec, const struct data_format **format, const char **path) {
     FAIL_IF(!spec || !spec[0], SK_EUSAGE, "no data given; %s", spec_help);
     if (strcmp(spec, "fashion-mnist") == 0) {
         *path = fashion_mnist_path;
@@ -96,7 +96,7 @@ static sk_status open_parts(struct dataset *dataset, const char *spec) {
     double fraction = dataset->options.val_fraction;
     FAIL_IF(!(fraction < 1), SK_EUSAGE, "val fraction is %g; expected a number below 1", fraction);
     const char *path = NULL;
-    TRY(parse_spec(spec, &dataset->format, &path));
+    TRY(data_find(spec, &dataset->format, &path));
     dataset->path = arena_strdup(&dataset->arena, path);
     if (!dataset->path) return SK_EMEMORY;
     TRY(dataset->format->open(dataset, dataset->path));

@@ -1,33 +1,12 @@
-/* decode.c — finds a picture's format by its first bytes and hands it to that decoder; then turns it upright.
+/* decode.c — hands a picture to the decoder of its format, then turns it upright.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/decode.h"
 
-#include <string.h>
-
 #include "data/decoder.h"
+#include "data/signature.h"
 
 static const int64_t pixels_max_default = 178956970;
-
-/* What files begin with. Formats that are not read are here for the sentence's sake. */
-static const struct {
-    const char *name;
-    size_t at, length;
-    const char *bytes;
-    sk_status (*decode)(struct decode_job *job);
-} signatures[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", decode_jpeg},
-    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", decode_png},
-    {"WebP", 8, 4, "WEBP", decode_webp},
-    {"GIF", 0, 4, "GIF8", NULL},
-    {"BMP", 0, 2, "BM", NULL},
-    {"TIFF", 0, 4, "II*\0", NULL},
-    {"TIFF", 0, 4, "MM\0*", NULL},
-    {"PNM", 0, 2, "P5", NULL},
-    {"PNM", 0, 2, "P6", NULL},
-    {"HEIF or AVIF", 4, 4, "ftyp", NULL},
-    {"JPEG 2000", 4, 4, "jP  ", NULL},
-};
 
 sk_status decode_take(struct decode_job *job, uint32_t height, uint32_t width, int channels, int bytes_per_pixel) {
     FAIL_IF(height == 0 || width == 0 || height > UINT16_MAX || width > UINT16_MAX, SK_EFORMAT,
@@ -43,8 +22,21 @@ sk_status decode_take(struct decode_job *job, uint32_t height, uint32_t width, i
     return SK_OK;
 }
 
-sk_status decode_picture(const uint8_t *bytes, size_t size, const char *what, const struct decode_options *options,
-                         struct scratch *scratch, struct picture *picture) {
+/* The sentence for a format that is known but not read. */
+static sk_status refuse(const struct signature *signature, const char *what) {
+    struct text command = {0};
+    signature_convert(signature, what, &command);
+    sk_status status = text_check(&command);
+    if (status == SK_OK)
+        status =
+            status_fail(SK_EFORMAT, "%s: this is a %s picture; only JPEG, PNG and WebP are read: convert it by `%s`",
+                        what, signature->name, command.data);
+    text_free(&command);
+    return status;
+}
+
+sk_status decode_inspect(const uint8_t *bytes, size_t size, const char *what, const struct decode_options *options,
+                         struct scratch *scratch, struct picture *picture, struct decode_traits *traits) {
     struct decode_job job = {
         .bytes = bytes,
         .size = size,
@@ -52,17 +44,20 @@ sk_status decode_picture(const uint8_t *bytes, size_t size, const char *what, co
         .pixels_max = options->pixels_max ? options->pixels_max : pixels_max_default,
         .scratch = scratch,
         .picture = picture,
-        .want_orientation = options->exif == EXIF_APPLY,
-        .orientation = 1,
+        .traits = traits,
     };
+    *traits = (struct decode_traits){.orientation = 1};
     FAIL_IF(size == 0, SK_EFORMAT, "%s: the file is empty", what);
-    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
-        size_t at = signatures[i].at, length = signatures[i].length;
-        if (size < at + length || memcmp(bytes + at, signatures[i].bytes, length) != 0) continue;
-        FAIL_IF(!signatures[i].decode, SK_EFORMAT,
-                "%s: this is a %s picture; only JPEG, PNG and WebP are read: convert it", what, signatures[i].name);
-        TRY(signatures[i].decode(&job));
-        return exif_turn(job.orientation, scratch, picture);
-    }
-    return status_fail(SK_EFORMAT, "%s: not a picture (neither JPEG, PNG nor WebP)", what);
+    const struct signature *signature = signature_of(bytes, size);
+    FAIL_IF(!signature, SK_EFORMAT, "%s: not a picture (neither JPEG, PNG nor WebP)", what);
+    traits->format = signature->name;
+    if (!signature->decode) return refuse(signature, what);
+    TRY(signature->decode(&job));
+    return options->exif == EXIF_APPLY ? exif_turn(traits->orientation, scratch, picture) : SK_OK;
+}
+
+sk_status decode_picture(const uint8_t *bytes, size_t size, const char *what, const struct decode_options *options,
+                         struct scratch *scratch, struct picture *picture) {
+    struct decode_traits traits;
+    return decode_inspect(bytes, size, what, options, scratch, picture, &traits);
 }

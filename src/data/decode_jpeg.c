@@ -55,7 +55,7 @@ static void find_orientation(struct jpeg_work *work) {
     for (jpeg_saved_marker_ptr m = work->info.marker_list; m; m = m->next) {
         if (m->marker != JPEG_APP0 + 1 || m->data_length < 6 || memcmp(m->data, "Exif\0", 6) != 0) continue;
         int found = exif_orientation(m->data + 6, m->data_length - 6);
-        if (found) work->job->orientation = found;
+        if (found) work->job->traits->orientation = found;
         return;
     }
 }
@@ -94,10 +94,12 @@ static void stage(struct jpeg_work *work) {
     jpeg_create_decompress(info);
     info->progress = &work->progress;
     jpeg_mem_src(info, work->job->bytes, work->job->size);
-    if (work->job->want_orientation) jpeg_save_markers(info, JPEG_APP0 + 1, 0xffff);
+    jpeg_save_markers(info, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(info, TRUE);
-    if (work->job->want_orientation) find_orientation(work);
+    find_orientation(work);
     bool cmyk = info->num_components == 4;
+    work->job->traits->cmyk = cmyk;
+    work->job->traits->grey = info->num_components == 1;
     info->out_color_space = info->num_components == 1 ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
     info->dct_method = JDCT_ISLOW;
     int channels = info->num_components == 1 ? 1 : 3;
@@ -129,8 +131,10 @@ sk_status decode_jpeg(struct decode_job *job) {
     bool done = guarded(&work);
     long warnings = work.errors.num_warnings;
     jpeg_destroy_decompress(&work.info);
+    job->traits->truncated = work.truncated;
     FAIL_IF(work.truncated, SK_EFORMAT, "%s: the JPEG data end before the picture is complete", job->what);
     FAIL_IF(!done, SK_EFORMAT, "%s: broken JPEG: %s", job->what, work.message);
-    if (work.status == SK_OK && warnings > 0) job->scratch->damaged++;
+    job->traits->damaged = work.status == SK_OK && warnings > 0;
+    job->scratch->damaged += job->traits->damaged;
     return work.status;
 }

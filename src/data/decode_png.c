@@ -52,14 +52,18 @@ static void find_orientation(struct png_work *work) {
     png_bytep exif = NULL;
     if (!png_get_eXIf_1(work->png, work->info, &size, &exif) || !exif) return;
     int found = exif_orientation(exif, size);
-    if (found) work->job->orientation = found;
+    if (found) work->job->traits->orientation = found;
 }
 
 /* Say how rows shall look; the pixels' memory; the number of channels follows. */
 static void prepare(struct png_work *work) {
     png_structp png = work->png;
     int type = png_get_color_type(png, work->info), depth = png_get_bit_depth(png, work->info);
+    struct decode_traits *traits = work->job->traits;
     work->grey16 = type == PNG_COLOR_TYPE_GRAY && depth == 16;
+    traits->grey = !(type & PNG_COLOR_MASK_COLOR);
+    traits->alpha = type & PNG_COLOR_MASK_ALPHA || png_get_valid(png, work->info, PNG_INFO_tRNS);
+    traits->deep = depth == 16;
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
     if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
     if (depth == 16 && !work->grey16) png_set_strip_16(png);
@@ -107,7 +111,7 @@ static void stage(struct png_work *work) {
     for (size_t y = 0; y < height; y++) rows[y] = picture->pixels + y * stride;
     png_read_image(png, rows);
     png_read_end(png, work->info);
-    if (work->job->want_orientation) find_orientation(work);
+    find_orientation(work);
 }
 
 /* The one place with setjmp; it touches no local variable after the jump. */
@@ -124,8 +128,8 @@ static void clip_grey16(const struct picture *picture) {
 }
 
 sk_status decode_png(struct decode_job *job) {
-    FAIL_IF(job->size < 8 || !chunks_fit(job->bytes, job->size), SK_EFORMAT,
-            "%s: the PNG data end before the picture is complete", job->what);
+    job->traits->truncated = job->size < 8 || !chunks_fit(job->bytes, job->size);
+    FAIL_IF(job->traits->truncated, SK_EFORMAT, "%s: the PNG data end before the picture is complete", job->what);
     struct png_work work = {.job = job};
     work.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &work, on_error, on_warning);
     FAIL_IF(!work.png, SK_EMEMORY, "%s: no memory for libpng", job->what);
@@ -134,6 +138,7 @@ sk_status decode_png(struct decode_job *job) {
     bool memory = work.info != NULL;
     png_destroy_read_struct(&work.png, &work.info, NULL);
     FAIL_IF(!memory, SK_EMEMORY, "%s: no memory for libpng", job->what);
+    job->traits->truncated = work.truncated;
     FAIL_IF(work.truncated, SK_EFORMAT, "%s: the PNG data end before the picture is complete", job->what);
     FAIL_IF(!done, SK_EFORMAT, "%s: broken PNG: %s", job->what, work.message);
     TRY(work.status);

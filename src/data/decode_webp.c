@@ -18,6 +18,10 @@ static const char *status_text(VP8StatusCode code) {
     }
 }
 
+static bool ends_early(VP8StatusCode code) {
+    return code == VP8_STATUS_SUSPENDED || code == VP8_STATUS_NOT_ENOUGH_DATA;
+}
+
 /* RIFF chunks after "RIFF" size "WEBP": name, little-endian size, content, a byte of padding after an odd size. */
 static int find_orientation(const uint8_t *bytes, size_t size) {
     size_t at = 12;
@@ -40,7 +44,9 @@ sk_status decode_webp(struct decode_job *job) {
     FAIL_IF(!WebPInitDecoderConfig(&config), SK_EINTERNAL, "%s: libwebp has another version than it was built for",
             job->what);
     VP8StatusCode code = WebPGetFeatures(job->bytes, job->size, &config.input);
+    job->traits->truncated = ends_early(code);
     FAIL_IF(code != VP8_STATUS_OK, SK_EFORMAT, "%s: broken WebP: %s", job->what, status_text(code));
+    job->traits->alpha = config.input.has_alpha;
     FAIL_IF(config.input.has_animation, SK_EFORMAT, "%s: an animated WebP; only stills are read", job->what);
     TRY(decode_take(job, (uint32_t)config.input.height, (uint32_t)config.input.width, 3, 3));
     size_t stride = (size_t)config.input.width * 3;
@@ -51,11 +57,10 @@ sk_status decode_webp(struct decode_job *job) {
     config.output.u.RGBA.size = stride * (size_t)config.input.height;
     code = WebPDecode(job->bytes, job->size, &config);
     WebPFreeDecBuffer(&config.output);
+    job->traits->truncated = ends_early(code);
     FAIL_IF(code != VP8_STATUS_OK, code == VP8_STATUS_OUT_OF_MEMORY ? SK_EMEMORY : SK_EFORMAT, "%s: broken WebP: %s",
             job->what, status_text(code));
-    if (job->want_orientation) {
-        int found = find_orientation(job->bytes, job->size);
-        if (found) job->orientation = found;
-    }
+    int found = find_orientation(job->bytes, job->size);
+    if (found) job->traits->orientation = found;
     return SK_OK;
 }

@@ -14,9 +14,8 @@ struct decode_job {
     const char *what;
     int64_t pixels_max;
     struct scratch *scratch;
-    struct picture *picture; /* out */
-    bool want_orientation;
-    int orientation; /* out: EXIF's 1 … 8 where wanted and known, otherwise left alone */
+    struct picture *picture;      /* out */
+    struct decode_traits *traits; /* out, all but the format; what is not known is left alone */
 };
 
 sk_status decode_jpeg(struct decode_job *job);

@@ -11,14 +11,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/decode.h"
+#include "data/folder.h"
 #include "data/format.h"
-
-enum { DEPTH_MAX = 16, PATH_BYTES_MAX = 4096, FILE_BYTES_MAX = 1 << 30 };
 
 static const char *const part_names[DATA_PARTS] = {"train", "val", "test"};
 
-/* torchvision's list. */
-static bool is_picture_name(const char *name) {
+bool folder_is_picture_name(const char *name) {
     static const char *const known[] = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"};
     const char *extension = path_extension(name);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -27,8 +25,7 @@ static bool is_picture_name(const char *name) {
     return false;
 }
 
-/* What file managers leave behind; everything else that is no picture is an error. */
-static bool is_litter(const char *name) {
+bool folder_is_litter(const char *name) {
     return name[0] == '.' || strcasecmp(name, "Thumbs.db") == 0 || strcasecmp(name, "desktop.ini") == 0;
 }
 
@@ -38,7 +35,7 @@ static sk_status list_visible(struct arena *arena, const char *path, int what, c
     TRY(folder_list(arena, path, what, names, &all));
     *count = 0;
     for (size_t i = 0; i < all; i++) {
-        if (!is_litter((*names)[i])) (*names)[(*count)++] = (*names)[i];
+        if (!folder_is_litter((*names)[i])) (*names)[(*count)++] = (*names)[i];
     }
     return SK_OK;
 }
@@ -83,8 +80,8 @@ static sk_status find_folders(struct dataset *dataset, const char *folder, struc
             char *path = path_join(arena, dataset->path, found->item[level]);
             if (!path) return SK_EMEMORY;
             TRY(list_visible(arena, path, LIST_FOLDERS, &names, &count));
-            FAIL_IF(count > 0 && depth == DEPTH_MAX, SK_EDATA,
-                    "%s: folders more than %d deep; is there a link to a folder above?", path, DEPTH_MAX);
+            FAIL_IF(count > 0 && depth == FOLDER_DEPTH_MAX, SK_EDATA,
+                    "%s: folders more than %d deep; is there a link to a folder above?", path, FOLDER_DEPTH_MAX);
             for (size_t i = 0; i < count; i++) {
                 TRY(names_add(arena, found, path_join(arena, found->item[level], names[i])));
             }
@@ -107,7 +104,7 @@ static sk_status find_pictures(struct dataset *dataset, const char *folder, stru
         if (!path) return SK_EMEMORY;
         TRY(list_visible(arena, path, LIST_FILES, &names, &count));
         for (size_t i = 0; i < count; i++) {
-            FAIL_IF(!is_picture_name(names[i]), SK_EDATA,
+            FAIL_IF(!folder_is_picture_name(names[i]), SK_EDATA,
                     "%s/%s: not a picture by its name (.jpg, .jpeg, .png, .webp); move it out of the class's folder",
                     path, names[i]);
             TRY(names_add(arena, pictures, path_join(arena, folders.item[f], names[i])));
@@ -205,13 +202,13 @@ static sk_status open_folder(struct dataset *dataset, const char *path) {
 
 static sk_status read_picture(const struct dataset *dataset, enum data_part source, uint32_t sample,
                               struct scratch *scratch, struct picture *picture) {
-    char path[PATH_BYTES_MAX];
+    char path[FOLDER_PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", dataset->path, dataset->source[source].names[sample]);
     FAIL_IF(length < 0 || (size_t)length >= sizeof path, SK_EIO, "%.200s…: the path is longer than %d bytes", path,
-            PATH_BYTES_MAX);
+            FOLDER_PATH_MAX);
     uint8_t *bytes = scratch->slot[SCRATCH_FILE].data;
     size_t size;
-    sk_status status = file_read_block(path, FILE_BYTES_MAX, &bytes, &scratch->slot[SCRATCH_FILE].capacity, &size);
+    sk_status status = file_read_block(path, FOLDER_FILE_MAX, &bytes, &scratch->slot[SCRATCH_FILE].capacity, &size);
     scratch->slot[SCRATCH_FILE].data = bytes;
     TRY(status);
     struct decode_options options = {.exif = dataset->options.exif};

@@ -59,6 +59,9 @@ struct data_format {
 #include "data/formats.def"
 #undef FORMAT
 
+/* The format and the folder of a SPEC (data.h); reads names only. */
+sk_status data_find(const char *spec, const struct data_format **format, const char **path);
+
 /* Split `val_fraction` of each class of train off as val; data_split.c. */
 sk_status data_split(struct dataset *dataset, double fraction);
 

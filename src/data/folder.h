@@ -1,0 +1,18 @@
+/* folder.h — what a folder of pictures takes for a picture, what it passes over, and how it is read.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_FOLDER_H
+#define SK_DATA_FOLDER_H
+
+#include <stdbool.h>
+
+enum { FOLDER_DEPTH_MAX = 16, FOLDER_PATH_MAX = 4096, FOLDER_FILE_MAX = 1 << 30 };
+
+/* A picture by its name: torchvision's list. */
+bool folder_is_picture_name(const char *name);
+
+/* What file managers leave behind, and names that begin with a dot: passed over. Everything else that is no picture is
+ * an error. */
+bool folder_is_litter(const char *name);
+
+#endif

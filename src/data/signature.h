@@ -1,0 +1,34 @@
+/* signature.h — which format a picture's file is in, told by its first bytes; and what to do with those that are not read.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_SIGNATURE_H
+#define SK_DATA_SIGNATURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "data/decoder.h"
+
+struct signature {
+    const char *name; /* "JPEG" */
+    size_t at, length;
+    const char *bytes;                           /* what the file has at `at` */
+    const char *extensions;                      /* ".jpg .jpeg": the first is the usual one */
+    sk_status (*decode)(struct decode_job *job); /* NULL: not read */
+    /* How it becomes one that is read: a command that takes IN and OUT, what follows IN, and OUT's extension. */
+    const char *command, *choose, *result;
+};
+
+/* The row that fits, or NULL. */
+const struct signature *signature_of(const uint8_t *bytes, size_t size);
+
+/* True where a file of this name is expected to be of this format. */
+bool signature_named(const struct signature *signature, const char *path);
+
+/* Add the command that converts `path` to a format that is read, ready for a shell. */
+void signature_convert(const struct signature *signature, const char *path, struct text *text);
+
+#endif
