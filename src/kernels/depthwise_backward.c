@@ -60,7 +60,10 @@ size_t KERNEL_NAME(depthwise_backward_plan)(struct depthwise_backward *job, int 
 
 #define DX_INSTANCE(r, s)                                                                                              \
     static __attribute__((noinline)) void dx_##r##_##s(const struct dw_row *d) {                                       \
-        dw_row_fixed(d, r, s, 1, true);                                                                                \
+        dw_row_fixed(d, r, s, 1, true, false);                                                                         \
+    }                                                                                                                  \
+    static __attribute__((noinline)) void smooth_##r##_##s(const struct dw_row *d) {                                   \
+        dw_row_fixed(d, r, s, 1, true, true);                                                                          \
     }
 DX_INSTANCE(1, 1)
 DX_INSTANCE(1, 2)
@@ -71,15 +74,38 @@ DX_INSTANCE(3, 2)
 DX_INSTANCE(3, 3)
 DX_INSTANCE(5, 5)
 
+static __attribute__((noinline)) void dx_any(const struct dw_row *d) {
+    dw_row_any(d, false);
+}
+static __attribute__((noinline)) void smooth_any(const struct dw_row *d) {
+    dw_row_any(d, true);
+}
+
 static void dx_row(const struct dw_row *d) {
-    static void (*const fixed[6][6])(const struct dw_row *d) = {
-        [1][1] = dx_1_1, [1][2] = dx_1_2, [2][1] = dx_2_1, [2][2] = dx_2_2,
-        [2][3] = dx_2_3, [3][2] = dx_3_2, [3][3] = dx_3_3, [5][5] = dx_5_5};
-    bool known = d->taps_r < 6 && d->taps_s < 6 && d->dilation == 1 && fixed[d->taps_r][d->taps_s];
+    static void (*const fixed[2][6][6])(const struct dw_row *d) = {{[1][1] = dx_1_1,
+                                                                    [1][2] = dx_1_2,
+                                                                    [2][1] = dx_2_1,
+                                                                    [2][2] = dx_2_2,
+                                                                    [2][3] = dx_2_3,
+                                                                    [3][2] = dx_3_2,
+                                                                    [3][3] = dx_3_3,
+                                                                    [5][5] = dx_5_5},
+                                                                   {[1][1] = smooth_1_1,
+                                                                    [1][2] = smooth_1_2,
+                                                                    [2][1] = smooth_2_1,
+                                                                    [2][2] = smooth_2_2,
+                                                                    [2][3] = smooth_2_3,
+                                                                    [3][2] = smooth_3_2,
+                                                                    [3][3] = smooth_3_3,
+                                                                    [5][5] = smooth_5_5}};
+    bool smooth = !act_is_clamp(d->act);
+    bool known = d->taps_r < 6 && d->taps_s < 6 && d->dilation == 1 && fixed[smooth][d->taps_r][d->taps_s];
     if (known)
-        fixed[d->taps_r][d->taps_s](d);
+        fixed[smooth][d->taps_r][d->taps_s](d);
+    else if (smooth)
+        smooth_any(d);
     else
-        dw_row_any(d);
+        dx_any(d);
 }
 
 /* ---- rows of dw ---- */

@@ -81,7 +81,7 @@ DW_INLINE void dw_ahead_step(struct dw_ahead *a) {
 }
 
 /* y[j] = finish(sum over taps of rows[r][j*stride + s*dilation] · w[r][s]), j < count.
- * Forward: finish = clamp(sum + bias), sums of y and y*y. Gradient (x given): (sum + add) masked, sums of y and y*x. */
+ * Forward: finish = act(sum + bias), sums of y and y*y. Gradient (x given): (sum + add)*slope, sums of y and y*x. */
 struct dw_row {
     int taps_r, taps_s, stride, dilation;
     const float *const *rows; /* (taps_r) pointers to (columns, step) */
@@ -94,6 +94,7 @@ struct dw_row {
     int64_t sums_step;
     enum act act;
     const float *bias;          /* forward: (channels) or NULL */
+    bool smooth;                /* act is no clamp; dw_row_fixed and dw_row_any set it */
     bool gradient;              /* the fields below */
     const float *add, *x;       /* laid out as y; add may be NULL; x only for mask and sums */
     const float *scale, *shift; /* (channels) or NULL */
@@ -132,6 +133,41 @@ DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf 
     dw_put(d->y + at, acc, k->lanes, d->stream);
 }
 
+/* Activations that are no clamps: all outputs of a tile at once. */
+DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
+    _Alignas(64) float y[4 * VL], v[4 * VL];
+    for (int t = 0; t < tile; t++) {
+        int64_t at = (column + t) * d->y_step + k->channel;
+        vf sum = d->gradient && d->add ? vadd(acc[t], dw_load(d->add + at, k->lanes)) : acc[t];
+        vstore(y + t * VL, d->gradient ? sum : vadd(sum, k->bias));
+        if (d->gradient) vstore(v + t * VL, vfma(dw_load(d->x + at, k->lanes), k->scale, k->shift));
+    }
+    if (d->gradient)
+        KERNEL_NAME(act_slopes)(d->act, y, v, tile * VL);
+    else
+        KERNEL_NAME(act_values)(d->act, y, y, tile * VL);
+    for (int t = 0; t < tile; t++) {
+        int64_t at = (column + t) * d->y_step + k->channel;
+        vf made = vload(y + t * VL);
+        k->sum = vadd(k->sum, made);
+        if (d->sums) k->square = vfma(made, d->gradient ? dw_load(d->x + at, k->lanes) : made, k->square);
+        dw_put(d->y + at, made, k->lanes, d->stream);
+    }
+}
+
+DW_INLINE void dw_finish(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
+    if (d->smooth) {
+        dw_finish_smooth(d, k, acc, column, tile);
+        return;
+    }
+    DW_UNROLL for (int t = 0; t < tile; t++) {
+        if (d->gradient)
+            dw_finish_gradient(d, k, acc[t], column + t);
+        else
+            dw_finish_forward(d, k, acc[t], column + t);
+    }
+}
+
 /* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. */
 DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, int64_t column, int taps_r, int taps_s,
                        int stride, int tile) {
@@ -146,12 +182,7 @@ DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, i
             }
         }
     }
-    DW_UNROLL for (int t = 0; t < tile; t++) {
-        if (d->gradient)
-            dw_finish_gradient(d, k, acc[t], column + t);
-        else
-            dw_finish_forward(d, k, acc[t], column + t);
-    }
+    dw_finish(d, k, acc, column, tile);
 }
 
 /* Any kernel: the weights come from L1. */
@@ -167,12 +198,7 @@ DW_INLINE void dw_tile_any(const struct dw_row *d, struct dw_lane *k, int64_t co
             }
         }
     }
-    DW_UNROLL for (int t = 0; t < tile; t++) {
-        if (d->gradient)
-            dw_finish_gradient(d, k, acc[t], column + t);
-        else
-            dw_finish_forward(d, k, acc[t], column + t);
-    }
+    dw_finish(d, k, acc, column, tile);
 }
 
 DW_INLINE void dw_lane_open(const struct dw_row *d, struct dw_lane *k, int64_t channel) {
@@ -196,10 +222,12 @@ DW_INLINE void dw_lane_close(const struct dw_row *d, const struct dw_lane *k) {
     dw_store(d->sums + d->sums_step + k->channel, k->square, k->lanes);
 }
 
-DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, int stride, bool gradient) {
+/* Beside the taps, whether it is a gradient and whether the activation is smooth are constants too. */
+DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, int stride, bool gradient,
+                            bool smooth) {
     struct dw_row d = *given;
     struct dw_lane k;
-    d.gradient = gradient;
+    d.gradient = gradient, d.smooth = smooth;
     for (int64_t c = 0; c < d.channels; c += VL) {
         vf w[25];
         int64_t j = 0;
@@ -214,9 +242,10 @@ DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, 
     }
 }
 
-static inline void dw_row_any(const struct dw_row *given) {
+DW_INLINE void dw_row_any(const struct dw_row *given, bool smooth) {
     struct dw_row d = *given;
     struct dw_lane k;
+    d.smooth = smooth;
     for (int64_t c = 0; c < d.channels; c += VL) {
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
@@ -275,10 +304,30 @@ DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int 
     }
 }
 
+/* What is no clamp follows for some columns at a time, while they lie in L1. */
+static inline void dw_load_act(const struct dw_load_row *l, int64_t from, int64_t to) {
+    bool compact = !l->exact && l->out_step == dw_step(l->channels);
+    for (int64_t j = from; j < to; j++) {
+        float *out = l->out + j * l->out_step;
+        if (compact) {
+            KERNEL_NAME(act_values)(l->act, out, out, (to - from) * l->out_step);
+            return;
+        }
+        KERNEL_NAME(act_values)(l->act, out, out, l->channels);
+    }
+}
+
 static inline void dw_load_rows(const struct dw_load_row *l) {
+    bool smooth = !act_is_clamp(l->act);
     int64_t j = 0;
-    for (; j + 4 <= l->columns; j += 4) dw_load_columns(l, j, 4);
-    for (; j < l->columns; j++) dw_load_columns(l, j, 1);
+    for (; j + 4 <= l->columns; j += 4) {
+        dw_load_columns(l, j, 4);
+        if (smooth) dw_load_act(l, j, j + 4);
+    }
+    for (; j < l->columns; j++) {
+        dw_load_columns(l, j, 1);
+        if (smooth) dw_load_act(l, j, j + 1);
+    }
 }
 
 static inline void dw_zero(float *p, int64_t floats) {

@@ -31,7 +31,18 @@ static struct range block_range(struct range tile, int64_t from) {
 
 /* ---- z = act(scale*x + shift) + add ---- */
 
-DW_INLINE void affine_rows(const struct affine_job *job, int64_t row, int rows) {
+/* A smooth activation follows in place, while the rows lie in L1, and then what is added. */
+static void affine_smooth(const struct affine_job *job, int64_t row, int rows) {
+    int64_t from = row * job->c, count = rows * job->c;
+    bool plain = !job->in.scale;
+    KERNEL_NAME(act_values)(job->in.act, plain ? job->in.x + from : job->z + from, job->z + from, count);
+    for (int64_t i = from; job->add && i < from + count; i += VL) {
+        int lanes = dw_lanes(from + count - i);
+        dw_store(job->z + i, vadd(dw_load(job->z + i, lanes), dw_load(job->add + i, lanes)), lanes);
+    }
+}
+
+DW_INLINE void affine_rows(const struct affine_job *job, int64_t row, int rows, bool smooth) {
     vf low = vset(act_low(job->in.act)), high = vset(act_high(job->in.act));
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
@@ -42,10 +53,15 @@ DW_INLINE void affine_rows(const struct affine_job *job, int64_t row, int rows) 
             vf v = dw_load(job->in.x + at, lanes);
             if (job->in.scale) v = vfma(scale, v, shift);
             v = vclamp(v, low, high);
-            if (job->add) v = vadd(v, dw_load(job->add + at, lanes));
+            if (job->add && !smooth) v = vadd(v, dw_load(job->add + at, lanes));
             dw_store(job->z + at, v, lanes);
         }
     }
+}
+
+static void affine_smooth_rows(const struct affine_job *job, int64_t row, int rows) {
+    if (job->in.scale) affine_rows(job, row, rows, true);
+    affine_smooth(job, row, rows);
 }
 
 void KERNEL_NAME(affine_plan)(struct affine_job *job) {
@@ -55,11 +71,36 @@ void KERNEL_NAME(affine_plan)(struct affine_job *job) {
 void KERNEL_NAME(affine_run)(const struct affine_job *job, int64_t tile) {
     struct range r = tile_range(job->rows, job->c, tile);
     int64_t row = r.from;
-    for (; row + 4 <= r.to; row += 4) affine_rows(job, row, 4);
-    for (; row < r.to; row++) affine_rows(job, row, 1);
+    if (!act_is_clamp(job->in.act)) {
+        for (; row < r.to; row += 4) affine_smooth_rows(job, row, (int)dw_min(4, r.to - row));
+        return;
+    }
+    for (; row + 4 <= r.to; row += 4) affine_rows(job, row, 4, false);
+    for (; row < r.to; row++) affine_rows(job, row, 1, false);
 }
 
 /* ---- g = (dz + add) * act'(scale*x + shift), sums of g and g*x ---- */
+
+DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *sums, int64_t row, int rows) {
+    for (int64_t c = 0; c < job->c; c += VL) {
+        int lanes = dw_lanes(job->c - c);
+        vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(), g[4], x[4], v[4];
+        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        DW_UNROLL for (int i = 0; i < rows; i++) {
+            int64_t at = (row + i) * job->c + c;
+            g[i] = dw_load(job->dz + at, lanes), x[i] = dw_load(job->in.x + at, lanes);
+            if (job->add) g[i] = vadd(g[i], dw_load(job->add + at, lanes));
+            v[i] = vfma(scale, x[i], shift);
+        }
+        view_slopes(job->in.act, g, v, rows);
+        DW_UNROLL for (int i = 0; i < rows; i++) {
+            if (job->g) dw_store(job->g + (row + i) * job->c + c, g[i], lanes);
+            sum = vadd(sum, g[i]), product = vfma(g[i], x[i], product);
+        }
+        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+    }
+}
 
 DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *sums, int64_t row, int rows) {
     bool with_x = job->in.act != ACT_NONE || sums;
@@ -91,6 +132,10 @@ void KERNEL_NAME(affine_backward_run)(const struct affine_backward *job, int64_t
         float *sums = job->sums ? job->sums + from / BLOCK_ROWS * 2 * job->c : NULL;
         int64_t row = b.from;
         if (sums) dw_zero(sums, 2 * job->c);
+        if (!act_is_clamp(job->in.act)) {
+            for (; row + 4 <= b.to; row += 4) affine_smooth_backward(job, sums, row, 4);
+            for (; row < b.to; row++) affine_smooth_backward(job, sums, row, 1);
+        }
         for (; row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4);
         for (; row < b.to; row++) affine_backward_rows(job, sums, row, 1);
     }

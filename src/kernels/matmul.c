@@ -145,8 +145,96 @@ MM_INSTANCE(14)
 static void (*const mm_rows[])(const struct matmul *m, int64_t row, int64_t col) = {
     mm_1, mm_2, mm_3, mm_4, mm_5, mm_6, mm_7, mm_8, mm_9, mm_10, mm_11, mm_12, mm_13, mm_14};
 
+/* ---- the same with an activation that is no clamp: sums go to a buffer in L1, and from there on ---- */
+
+struct mm_finish {
+    const struct matmul *m;
+    int64_t row, col;
+    int rows, cols;
+    /* rows MM_COLS apart; v: what a gradient's slope is taken at */
+    _Alignas(64) float c[MM_ROWS * MM_COLS], v[MM_ROWS * MM_COLS];
+};
+
+/* A register tile without what follows the sum, but for a forward product's bias. */
+static void mm_product(struct mm_finish *f) {
+    const struct matmul *m = f->m;
+    struct matmul part = *m;
+    part.rows = f->rows, part.cols = f->cols, part.a = m->a + f->row * m->lda;
+    part.panel_depth = m->panel_depth ? m->panel_depth : m->depth;
+    part.b = m->b + matmul_panel(part.panel_depth, f->col);
+    part.bias = m->bias && !m->x ? m->bias + f->col : NULL;
+    part.c = f->c, part.ldc = MM_COLS;
+    part.act = ACT_NONE, part.add = part.x = NULL, part.sums = NULL, part.stream = false;
+    for (int i = 0; m->accumulate && i < f->rows; i++) {
+        memcpy(f->c + i * MM_COLS, m->c + (f->row + i) * m->ldc + f->col, (size_t)f->cols * sizeof(float));
+    }
+    mm_rows[f->rows - 1](&part, 0, 0);
+}
+
+/* Gradient: what the slope is taken at, and what it is multiplied with. */
+static void mm_before_slopes(struct mm_finish *f) {
+    const struct matmul *m = f->m;
+    for (int j = 0; j < f->cols; j += VL) {
+        int64_t at = f->col + j;
+        int lanes = lanes_of(f->cols - j);
+        vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
+        vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
+        for (int i = 0; i < f->rows; i++) {
+            float *c = f->c + i * MM_COLS + j;
+            vstore(f->v + i * MM_COLS + j, vfma(scale, mm_load(m->x + (f->row + i) * m->ldx + at, lanes), shift));
+            if (m->add) vstore(c, vadd(vload(c), mm_load(m->add + (f->row + i) * m->ldadd + at, lanes)));
+        }
+    }
+}
+
+/* What follows the activation, as in mm_forward and mm_gradient. */
+static void mm_after_act(const struct mm_finish *f, int j) {
+    const struct matmul *m = f->m;
+    int64_t at = f->col + j;
+    int lanes = lanes_of(f->cols - j);
+    bool first = !m->sums || (f->row == 0 && !m->sums_go_on);
+    vf sum = first ? vzero() : mm_load(m->sums + at, lanes);
+    vf product = first ? vzero() : mm_load(m->sums + m->ldsums + at, lanes);
+    for (int i = 0; i < f->rows; i++) {
+        vf c = vload(f->c + i * MM_COLS + j);
+        float *to = m->c + (f->row + i) * m->ldc + at;
+        if (m->add && !m->x) c = vadd(c, mm_load(m->add + (f->row + i) * m->ldadd + at, lanes));
+        sum = vadd(sum, c);
+        product = vfma(c, m->x ? mm_load(m->x + (f->row + i) * m->ldx + at, lanes) : c, product);
+        if (m->stream && lanes == VL)
+            vstream(to, c);
+        else
+            mm_store(to, c, lanes);
+    }
+    if (!m->sums) return;
+    mm_store(m->sums + at, sum, lanes);
+    mm_store(m->sums + m->ldsums + at, product, lanes);
+}
+
+static void mm_through_act(const struct matmul *m) {
+    struct mm_finish f = {.m = m};
+    for (int64_t col = 0; col < m->cols; col += MM_COLS) {
+        for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
+            f.row = row, f.rows = (int)(m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS);
+            f.col = col, f.cols = (int)(m->cols - col < MM_COLS ? m->cols - col : MM_COLS);
+            mm_product(&f);
+            if (m->x) {
+                mm_before_slopes(&f);
+                KERNEL_NAME(act_slopes)(m->act, f.c, f.v, (int64_t)f.rows * MM_COLS);
+            } else {
+                KERNEL_NAME(act_values)(m->act, f.c, f.c, (int64_t)f.rows * MM_COLS);
+            }
+            for (int j = 0; j < f.cols; j += VL) mm_after_act(&f, j);
+        }
+    }
+}
+
 /* A panel of B stays in L1 while all rows of A pass by. */
 void KERNEL_NAME(matmul)(const struct matmul *m) {
+    if (!act_is_clamp(m->act)) {
+        mm_through_act(m);
+        return;
+    }
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             int64_t rows = m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS;

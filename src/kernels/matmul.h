@@ -9,26 +9,14 @@
 
 #include <math.h>
 
-#include "kernels/kernels.h"
-#include "kernels/simd.h"
+#include "kernels/act.h"
 
 /* Rows of a register tile; a row count that is a multiple of it wastes nothing. 14 divides 112, 56, 28 and 14. */
 enum { MM_ROWS = SIMD_REGISTERS == 16 ? (VL == 1 ? 4 : 6) : (VL == 16 ? 14 : 8), MM_COLS = 2 * VL };
 
-/* The activations of kernels.h are clamps: act(x) = min(high, max(low, x)), NaN kept. */
-static inline float act_low(enum act act) {
-    return act == ACT_NONE ? -INFINITY : 0.0f;
-}
-static inline float act_high(enum act act) {
-    return act == ACT_RELU6 ? 6.0f : INFINITY;
-}
-static inline vf vclamp(vf x, vf low, vf high) {
-    return vmin(high, vmax(low, x));
-}
-
 /* C = A·B (or C + A·B), rows x cols; then, while the sums s[i][j] are in registers, in this order:
  * x NULL: c = act(s + bias) + add;
- * x given (a gradient): c = (s + add) where act's slope at scale*x + shift is 1, else 0. */
+ * x given (a gradient): c = (s + add) * act'(scale*x + shift). */
 struct matmul {
     int64_t rows, depth, cols;
     const float *a; /* (rows, depth), row stride lda */

@@ -9,16 +9,34 @@ enum { POOL_GROUP = 256, TILE_FLOATS = 1 << 16 }; /* channels, floats of a tile 
 
 /* ---- y[n,c] = mean of the viewed x; a tile is POOL_GROUP channels of an image ---- */
 
+/* The sum of the rows of a block under an activation that is no clamp; x is the image's first row. */
+static vf gap_smooth(const struct gap_forward *job, const float *x, int64_t from, int64_t c) {
+    enum { ROWS = 8 };
+    _Alignas(64) float v[ROWS * VL];
+    int lanes = dw_lanes(job->c - c);
+    vf sum = vzero(), scale = vset(1.0f), shift = vzero();
+    if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+    int64_t end = dw_min(from + BLOCK_ROWS, job->hw);
+    for (int64_t row = from; row < end; row += ROWS) {
+        int rows = (int)dw_min(ROWS, end - row);
+        for (int i = 0; i < rows; i++) vstore(v + i * VL, vfma(scale, dw_load(x + (row + i) * job->c, lanes), shift));
+        KERNEL_NAME(act_values)(job->in.act, v, v, rows * VL);
+        for (int i = 0; i < rows; i++) sum = vadd(sum, vload(v + i * VL));
+    }
+    return sum;
+}
+
 /* Sums of BLOCK_ROWS rows join the image's sum once: shorter chains, smaller errors. */
 static void gap_vector(const struct gap_forward *job, int64_t image, int64_t c) {
     int lanes = dw_lanes(job->c - c);
     vf low = vset(act_low(job->in.act)), high = vset(act_high(job->in.act)), scale = vset(1.0f), shift = vzero();
     vf total = vzero();
     const float *x = job->in.x + image * job->hw * job->c + c;
+    bool smooth = !act_is_clamp(job->in.act);
     if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
     for (int64_t from = 0; from < job->hw; from += BLOCK_ROWS) {
-        vf sum = vzero();
-        for (int64_t i = from; i < dw_min(from + BLOCK_ROWS, job->hw); i++) {
+        vf sum = smooth ? gap_smooth(job, x, from, c) : vzero();
+        for (int64_t i = from; !smooth && i < dw_min(from + BLOCK_ROWS, job->hw); i++) {
             vf v = dw_load(x + i * job->c, lanes);
             if (job->in.scale) v = vfma(scale, v, shift);
             sum = vadd(sum, vclamp(v, low, high));
@@ -42,6 +60,27 @@ void KERNEL_NAME(gap_forward_run)(const struct gap_forward *job, int64_t tile) {
 }
 
 /* ---- g = dy[n,c]/HW * act'(scale*x + shift), sums of g and g*x ---- */
+
+static void gap_smooth_backward(const struct gap_backward *job, float *sums, int64_t row, int rows) {
+    const float *dy = job->dy + row / job->hw * job->c;
+    for (int64_t c = 0; c < job->c; c += VL) {
+        int lanes = dw_lanes(job->c - c);
+        vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(), g[4], x[4], v[4];
+        vf mean = vmul(dw_load(dy + c, lanes), vset(1.0f / (float)job->hw));
+        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        for (int i = 0; i < rows; i++) {
+            x[i] = dw_load(job->in.x + (row + i) * job->c + c, lanes);
+            g[i] = mean, v[i] = vfma(scale, x[i], shift);
+        }
+        view_slopes(job->in.act, g, v, rows);
+        for (int i = 0; i < rows; i++) {
+            dw_store(job->g + (row + i) * job->c + c, g[i], lanes);
+            sum = vadd(sum, g[i]), product = vfma(g[i], x[i], product);
+        }
+        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+    }
+}
 
 DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, int64_t row, int rows) {
     const float *dy = job->dy + row / job->hw * job->c;
@@ -82,7 +121,9 @@ void KERNEL_NAME(gap_backward_run)(const struct gap_backward *job, int64_t tile)
             sums = job->sums + row / BLOCK_ROWS * 2 * job->c;
             dw_zero(sums, 2 * job->c);
         }
-        if (left >= 4)
+        if (!act_is_clamp(job->in.act))
+            gap_smooth_backward(job, sums, row, left >= 4 ? 4 : 1);
+        else if (left >= 4)
             gap_backward_rows(job, sums, row, 4);
         else
             gap_backward_rows(job, sums, row, 1);

@@ -41,10 +41,18 @@ static inline vf vmul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 static inline vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); } /* a*b + c */
 static inline vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vdiv(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vabs(vf x) { return _mm512_abs_ps(x); }
 /* x where low < v < high, else 0 */
 static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, low, _CMP_GT_OQ) & _mm512_cmp_ps_mask(v, high, _CMP_LT_OQ), x);
 }
+/* a where v > bound, else b */
+static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(v, bound, _CMP_GT_OQ), a);
+}
+/* the number whose sign and exponent are the last nine bits of x: 2^(n - 127) where those hold n of 1 … 254, 0 for 0 */
+static inline vf vpower(vf x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)); }
 #elif SK_ISA_NUMBER == SK_IS_avx2
 /* ---- AVX2 + FMA: 8 lanes, 16 registers ---- */
 #include <immintrin.h>
@@ -67,9 +75,15 @@ static inline vf vmul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 static inline vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+static inline vf vdiv(vf a, vf b) { return _mm256_div_ps(a, b); }
+static inline vf vabs(vf x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
 static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
     return _mm256_and_ps(x, _mm256_and_ps(_mm256_cmp_ps(v, low, _CMP_GT_OQ), _mm256_cmp_ps(v, high, _CMP_LT_OQ)));
 }
+static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(v, bound, _CMP_GT_OQ));
+}
+static inline vf vpower(vf x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)); }
 #elif SK_ISA_NUMBER == SK_IS_neon
 /* ---- NEON (aarch64): 4 lanes, 32 registers ---- */
 #include <arm_neon.h>
@@ -98,10 +112,14 @@ static inline vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 /* As x86: the second operand where the comparison is false, so that NaN and signed zeros agree. */
 static inline vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static inline vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static inline vf vdiv(vf a, vf b) { return vdivq_f32(a, b); }
+static inline vf vabs(vf x) { return vabsq_f32(x); }
 static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
     uint32x4_t keep = vandq_u32(vcgtq_f32(v, low), vcltq_f32(v, high));
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), keep));
 }
+static inline vf vpick_above(vf v, vf bound, vf a, vf b) { return vbslq_f32(vcgtq_f32(v, bound), a, b); }
+static inline vf vpower(vf x) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x), 23)); }
 #else
 /* ---- plain C: one lane; the meaning of all the others ---- */
 enum { VL = 1, SIMD_REGISTERS = 16 };
@@ -122,7 +140,17 @@ static inline vf vmul(vf a, vf b) { return a * b; }
 static inline vf vfma(vf a, vf b, vf c) { return fmaf(a, b, c); }
 static inline vf vmax(vf a, vf b) { return a > b ? a : b; }
 static inline vf vmin(vf a, vf b) { return a < b ? a : b; }
+static inline vf vdiv(vf a, vf b) { return a / b; }
+static inline vf vabs(vf x) { return fabsf(x); }
 static inline vf vkeep_between(vf x, vf v, vf low, vf high) { return v > low && v < high ? x : 0.0f; }
+static inline vf vpick_above(vf v, vf bound, vf a, vf b) { return v > bound ? a : b; }
+static inline vf vpower(vf x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits <<= 23;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
 #endif
 
 #endif

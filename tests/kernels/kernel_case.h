@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "ops/attrs.h"
 
 enum { GUARD = 64 };
 static const float guard_value = -12345.75f;
@@ -102,16 +103,8 @@ static inline int64_t case_order(int64_t i, int64_t tiles, int pass) {
     return i;
 }
 
-/* The view's value before the activation, rounded as the kernels round it; and after. */
+/* The view's value before the activation, rounded as the kernels round it. */
 static inline float case_view_linear(const struct load_view *view, float x, int64_t c) {
     return view->scale ? fmaf(view->scale[c], x, view->shift[c]) : x;
 }
-static inline float case_act(enum act act, float v) {
-    if (act != ACT_NONE && v < 0.0f) v = 0.0f;
-    return act == ACT_RELU6 && v > 6.0f ? 6.0f : v;
-}
-static inline bool case_slope(enum act act, float v) {
-    return act == ACT_NONE || (v > 0.0f && (act == ACT_RELU || v < 6.0f));
-}
-
 #endif

@@ -107,15 +107,16 @@ static void check_pooling(const struct rows_case *k, const struct rows_data *d, 
     for (int64_t i = 0; i < n * k->c; i++) {
         double sum = 0.0, size = 0.0;
         for (int64_t j = 0; j < hw; j++) {
-            float v = case_act(k->act, case_view_linear(&d->in, d->x[(i / k->c * hw + j) * k->c + i % k->c], i % k->c));
-            sum += (double)v, size += fabs((double)v);
+            float v = case_view_linear(&d->in, d->x[(i / k->c * hw + j) * k->c + i % k->c], i % k->c);
+            double y = act_value(k->act, (double)v);
+            sum += y, size += fabs(y);
         }
         case_close("mean", i, r->gap[i], sum / (double)hw, size / (double)hw, 7e-6);
     }
     for (int64_t i = 0; i < k->rows * k->c; i++) {
-        bool pass = case_slope(k->act, case_view_linear(&d->in, d->x[i], i % k->c));
-        double g = pass ? (double)d->dz[i / k->c / hw * k->c + i % k->c] / (double)hw : 0.0;
-        case_close("pooled g", i, r->gap_g[i], g, fabs(g), 3e-7);
+        double g = (double)d->dz[i / k->c / hw * k->c + i % k->c] / (double)hw;
+        double slope = act_slope(k->act, (double)case_view_linear(&d->in, d->x[i], i % k->c));
+        case_close("pooled g", i, r->gap_g[i], g * slope, fabs(g), 5e-7);
     }
     if (k->sums) check_blocks("pooled sums", r->gap_sums, r->gap_g, d->x, k);
 }
@@ -125,9 +126,9 @@ static void check_plain(const struct rows_case *k, const struct rows_data *d, in
         int64_t c = i % k->c;
         float v = case_view_linear(&d->in, d->x[i], c);
         double added = k->add ? (double)d->add[i] : 0.0;
-        case_close("z", i, r->z[i], (double)case_act(k->act, v) + added, fabs((double)v) + fabs(added), 2e-7);
-        double g = case_slope(k->act, v) ? d->dz[i] + added : 0.0;
-        case_close("g", i, r->g[i], g, 2.0, 1e-7);
+        double z = act_value(k->act, (double)v), g = act_slope(k->act, (double)v) * (d->dz[i] + added);
+        case_close("z", i, r->z[i], z + added, fmax(fabs((double)v), fabs(z)) + fabs(added), 3e-7);
+        case_close("g", i, r->g[i], g, 2.0, 3e-7);
         double out = k->view ? (double)d->a[c] * d->dz[i] + (double)d->b[c] * d->x[i] + d->c[c] : (double)d->dz[i];
         if (!k->view && k->add) out *= (double)d->a[c];
         case_close("out", i, r->out[i], out, 5.0, 1e-7);
@@ -174,7 +175,7 @@ static void test_channels(void **state) {
 
 static void test_options(void **state) {
     (void)state;
-    for (int v = 0; v < 24; v++) {
+    for (int v = 0; v < 8 * ACT_COUNT; v++) {
         rows_case((struct rows_case){3 * 39, 20, v & 1, v & 2, v & 4, (enum act)(v / 8 % ACT_COUNT)}, 3);
     }
 }
