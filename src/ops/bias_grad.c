@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
-
-enum { CHANNELS_A_TILE = 32 };
+#include "ops/channel_sums.h"
 
 static sk_status bias_grad_infer(struct graph *graph, int node) {
     const struct shape *dy = value_shape(graph, graph->nodes[node].in[0]);
@@ -35,7 +34,7 @@ static sk_status bias_grad_plan(const struct plan_request *request, struct step_
     request->kernels->stats_plan(&job->sums);
     *step = (struct step_plan){.job = job,
                                .phases = 2,
-                               .tiles = {job->sums.tiles, (c + CHANNELS_A_TILE - 1) / CHANNELS_A_TILE},
+                               .tiles = {job->sums.tiles, channel_tiles(c)},
                                .shared_scratch = (size_t)(conv_blocks(job->sums.rows) * 2 * c) * sizeof(float)};
     return SK_OK;
 }
@@ -53,12 +52,8 @@ static void bias_grad_run(const struct kernels *kernels, const void *from, int p
         kernels->stats_run(&job->sums, tile);
         return;
     }
-    int64_t c = job->sums.c, blocks = conv_blocks(job->sums.rows);
-    for (int64_t j = tile * CHANNELS_A_TILE; j < c && j < (tile + 1) * CHANNELS_A_TILE; j++) {
-        double sum = 0;
-        for (int64_t b = 0; b < blocks; b++) sum += job->sums.stats[b * 2 * c + j];
-        job->dbias[j] = (float)sum;
-    }
+    struct channel_sums of = channel_sums(job->sums.stats, conv_blocks(job->sums.rows), job->sums.c, tile);
+    for (int64_t j = 0; j < of.count; j++) job->dbias[of.first + j] = (float)of.sum[0][j];
 }
 
 const struct op op_bias_grad = {

@@ -1,7 +1,8 @@
-/* fold_norm.c — batch normalisation with running statistics folded into the weights before it.
+/* fold_norm.c — batch normalisation with running statistics, or a layer scale, folded into the weights before it.
  *
- * w'[r,s,c,k] = w*weight[k]/sqrt(var[k]+eps); bias'[k] = bias[k] + (conv bias - mean)*that factor. Depends on
- * parameters alone, so it runs once when weights change. SPDX-License-Identifier: Apache-2.0 */
+ * w'[r,s,c,k] = w*weight[k]/sqrt(var[k]+eps); bias'[k] = bias[k] + (conv bias - mean)*that factor. A layer scale has
+ * neither statistics nor bias: the factor is its weight. Depends on parameters alone, so it runs once when weights
+ * change. SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
 #include "ops/attrs.h"
@@ -16,18 +17,23 @@ static double fold_factor(double eps, double weight, double variance) {
     return weight / sqrt(variance + eps);
 }
 
+/* What a layer scale has not: variance 1 and eps 0 make its weight the factor. */
+static double given(const double *of, int64_t j, double otherwise) {
+    return of ? of[j] : otherwise;
+}
+
 static void fold_norm_reference(const struct reference_call *call) {
     const struct fold_norm_attr *attr = call->node->attr;
     int64_t count = value_elements(call->graph, call->node->in[FN_W]);
     int64_t k = value_elements(call->graph, call->node->in[FN_WEIGHT]);
     for (int64_t j = 0; j < k; j++) {
-        double f = fold_factor(attr->eps, call->in[FN_WEIGHT][j], call->in[FN_VARIANCE][j]);
-        double bias = call->in[FN_CONV_BIAS] ? call->in[FN_CONV_BIAS][j] : 0;
-        call->out[FN_FOLDED_BIAS][j] = call->in[FN_BIAS][j] + (bias - call->in[FN_MEAN][j]) * f;
+        double f = fold_factor(attr->eps, call->in[FN_WEIGHT][j], given(call->in[FN_VARIANCE], j, 1));
+        double bias = given(call->in[FN_CONV_BIAS], j, 0) - given(call->in[FN_MEAN], j, 0);
+        call->out[FN_FOLDED_BIAS][j] = given(call->in[FN_BIAS], j, 0) + bias * f;
     }
     for (int64_t j = 0; j < count; j++)
-        call->out[FN_FOLDED_W][j] =
-            call->in[FN_W][j] * fold_factor(attr->eps, call->in[FN_WEIGHT][j % k], call->in[FN_VARIANCE][j % k]);
+        call->out[FN_FOLDED_W][j] = call->in[FN_W][j] * fold_factor(attr->eps, call->in[FN_WEIGHT][j % k],
+                                                                    given(call->in[FN_VARIANCE], j % k, 1));
 }
 
 struct fold_norm_job {
@@ -58,9 +64,9 @@ static void fold_norm_run(const struct kernels *kernels, const void *from, int p
     const struct fold_norm_job *job = from;
     (void)kernels, (void)phase, (void)tile, (void)lane;
     for (int64_t j = 0; j < job->k; j++) {
-        double f = fold_factor(job->eps, job->weight[j], job->variance[j]);
-        double bias = job->conv_bias ? job->conv_bias[j] : 0;
-        job->folded_bias[j] = (float)(job->bias[j] + (bias - job->mean[j]) * f);
+        double f = fold_factor(job->eps, job->weight[j], job->variance ? job->variance[j] : 1);
+        double bias = (job->conv_bias ? job->conv_bias[j] : 0) - (job->mean ? job->mean[j] : 0);
+        job->folded_bias[j] = (float)((job->bias ? job->bias[j] : 0) + bias * f);
         for (int64_t i = j; i < job->count; i += job->k) job->folded_w[i] = (float)(job->w[i] * f);
     }
 }

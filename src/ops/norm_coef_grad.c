@@ -7,8 +7,7 @@
 #include <math.h>
 
 #include "ops/attrs.h"
-
-enum { CHANNELS_A_TILE = 32 };
+#include "ops/channel_sums.h"
 
 static sk_status norm_coef_grad_infer(struct graph *graph, int node) {
     const struct norm_coef_attr *attr = graph->nodes[node].attr;
@@ -67,7 +66,7 @@ static sk_status norm_coef_grad_plan(const struct plan_request *request, struct 
     job->attr = *(const struct norm_coef_attr *)request->node->attr;
     job->blocks = sums->dim[0];
     job->c = sums->dim[2];
-    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {(job->c + CHANNELS_A_TILE - 1) / CHANNELS_A_TILE}};
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {channel_tiles(job->c)}};
     return SK_OK;
 }
 
@@ -83,18 +82,11 @@ static void norm_coef_grad_run(const struct kernels *kernels, const void *from, 
                                struct lane *lane) {
     const struct norm_coef_grad_job *job = from;
     (void)kernels, (void)phase, (void)lane;
-    int64_t first = tile * CHANNELS_A_TILE, c = job->c;
-    int64_t count = c - first < CHANNELS_A_TILE ? c - first : CHANNELS_A_TILE;
-    double s1[CHANNELS_A_TILE] = {0}, s2[CHANNELS_A_TILE] = {0};
-    for (int64_t b = 0; b < job->blocks; b++) {
-        const float *block = job->sums + b * 2 * c + first;
-        for (int64_t j = 0; j < count; j++) s1[j] += block[j];
-        for (int64_t j = 0; j < count; j++) s2[j] += block[c + j];
-    }
-    for (int64_t i = 0; i < count; i++) {
-        int64_t j = first + i;
-        struct norm_gradient of =
-            norm_gradient(&job->attr, s1[i], s2[i], job->mean[j], job->variance[j], job->weight[j]);
+    struct channel_sums of_tile = channel_sums(job->sums, job->blocks, job->c, tile);
+    for (int64_t i = 0; i < of_tile.count; i++) {
+        int64_t j = of_tile.first + i;
+        struct norm_gradient of = norm_gradient(&job->attr, of_tile.sum[0][i], of_tile.sum[1][i], job->mean[j],
+                                                job->variance[j], job->weight[j]);
         if (job->dweight) job->dweight[j] = (float)of.dweight;
         if (job->dbias) job->dbias[j] = (float)of.dbias;
         if (job->b) job->b[j] = (float)of.b, job->shift[j] = (float)of.c;

@@ -9,13 +9,14 @@
 
 typedef sk_status pass(struct arena *arena, const struct graph *from, struct graph **to);
 
-pass pass_fold_norm; /* inference: batch-norm with running statistics into the convolution before it */
-pass pass_lower;     /* act, add, batch_norm -> affine, stats, norm_coef: what has kernels */
-pass pass_merge;     /* affine after affine -> one */
-pass pass_stats;     /* statistics formed in the convolution's store */
-pass pass_views;     /* affine into its only reader's load */
-pass pass_store;     /* inference: activation and residual into the convolution's store */
-pass pass_block;     /* inference: expand, depthwise, project -> fused_inverted_residual */
+pass pass_fold_norm;  /* inference: batch-norm with running statistics into the convolution before it */
+pass pass_lower;      /* act, add, batch_norm -> affine, stats, norm_coef: what has kernels */
+pass pass_fold_scale; /* inference: a layer scale into the convolution before it */
+pass pass_merge;      /* affine after affine -> one */
+pass pass_stats;      /* statistics formed in the convolution's store */
+pass pass_views;      /* affine into its only reader's load */
+pass pass_store;      /* inference: activation and residual into the convolution's store */
+pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted_residual */
 
 /* Insert `panels` nodes for the kernels in force: always last. */
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);

@@ -27,9 +27,68 @@ static int pick(struct rng *rng, int n) {
     return (int)rng_below(rng, (uint64_t)n);
 }
 
+/* conv, norm, activation, squeeze-excite, conv: as MobileNetV3 and EfficientNet say it. */
+static int random_gated(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
+    char part[64];
+    struct shape s = *value_shape(g, x);
+    int y = x;
+    if (pick(rng, 3) && s.dim[0] * s.dim[1] * s.dim[2] > 3) {
+        snprintf(part, sizeof part, "%s.d", name);
+        y = build_conv(g, y, (struct conv){.out = s.dim[3], .kernel = 3, .groups = (int)s.dim[3]}, part);
+        snprintf(part, sizeof part, "%s.dn", name);
+        y = build_batch_norm(g, y, (struct norm){1e-3, 0.1, true, training}, part);
+        if (pick(rng, 4)) y = build_act(g, y, pick(rng, 2) ? ACT_RELU : ACT_RELU6, part);
+    }
+    int64_t hidden = 1 + pick(rng, 6);
+    snprintf(part, sizeof part, "%s.fc1", name);
+    int gate = build_conv(g, build_gap(g, y, name), (struct conv){.out = hidden, .bias = true}, part);
+    gate = build_act(g, gate, ACT_RELU, part);
+    snprintf(part, sizeof part, "%s.fc2", name);
+    gate = build_act(g, build_conv(g, gate, (struct conv){.out = s.dim[3], .bias = true}, part), ACT_RELU6, part);
+    y = build_gate(g, y, gate, name);
+    if (!pick(rng, 3)) return y;
+    snprintf(part, sizeof part, "%s.p", name);
+    return build_conv(g, y, (struct conv){.out = 1 + pick(rng, 12)}, part);
+}
+
+/* ConvNeXt's block: depthwise, layer norm, two linear layers, layer scale, stochastic depth, sum. */
+static int random_next(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
+    char part[64];
+    int64_t c = value_shape(g, x)->dim[3];
+    snprintf(part, sizeof part, "%s.d", name);
+    int y = build_conv(g, x, (struct conv){.out = c, .kernel = 7, .groups = (int)c, .bias = true}, part);
+    snprintf(part, sizeof part, "%s.ln", name);
+    y = build_layer_norm(g, y, 1e-3, part);
+    snprintf(part, sizeof part, "%s.1", name);
+    y = build_act(g, build_conv(g, y, (struct conv){.out = 2 * c, .bias = true, .linear = true}, part), ACT_RELU, part);
+    snprintf(part, sizeof part, "%s.2", name);
+    y = build_conv(g, y, (struct conv){.out = c, .bias = pick(rng, 2), .linear = true}, part);
+    snprintf(part, sizeof part, "%s.layer_scale", name);
+    y = build_layer_scale(g, y, part);
+    if (training && pick(rng, 2)) y = build_dropout(g, y, 0.25, true, name);
+    return pick(rng, 4) ? build_add(g, x, y, name) : y;
+}
+
+/* One of the layers that MobileNetV2 has not. */
+static int random_newer(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
+    struct shape s = *value_shape(g, x);
+    char part[64];
+    int kind = pick(rng, 6);
+    if (kind == 0) return random_gated(g, rng, x, name, training);
+    if (kind == 1) return random_next(g, rng, x, name, training);
+    if (kind == 2) return build_layer_norm(g, x, 1e-3, name);
+    if (kind == 3) return build_layer_scale(g, x, name);
+    if (kind == 4 && s.dim[1] >= 3 && s.dim[2] >= 3)
+        return build_avg_pool(g, x, (struct pool){2 + pick(rng, 2), 1 + pick(rng, 2), pick(rng, 2)}, pick(rng, 2), name);
+    snprintf(part, sizeof part, "%s.c", name);
+    int in[3] = {x, build_conv(g, x, (struct conv){.out = 1 + pick(rng, 9), .kernel = 3}, part), x};
+    return build_concat(g, in, 2 + pick(rng, 2), name);
+}
+
 /* One random layer after x. `same`: values of x's shape so far, for residuals. */
 static int random_layer(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
     struct shape s = *value_shape(g, x);
+    if (pick(rng, 3) == 0) return random_newer(g, rng, x, name, training);
     int kind = pick(rng, 10);
     if (kind < 5) { /* convolution, mostly with a norm and an activation behind it */
         static const int kernels[] = {1, 1, 3, 3, 5};
@@ -271,10 +330,24 @@ static double difference(const float *a, const double *b, int64_t n) {
     return worst / largest;
 }
 
+/* True where an activation's input lies so near to a corner that f32 may see the other side: its slope is another. */
+static bool at_corner(const struct reference *reference) {
+    static const double corners[] = {-3, 0, 3, 6};
+    const struct graph *g = reference->graph;
+    for (size_t i = 0; i < g->node_count; i++) {
+        int x = g->nodes[i].op == &op_act ? g->nodes[i].in[0] : 0;
+        for (int64_t j = 0; x && j < value_elements(g, x); j++)
+            for (int k = 0; k < 4; k++)
+                if (fabs(reference->values[x][j] - corners[k]) < 1e-6) return true;
+    }
+    return false;
+}
+
 static void engine_equals_reference(void **state) {
     (void)state;
     for (int training = 0; training < 2; training++) {
         double worst = 0;
+        int corners = 0;
         for (uint64_t seed = 0; seed < 300; seed++) {
             struct engine e;
             engine_run(&e, seed, training, 2);
@@ -291,12 +364,17 @@ static void engine_equals_reference(void **state) {
                 d = fmax(d, difference(plan_value(e.plan, made->mean), reference->values[want->mean], c));
                 d = fmax(d, difference(plan_value(e.plan, made->variance), reference->values[want->variance], c));
             }
-            if (!(d < 2e-4)) print_error("seed %d, %s: off by %g\n", (int)seed, training ? "training" : "inference", d);
-            assert_true(d < 2e-4);
-            worst = fmax(worst, d);
+            bool learnt = d < 2e-4 || !(training && d < 0.1 && at_corner(reference));
+            if (learnt && !(d < 2e-4))
+                print_error("seed %d, %s: off by %g\n", (int)seed, training ? "training" : "inference", d);
+            assert_true(!learnt || d < 2e-4);
+            if (learnt) worst = fmax(worst, d);
+            corners += !learnt;
             engine_free(&e);
         }
-        print_message("%s: 300 networks, worst relative difference %.2g\n", training ? "training" : "inference", worst);
+        print_message("%s: 300 networks, worst relative difference %.2g; %d lay at a corner\n",
+                      training ? "training" : "inference", worst, corners);
+        assert_true(corners <= 3);
     }
 }
 
