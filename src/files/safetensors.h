@@ -18,7 +18,7 @@ struct weights_pair {
     const char *key, *value;
 };
 
-enum weights_format { WEIGHTS_SAFETENSORS, WEIGHTS_PTH, WEIGHTS_PTH_LEGACY };
+enum weights_format { WEIGHTS_SAFETENSORS, WEIGHTS_PTH, WEIGHTS_PTH_LEGACY, WEIGHTS_MSGPACK, WEIGHTS_KERAS };
 
 /* The named tensors of a file, whatever its format (see files/weights.h for opening by content).
  * To write: fill tensors, count, metadata and metadata_count; the rest is the readers'. */

@@ -8,7 +8,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "files/keras_h5.h"
+#include "files/msgpack.h"
 #include "files/pth.h"
+
+static const char HDF5_MAGIC[] = "\x89HDF";
 
 static bool starts_with(const uint8_t *bytes, size_t size, const char *magic, size_t length) {
     return size >= length && memcmp(bytes, magic, length) == 0;
@@ -30,12 +34,14 @@ sk_status weights_parse(struct arena *arena, const uint8_t *bytes, size_t size, 
         return pth_parse(arena, bytes, size, what, options, weights);
     FAIL_IF(starts_with(bytes, size, "\x93NUMPY", 6), SK_EFORMAT,
             "%s: this is a single array (.npy), but a file of named weights is needed (.safetensors or .pth)", what);
-    FAIL_IF(starts_with(bytes, size, "\x89HDF", 4), SK_EFORMAT,
-            "%s: this is an HDF5 file (Keras .h5), not .safetensors or .pth; convert it first", what);
+    FAIL_IF(starts_with(bytes, size, HDF5_MAGIC, 4), SK_EFORMAT,
+            "%s: this is an HDF5 file (Keras .h5), which is read from a file alone, not from memory", what);
+    if (msgpack_begins(bytes, size)) return msgpack_parse(arena, bytes, size, what, weights);
     FAIL_IF(bytes[0] == 0x80, SK_EFORMAT,
             "%s: this is a pickle of protocol %d, not a weight file; save it with torch.save", what,
             size > 1 ? bytes[1] : 0);
-    return status_fail(SK_EFORMAT, "%s: this is neither a .safetensors nor a .pth file (its first bytes fit neither)",
+    return status_fail(SK_EFORMAT,
+                       "%s: this is neither a .safetensors nor a .pth, .h5 or msgpack file (its first bytes fit none)",
                        what);
 }
 
@@ -44,6 +50,10 @@ sk_status weights_open(struct arena *arena, const char *path, const struct weigh
     *weights = (struct weights){.key = ""};
     struct file_bytes file;
     TRY(file_map(path, &file));
+    if (starts_with(file.data, file.size, HDF5_MAGIC, 4)) {
+        file_unmap(&file);
+        return keras_h5_open(arena, path, weights);
+    }
     sk_status status = weights_parse(arena, file.data, file.size, path, options, weights);
     weights->bytes = file;
     if (status != SK_OK || weights->format != WEIGHTS_SAFETENSORS) weights_close(weights);

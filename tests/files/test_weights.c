@@ -58,8 +58,7 @@ static void not_weights(void **state) {
     (void)state;
     static const struct hostile table[] = {
         {"hostile/empty.pth", "the file is empty"},
-        {"hostile/text.pth", "this is neither a .safetensors nor a .pth file"},
-        {"hostile/hdf5.h5", "this is an HDF5 file (Keras .h5)"},
+        {"hostile/text.pth", "this is neither a .safetensors nor a .pth, .h5 or msgpack file"},
         {"hostile/pickle_protocol4.pth", "this is a pickle of protocol 4"},
         {"hostile/os_system.pth", "data.pkl at byte 169: the pickle asks for posix.system"},
         {"hostile/st_overlap.safetensors", "tensor 'b' begins at data byte 7"},

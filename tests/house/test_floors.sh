@@ -6,7 +6,7 @@
 set -euo pipefail
 
 # Top to bottom; folders in one line share a floor.
-FLOORS='cli
+FLOORS='cli h5
 verbs
 run train
 eval
