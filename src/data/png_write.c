@@ -7,6 +7,8 @@
 
 #include <png.h>
 
+#include "base/file.h"
+
 sk_status encode_png(const struct picture *picture, struct text *out) {
     FAIL_IF(picture->height < 1 || picture->width < 1, SK_EINTERNAL, "PNG: a picture of %dx%d pixels", picture->height,
             picture->width);
@@ -26,4 +28,12 @@ sk_status encode_png(const struct picture *picture, struct text *out) {
     block_free(bytes);
     FAIL_IF(!done, SK_EINTERNAL, "PNG: %s", image.message);
     return text_check(out);
+}
+
+sk_status save_png(const struct picture *picture, const char *path) {
+    struct text png = {0};
+    sk_status status = encode_png(picture, &png);
+    if (status == SK_OK) status = file_replace(path, png.data, png.length);
+    text_free(&png);
+    return status;
 }

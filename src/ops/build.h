@@ -71,6 +71,8 @@ int build_dropout(struct graph *graph, int x, double p, bool rows, const char *n
 /* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.
  * Returns the loss (1). */
 int build_softmax_xent(struct graph *graph, int logits, int target, const char *name);
+/* Sum of x times weights of its shape (1): the root of a gradient that asks for one logit. */
+int build_dot(struct graph *graph, int x, int weights, const char *name);
 
 /* ---- for gradient rules and passes ---- */
 

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "augment/resize.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "data/png_write.h"
 #include "verbs/font.h"
 
@@ -77,13 +75,10 @@ sk_status sheet_write(const char *path, const struct sheet_cell *cells, size_t c
         rows = (int)((count + SHEET_COLUMNS - 1) / SHEET_COLUMNS);
     struct picture sheet = {.height = GAP + rows * CELL_HEIGHT, .width = GAP + columns * CELL_WIDTH, .channels = 3};
     struct region pixels;
-    struct text png = {0};
     TRY(region_new(&pixels, (size_t)sheet.height * (size_t)sheet.width * 3));
     sheet.pixels = pixels.data;
     sk_status status = draw(&sheet, cells, count);
-    if (status == SK_OK) status = encode_png(&sheet, &png);
-    if (status == SK_OK) status = file_replace(path, png.data, png.length);
-    text_free(&png);
+    if (status == SK_OK) status = save_png(&sheet, path);
     region_free(&pixels);
     return status;
 }

@@ -15,8 +15,7 @@ const struct option options_export[] = {
     {"batch", 0, "N", "ONNX: a fixed batch; otherwise its size stays open."},
     {"no-fold-norm", 0, NULL, "ONNX: keep batch-norms as nodes; otherwise they go into the weights."},
     {"softmax", 0, NULL, "ONNX: a second output, the probabilities."},
-    {"preprocess", 0, NULL,
-     "ONNX: take u8 (N,H,W,C) at the crop's size and normalise inside; resize and crop stay outside."},
+    {"preprocess", 0, NULL, "ONNX: u8 (N,H,W,C) of the crop's size in; the normalisation alone is inside."},
     {0},
 };
 

@@ -2,12 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "base/team.h"
-#include "data/decode.h"
 #include "verbs/model_arg.h"
+#include "verbs/picture_arg.h"
 #include "verbs/scored_part.h"
 #include "verbs/sheet.h"
 
@@ -47,21 +45,12 @@ struct predict {
 
 /* ---- the pictures ---- */
 
-static sk_status read_file(struct predict *p, const char *path, struct picture *picture) {
-    struct file_bytes bytes;
-    struct decode_options options = {.exif = p->preprocess.exif};
-    TRY(file_map(path, &bytes));
-    sk_status status = decode_picture(bytes.data, bytes.size, path, &options, &p->scratch, picture);
-    file_unmap(&bytes);
-    return status;
-}
-
 static sk_status read_subject(struct predict *p, int64_t i, struct picture *picture) {
     struct subject *s = &p->subjects[i];
     s->label = -1;
     if (!p->dataset) {
         s->name = p->call->arguments[1 + i];
-        return read_file(p, s->name, picture);
+        return picture_read(s->name, p->preprocess.exif, &p->scratch, picture);
     }
     char name[4096];
     uint32_t index = (uint32_t)(i * (int64_t)dataset_count(p->dataset, p->part) / p->count);
@@ -69,15 +58,6 @@ static sk_status read_subject(struct predict *p, int64_t i, struct picture *pict
     s->label = dataset_label(p->dataset, p->part, index);
     if (!s->name) return SK_EMEMORY;
     return dataset_read(p->dataset, p->part, index, &p->scratch, picture);
-}
-
-static sk_status keep_picture(struct predict *p, struct subject *s, const struct picture *picture) {
-    size_t bytes = (size_t)picture->height * (size_t)picture->width * (size_t)picture->channels;
-    s->picture = *picture;
-    s->picture.pixels = arena_alloc(&p->call->arena, bytes);
-    if (!s->picture.pixels) return SK_EMEMORY;
-    memcpy(s->picture.pixels, picture->pixels, bytes);
-    return SK_OK;
 }
 
 /* ---- the judgement ---- */
@@ -103,7 +83,7 @@ static sk_status predict_one(struct predict *p, int64_t i) {
     struct subject *s = &p->subjects[i];
     struct picture picture;
     TRY(read_subject(p, i, &picture));
-    if (call_option(p->call, "sheet")) TRY(keep_picture(p, s, &picture));
+    if (call_option(p->call, "sheet")) TRY(picture_keep(&p->call->arena, &picture, &s->picture));
     sk_status status = preprocess_apply(&p->preprocess, &picture, &p->scratch, p->input);
     if (status != SK_OK) return status_prefix(status, "%s", s->name);
     s->top = arena_array(&p->call->arena, (size_t)p->top, sizeof *s->top);

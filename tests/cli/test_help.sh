@@ -8,7 +8,7 @@ expect 0 '{"version": "0.1.0"}' "$SISKIN" version --json
 expect 0 'siskin VERB [ARGUMENT ...]' "$SISKIN" help
 expect 2 'say what to do' "$SISKIN"
 verbs=$("$SISKIN" help --json | sed 's/.*\[\(.*\)\].*/\1/; s/[",]//g')
-for verb in train resume eval predict run import export recipe summary bench models doctor version help; do
+for verb in train resume eval predict explain run import export recipe summary bench models doctor version help; do
     grep -qw "$verb" <<<"$verbs"
 done
 for verb in $verbs; do
@@ -20,10 +20,14 @@ for verb in $verbs; do
 done
 
 cat >expected.txt <<'TEXT'
-siskin export MODEL -o FILE.pth|FILE.safetensors
-Write a model's weights under torchvision's names.
+siskin export MODEL -o FILE.pth|FILE.safetensors|FILE.onnx
+Write a model's weights under torchvision's names, or the model as ONNX.
 
-  -o, --out FILE             FILE.pth or FILE.safetensors.
+  -o, --out FILE             FILE.pth, FILE.safetensors or FILE.onnx.
+      --batch N              ONNX: a fixed batch; otherwise its size stays open.
+      --no-fold-norm         ONNX: keep batch-norms as nodes; otherwise they go into the weights.
+      --softmax              ONNX: a second output, the probabilities.
+      --preprocess           ONNX: u8 (N,H,W,C) of the crop's size in; the normalisation alone is inside.
   -h, --help                 Show this help.
       --json                 Answer with one JSON object on standard output.
   -q, --quiet                Only results and errors.

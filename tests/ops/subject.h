@@ -1,7 +1,7 @@
 /* subject.h — one small graph run twice: by references in double, and by the engine under all passes in f32.
  *
- * The input x is a parameter, so that its gradient is kept; a test-only root, "probe", is sum(y*dy), whose gradient
- * is dy: so any dy can be given. Numbers are the formula's, by stream, in the file order (NCHW, OIHW) of
+ * The input x is a parameter, so that its gradient is kept; the root is dot(y, dy), whose gradient is
+ * dy: so any dy can be given. Numbers are the formula's, by stream, in the file order (NCHW, OIHW) of
  * tests/golden/make_ops.py. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TEST_SUBJECT_H
 #define SK_TEST_SUBJECT_H
@@ -21,63 +21,6 @@ static void ok(sk_status status) {
     if (status != SK_OK) print_error("%s\n", sk_error());
     assert_int_equal(status, SK_OK);
 }
-
-/* ---- the root ---- */
-
-enum { PROBE_Y, PROBE_DY, PROBE_INPUTS };
-
-struct probe_job {
-    int64_t count;
-    const float *y, *dy;
-    float *loss;
-};
-
-static sk_status probe_infer(struct graph *graph, int node) {
-    graph_output(graph, node, 0, F32, (struct shape){1, {1}});
-    return graph->status;
-}
-
-static void probe_gradient(struct gradients *gradients, int node) {
-    struct node n = gradients->graph->nodes[node];
-    gradients_add(gradients, n.in[PROBE_Y], n.in[PROBE_DY]);
-}
-
-static void probe_reference(const struct reference_call *call) {
-    double sum = 0;
-    for (int64_t j = 0; j < value_elements(call->graph, call->node->in[PROBE_Y]); j++)
-        sum += call->in[PROBE_Y][j] * call->in[PROBE_DY][j];
-    call->out[0][0] = sum;
-}
-
-static sk_status probe_plan(const struct plan_request *request, struct step_plan *step) {
-    struct probe_job *job = arena_alloc(request->arena, sizeof *job);
-    if (!job) return SK_EMEMORY;
-    job->count = value_elements(request->graph, request->node->in[PROBE_Y]);
-    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {1}};
-    return SK_OK;
-}
-
-static void probe_bind(const struct bind_request *request, void *to) {
-    struct probe_job *job = to;
-    job->y = request->in[PROBE_Y], job->dy = request->in[PROBE_DY], job->loss = request->out[0];
-}
-
-static void probe_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
-    const struct probe_job *job = from;
-    double sum = 0;
-    (void)kernels, (void)phase, (void)tile, (void)lane;
-    for (int64_t j = 0; j < job->count; j++) sum += (double)job->y[j] * job->dy[j];
-    job->loss[0] = (float)sum;
-}
-
-static const struct op op_probe = {.name = "probe",
-                                   .outputs = 1,
-                                   .infer = probe_infer,
-                                   .gradient = probe_gradient,
-                                   .reference = probe_reference,
-                                   .plan = probe_plan,
-                                   .bind = probe_bind,
-                                   .run = probe_run};
 
 /* ---- numbers ---- */
 
@@ -154,8 +97,7 @@ static struct graph *subject_graph(struct subject *s) {
     if (s->inference) return g;
     int dy = graph_input(g, F32, *value_shape(g, y));
     graph_port(g, "dy", dy);
-    int in[PROBE_INPUTS] = {y, dy};
-    graph_port(g, "loss", op_value(g, &op_probe, NULL, 0, in, PROBE_INPUTS, "probe"));
+    graph_port(g, "loss", build_dot(g, y, dy, "probe"));
     ok(graph_check(g));
     return g;
 }
