@@ -51,8 +51,57 @@ int inverted_residual_v2(struct graph *graph, int x, const char *name, const str
     snprintf(part, sizeof part, "%s.conv.%d", name, index);
     x = build_batch_norm(graph, x, style->norm, part);
     if (block->stride != 1 || block->in != block->out) return x;
+    return residual_add(graph, input, x, block->drop, style->norm.training, name);
+}
+
+int residual_add(struct graph *graph, int input, int x, double drop, bool training, const char *name) {
+    char part[128];
     snprintf(part, sizeof part, "%s.drop", name);
-    if (style->norm.training) x = build_dropout(graph, x, block->drop, true, part);
+    if (training) x = build_dropout(graph, x, drop, true, part);
     snprintf(part, sizeof part, "%s.add", name);
     return build_add(graph, input, x, part);
+}
+
+int squeeze_excite(struct graph *graph, int x, const char *name, const struct squeeze_excite *se) {
+    if (graph->status != SK_OK) return 0;
+    char part[128];
+    const struct shape *shape = value_shape(graph, x);
+    struct conv in = {.out = se->squeeze, .bias = true}, out = {.out = shape->dim[shape->rank - 1], .bias = true};
+    snprintf(part, sizeof part, "%s.avgpool", name);
+    int gate = build_gap(graph, x, part);
+    snprintf(part, sizeof part, "%s.fc1", name);
+    gate = build_conv(graph, gate, in, part);
+    snprintf(part, sizeof part, "%s.activation", name);
+    gate = build_act(graph, gate, se->act, part);
+    snprintf(part, sizeof part, "%s.fc2", name);
+    gate = build_conv(graph, gate, out, part);
+    snprintf(part, sizeof part, "%s.scale_activation", name);
+    gate = build_act(graph, gate, se->gate, part);
+    return build_gate(graph, x, gate, name);
+}
+
+int mbconv(struct graph *graph, int x, const char *name, const struct mbconv *block, const struct block_style *style) {
+    char part[128];
+    int input = x, index = 0, dilation = block->dilation > 1 ? block->dilation : 1;
+    struct block_style inner = *style, linear = *style;
+    inner.act = block->act, linear.act = ACT_NONE;
+    if (block->hidden != block->in) {
+        snprintf(part, sizeof part, "%s.block.%d", name, index++);
+        x = conv_norm_act(graph, x, part, (struct conv){.out = block->hidden}, &inner);
+    }
+    snprintf(part, sizeof part, "%s.block.%d", name, index++);
+    struct conv depthwise = {.out = block->hidden,
+                             .kernel = block->kernel,
+                             .stride = dilation > 1 ? 1 : block->stride,
+                             .dilation = dilation,
+                             .groups = (int)block->hidden};
+    x = conv_norm_act(graph, x, part, depthwise, &inner);
+    if (block->se.squeeze) {
+        snprintf(part, sizeof part, "%s.block.%d", name, index++);
+        x = squeeze_excite(graph, x, part, &block->se);
+    }
+    snprintf(part, sizeof part, "%s.block.%d", name, index);
+    x = conv_norm_act(graph, x, part, (struct conv){.out = block->out}, &linear);
+    if (block->stride != 1 || block->in != block->out) return x;
+    return residual_add(graph, input, x, block->drop, style->norm.training, name);
 }

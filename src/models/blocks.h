@@ -1,4 +1,4 @@
-/* blocks.h — what the families share: channel rounding, conv + norm + activation, the inverted residual.
+/* blocks.h — what the families share: channel rounding, conv + norm + activation, the inverted residuals.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_MODELS_BLOCKS_H
@@ -28,6 +28,27 @@ double next_drop(struct drop_rates *rates);
 
 /* "<name>.0" convolution, "<name>.1" norm, activation: torchvision's Conv2dNormActivation. */
 int conv_norm_act(struct graph *graph, int x, const char *name, struct conv conv, const struct block_style *style);
+
+/* x * gate(fc2(act(fc1(mean of x)))): "<name>.fc1", "<name>.fc2", both with bias; `squeeze` channels between. */
+struct squeeze_excite {
+    int64_t squeeze;
+    enum act act, gate;
+};
+int squeeze_excite(struct graph *graph, int x, const char *name, const struct squeeze_excite *se);
+
+/* [expand unless hidden = in], depthwise, [squeeze-excite], project + norm, [residual]: "<name>.block.j", j counting the
+ * parts there are, as torchvision's MobileNetV3 and EfficientNet. A dilation above 1 takes the stride's place. */
+struct mbconv {
+    int kernel, stride, dilation;
+    int64_t in, hidden, out;
+    enum act act;
+    struct squeeze_excite se; /* squeeze 0: none */
+    double drop;              /* stochastic depth, row mode, on the residual branch */
+};
+int mbconv(struct graph *graph, int x, const char *name, const struct mbconv *block, const struct block_style *style);
+
+/* input + x, with stochastic depth on x while training. */
+int residual_add(struct graph *graph, int input, int x, double drop, bool training, const char *name);
 
 struct inverted_residual_block {
     int kernel, stride;

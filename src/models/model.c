@@ -22,9 +22,9 @@ const struct model_family *const *model_table(size_t *count) {
     return table;
 }
 
-int model_which(const struct model_family *family, const char *name) {
-    for (int i = 0; family->published[i]; i++)
-        if (strcmp(family->published[i], name) == 0) return i;
+int model_which(const char *const *published, const char *name) {
+    for (int i = 0; published[i]; i++)
+        if (strcmp(published[i], name) == 0) return i;
     return -1;
 }
 
@@ -32,7 +32,7 @@ sk_status model_find(const char *name, const struct model_family **family) {
     const char *names[PUBLISHED_MOST];
     size_t count = 0;
     for (int i = 0; i < FAMILIES; i++) {
-        if (model_which(table[i], name) >= 0) {
+        if (model_which(table[i]->published, name) >= 0) {
             *family = table[i];
             return SK_OK;
         }
@@ -48,7 +48,7 @@ sk_status model_defaults(const char *name, struct model_args *args) {
     TRY(model_find(name, &family));
     *args = (struct model_args){0};
     snprintf(args->name, sizeof args->name, "%s", name);
-    family->defaults(args, model_which(family, name));
+    family->defaults(args, model_which(family->published, name));
     return SK_OK;
 }
 

@@ -91,8 +91,8 @@ struct model_family {
 const struct model_family *const *model_table(size_t *count);
 /* The family that published a network of that name, or a failure that names the nearest. */
 sk_status model_find(const char *name, const struct model_family **family);
-/* Which of the family's networks that is; -1: none. */
-int model_which(const struct model_family *family, const char *name);
+/* Where that name stands in a family's list of published networks; -1: nowhere. */
+int model_which(const char *const *published, const char *name);
 sk_status model_defaults(const char *name, struct model_args *args);
 
 /* The graph of a model for a batch: ports "image", "logits", and with a loss "target", "loss". */
