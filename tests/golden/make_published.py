@@ -34,10 +34,11 @@ STATS = {((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "IMAGENET", ((0.5,) * 3
 CITED = {"ra4_e3600": "timm, MobileNet-V4 style long training", "lamb": "timm, LAMB", "ra": "timm, RandAugment",
          "ra2": "timm, RandAugment", "aa": "TF AutoAugment (arXiv:1805.09501)", "ap": "TF AdvProp (arXiv:1911.09665)",
          "ns_jft": "TF NoisyStudent (arXiv:1911.04252)", "in1k": "TF, as published",
-         "fb": "ConvNeXt (arXiv:2201.03545)",          "miil": "ImageNet-21k for the masses (arXiv:2104.10972)", "fb_ssl": "Billion-scale (arXiv:1905.00546)",
-         "fb_swsl": "Billion-scale (arXiv:1905.00546)", "gluon": "Bag of tricks (arXiv:1812.01187)",
-         "clip": "OpenCLIP (arXiv:2212.07143), fine-tuned", "in12k": "timm, ImageNet-12k, fine-tuned",
-         "ft": "timm, fine-tuned", "sw_in12k": "timm, ImageNet-12k, fine-tuned", "a1": "ResNet strikes back (arXiv:2110.00476)", "bt": "timm",
+         "fb": "ConvNeXt (arXiv:2201.03545)", "miil": "ImageNet-21k for the masses (arXiv:2104.10972)",
+         "fb_ssl": "Billion-scale (arXiv:1905.00546)", "fb_swsl": "Billion-scale (arXiv:1905.00546)",
+         "gluon": "Bag of tricks (arXiv:1812.01187)", "clip": "OpenCLIP (arXiv:2212.07143), fine-tuned",
+         "in12k": "timm, ImageNet-12k, fine-tuned", "sw_in12k": "timm, ImageNet-12k, fine-tuned",
+         "ft": "timm, fine-tuned", "a1": "ResNet strikes back (arXiv:2110.00476)", "bt": "timm",
          "ram": "timm, RandAugment", "am": "timm, AugMix (arXiv:1912.02781)"}
 CITED |= {k: CITED["a1"] for k in ("a1h", "a2", "a3", "b1k", "b2k", "c1", "c2", "d")}
 

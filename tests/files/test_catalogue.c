@@ -1,4 +1,4 @@
-/* test_published.c — the catalogue: every row is sound, and is found by digest, file name and entry.
+/* test_catalogue.c — published weight files: every row is sound, and is found by digest, file name and entry.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
