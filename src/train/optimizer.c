@@ -32,6 +32,10 @@ sk_status optimizer_make(struct optimizer *optimizer, const struct recipe *recip
         .alpha = recipe->optimizer_alpha,
         .eps = recipe->optimizer_eps,
         .initial_mean_square = recipe->optimizer_initial_mean_square,
+        .beta1 = recipe->optimizer_beta1,
+        .beta2 = recipe->optimizer_beta2,
+        .eps_root = recipe->optimizer_eps_root,
+        .eps_hat = recipe->optimizer_eps_hat,
         .nesterov = recipe->optimizer_nesterov,
         .lr_in_momentum = recipe->optimizer_lr_in_momentum,
         .eps_in_sqrt = recipe->optimizer_eps_in_sqrt,
@@ -81,6 +85,7 @@ static struct runs runs_begin(const struct optimizer *optimizer, const struct op
     struct runs runs = {.optimizer = optimizer, .step = step, .at = begin, .end = end};
     runs.segment = segment_at(step, begin);
     runs.run.lr = step->lr;
+    runs.run.step = (double)step->step + 1;
     runs.run.correction = optimizer->bias_correction ? 1 - pow(optimizer->alpha, (double)step->step + 1) : 1;
     return runs;
 }

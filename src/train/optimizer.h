@@ -20,7 +20,8 @@ struct optimizer_kind; /* a row of optimizers.def */
 struct optimizer {
     const struct optimizer_kind *kind;
     double momentum, alpha, eps, initial_mean_square;
-    bool nesterov, lr_in_momentum, eps_in_sqrt, centered, bias_correction;
+    double beta1, beta2, eps_root;
+    bool nesterov, lr_in_momentum, eps_in_sqrt, centered, bias_correction, eps_hat;
     bool decoupled; /* weight decay multiplies the parameter instead of entering the gradient */
     int slots;      /* blocks of the parameters' layout that it keeps: 0 … OPTIMIZER_SLOTS */
 };

@@ -9,6 +9,7 @@
 /* A run of elements with one coefficient; every switch already turned into a number, so that loops need no branch. */
 struct element_run {
     double lr;
+    double step;       /* optimizer steps with this one: 1 at the first */
     double decay;      /* L2: g + decay * p; 0 = none */
     double decoupled;  /* p - decoupled * p first; 0 = none */
     double correction; /* 1 - alpha^t, or 1 */

@@ -19,7 +19,7 @@ OUT = os.path.join(HERE, '..', 'fixtures', 'train')
 FOREIGN = json.load(open(os.path.join(HERE, 'training_foreign.json')))
 P0 = [1.0, -2.0, 3.0]
 GRADS = [[0.1, -0.2, 0.3], [0.05, 0.4, -0.1], [-0.3, 0.2, 0.2], [0.0, 0.1, -0.5], [0.25, -0.35, 0.15]]
-RATES = {'const': [0.064] * 5, 'varying': [0.1, 0.1, 0.05, 0.05, 0.01]}
+RATES = {'const': [0.064] * 5, 'varying': [0.1, 0.1, 0.05, 0.05, 0.01], 'small': [0.004] * 5}
 runs = []
 
 
@@ -80,6 +80,20 @@ def formula(keys, lr):
     return out
 
 
+def formula_keras_adamw(keys, lr):
+    """Keras 3: decay first, by the learning rate; eps beside the uncorrected root."""
+    p, out, m, v = list(P0), [], [0.0] * 3, [0.0] * 3
+    eps, wd = keys['optimizer.eps'], keys['weight_decay.value']
+    for t, g in enumerate(GRADS, 1):
+        for i in range(3):
+            m[i] = 0.9 * m[i] + 0.1 * g[i]
+            v[i] = 0.999 * v[i] + 0.001 * g[i] ** 2
+            p[i] -= lr[t - 1] * wd * p[i]
+            p[i] -= lr[t - 1] * math.sqrt(1 - 0.999 ** t) / (1 - 0.9 ** t) * m[i] / (math.sqrt(v[i]) + eps)
+        out.append(list(p))
+    return out
+
+
 def add(name, rate, keys, f32, f64):
     runs.append(dict(name=name, lr=RATES[rate], keys={k: v if isinstance(v, str) else json.dumps(v) for k, v in keys.items()},
                      f32=f32, f64=f64))
@@ -107,7 +121,7 @@ SGD = {'optimizer.name': 'sgd', 'optimizer.momentum': 0.9}
 KERAS_SGD = {**SGD, 'optimizer.lr_in_momentum': True}
 WD = {'weight_decay.value': 0.01}
 
-for rate in RATES:
+for rate in ('const', 'varying'):
     add_optax(f'optax_rmsprop_init0_lr_{rate}', rate, TF, lambda lr: optax.rmsprop(lr, **R))
     add_optax(f'optax_rmsprop_init1_lr_{rate}', rate, TF1, lambda lr: optax.rmsprop(lr, initial_scale=1.0, **R))
     add_optax(f'optax_rmsprop_eps_outside_lr_{rate}', rate,
@@ -161,6 +175,29 @@ for rate in RATES:
     add_foreign(f'timm_rmsproptf_lr_not_in_momentum_lr_{rate}', rate, {**TF1, 'optimizer.lr_in_momentum': False})
 add_foreign('timm_rmsproptf_wd1e-2', 'const', {**TF1, **WD})
 add_foreign('timm_rmsproptf_decoupled_wd1e-2', 'const', {**TF1, **WD, 'weight_decay.order': 'decoupled'})
+
+ADAM = {'optimizer.name': 'adam'}
+ADAMW = {**ADAM, 'weight_decay.order': 'decoupled', 'weight_decay.value': 0.05}
+for rate in ('small', 'varying'):
+    add_optax(f'optax_adam_lr_{rate}', rate, ADAM, lambda lr: optax.adam(lr))
+    add_optax(f'optax_adam_betas_lr_{rate}', rate, {**ADAM, 'optimizer.beta1': 0.8, 'optimizer.beta2': 0.95},
+              lambda lr: optax.adam(lr, b1=0.8, b2=0.95))
+    add_optax(f'optax_adam_eps_root_lr_{rate}', rate, {**ADAM, 'optimizer.eps_root': 1e-3},
+              lambda lr: optax.adam(lr, eps_root=1e-3))
+    add_optax(f'optax_adamw_lr_{rate}', rate, ADAMW, lambda lr: optax.adamw(lr, weight_decay=0.05))
+    add_optax(f'optax_adamw_eps1e-3_lr_{rate}', rate, {**ADAMW, 'optimizer.eps': 1e-3},
+              lambda lr: optax.adamw(lr, eps=1e-3, weight_decay=0.05))
+    add_optax(f'optax_adamw_nesterov_lr_{rate}', rate, {**ADAMW, 'optimizer.nesterov': True},
+              lambda lr: optax.adamw(lr, weight_decay=0.05, nesterov=True))
+    add_torch(f'torch_adam_lr_{rate}', rate, ADAM, lambda p: torch.optim.Adam(p, foreach=False))
+    add_torch(f'torch_adam_l2_lr_{rate}', rate, {**ADAM, **WD},
+              lambda p: torch.optim.Adam(p, weight_decay=0.01, foreach=False))
+    add_torch(f'torch_adamw_lr_{rate}', rate, ADAMW, lambda p: torch.optim.AdamW(p, weight_decay=0.05, foreach=False))
+    add_torch(f'torch_adamw_eps1e-3_lr_{rate}', rate, {**ADAMW, 'optimizer.eps': 1e-3},
+              lambda p: torch.optim.AdamW(p, eps=1e-3, weight_decay=0.05, foreach=False))
+for name, eps in (('keras3_adamw', 1e-7), ('keras3_adamw_eps1e-3', 1e-3)):
+    keys = {**ADAMW, 'optimizer.eps': eps, 'optimizer.eps_hat': True}
+    add(name, 'small', keys, FOREIGN['optimizers'][name], formula_keras_adamw(keys, RATES['small']))
 
 # ---- schedules: steps_per_epoch and epochs say how the recipe's epochs become steps
 schedules = []

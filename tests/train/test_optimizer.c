@@ -1,4 +1,4 @@
-/* test_optimizer.c — every published form of RMSProp and SGD against its framework's own five steps.
+/* test_optimizer.c — every published form of RMSProp, SGD and Adam against its framework's own five steps.
  *
  * Float against float32 within 1e-6 of the largest number; double against float64 within 1e-12.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -80,7 +80,7 @@ static void test_golden_sequences(void **state) {
     struct arena arena = {0};
     const struct json *root = read_fixture(&arena, "optimizers.json"), *runs = json_get(root, "runs");
     assert_non_null(runs);
-    assert_true(runs->count >= 60);
+    assert_true(runs->count >= 82);
     for (const struct json *json = runs->child; json; json = json->next) {
         struct run run;
         read_run(&run, &arena, root, json);
@@ -94,7 +94,7 @@ static void test_golden_sequences(void **state) {
 static void test_ranges_and_segments(void **state) {
     (void)state;
     enum { LENGTH = 1000 };
-    static const char *const settings[][2] = {{"rmsprop", "before"}, {"rmsprop", "decoupled"}, {"sgd", "before"}, {"sgd", "decoupled"}};
+    static const char *const settings[][2] = {{"rmsprop", "before"}, {"rmsprop", "decoupled"}, {"sgd", "before"}, {"sgd", "decoupled"}, {"adam", "before"}, {"adam", "decoupled"}};
     struct decay_segment segments[] = {{0, 7, 0}, {7, 100, 0.1}, {100, 101, 0}, {101, 640, 0.1}, {640, 800, 0.1}, {800, LENGTH, 0}};
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
         struct arena arena = {0};
