@@ -40,9 +40,11 @@ static struct onnx_attribute pads(int64_t top, int64_t left, int64_t bottom, int
 
 /* ---- convolution ---- */
 
-/* Padding behind the last pixel, from the output's size; never below 0, where the last pixels are not read. */
+/* Padding behind the last pixel: as before the first where that gives the same output, so that a symmetric layer looks
+ * like one; else what the output's size asks for, never below 0. */
 static int64_t pad_behind(int64_t in, int64_t out, int kernel, int stride, int dilation, int before) {
-    int64_t behind = (out - 1) * stride + (int64_t)(kernel - 1) * dilation + 1 - in - before;
+    int64_t reach = (int64_t)(kernel - 1) * dilation + 1, behind = (out - 1) * stride + reach - in - before;
+    if ((in + 2 * before - reach) / stride + 1 == out) return before;
     return behind > 0 ? behind : 0;
 }
 
