@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "files/seal.h"
 #include "files/weights.h"
 
 enum { GOLDEN_LOGITS = 64, GOLDEN_SEED = 20260101 };
@@ -123,12 +124,21 @@ static sk_status add_golden(struct arena *arena, const struct network *network, 
     return add_metadata(arena, weights, "siskin.golden", golden);
 }
 
+/* Last: it covers the rest. */
+static sk_status add_seal(struct arena *arena, struct weights *weights) {
+    char *text = arena_alloc(arena, SHA256_TEXT);
+    if (!text) return SK_EMEMORY;
+    TRY(seal_compute(weights, text));
+    return add_metadata(arena, weights, SEAL_KEY, text);
+}
+
 sk_status model_file_save(const struct network *network, struct team *team, const char *path) {
     struct arena arena = {0};
     struct weights weights;
     sk_status status = model_tensors(&arena, network, &weights);
     if (status == SK_OK) status = model_metadata(&arena, network, &weights);
     if (status == SK_OK) status = add_golden(&arena, network, team, &weights);
+    if (status == SK_OK) status = add_seal(&arena, &weights);
     if (status == SK_OK) status = safetensors_save(path, &weights);
     arena_free(&arena);
     return status;
@@ -152,6 +162,32 @@ static sk_status replay(struct arena *arena, const struct network *network, stru
     }
     *difference = largest > 0 ? worst / largest : worst;
     return SK_OK;
+}
+
+static sk_status check(struct arena *arena, const struct file_bytes *bytes, const char *path, struct team *team,
+                       struct model_check *result) {
+    struct weights weights;
+    struct network *network;
+    TRY(safetensors_parse(arena, bytes->data, bytes->size, path, &weights));
+    TRY(network_parse(bytes->data, bytes->size, path, &network));
+    sk_status status = seal_check(&weights, path);
+    if (status == SK_OK) {
+        memcpy(result->model, network->args.name, sizeof result->model);
+        status = model_file_replay(network, team, &result->difference);
+        if (status != SK_OK) status_prefix(status, "%s", path);
+    }
+    network_free(network);
+    return status;
+}
+
+sk_status model_file_check(const char *path, struct team *team, struct model_check *result) {
+    struct arena arena = {0};
+    struct file_bytes bytes;
+    TRY(file_map(path, &bytes));
+    sk_status status = check(&arena, &bytes, path, team, result);
+    file_unmap(&bytes);
+    arena_free(&arena);
+    return status;
 }
 
 sk_status model_file_replay(const struct network *network, struct team *team, double *difference) {

@@ -1,4 +1,4 @@
-/* model_file.h — writing a model file: weights, arguments, preprocessing, classes, recipe, and the golden logits.
+/* model_file.h — writing a model file: weights, arguments, preprocessing, classes, recipe, the golden logits, the seal.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TRAIN_MODEL_FILE_H
@@ -17,5 +17,12 @@ sk_status model_file_save(const struct network *network, struct team *team, cons
 
 /* Replay the golden input: the greatest difference relative to the largest logit. Fails where the file has none. */
 sk_status model_file_replay(const struct network *network, struct team *team, double *difference);
+
+/* Is the file what was saved? Its seal first (SK_EGATE), then its golden input, for the caller to judge. */
+struct model_check {
+    char model[64];    /* the network's name */
+    double difference; /* of the logits, relative to the largest */
+};
+sk_status model_file_check(const char *path, struct team *team, struct model_check *result);
 
 #endif

@@ -70,15 +70,12 @@ sk_status model_open(const struct call *call, const char *argument, bool want_we
 static sk_status read_preprocess(struct arena *arena, const struct network *network, struct preprocess *p) {
     struct json *json;
     *p = preprocess_default();
-    p->crop_height = (int)network->args.height, p->crop_width = (int)network->args.width;
+    preprocess_scale(p, (int)network->args.height, (int)network->args.width);
     p->channels = (int)network->args.in_channels;
     if (!network->preprocess) return SK_OK;
     TRY(json_parse(arena, network->preprocess, strlen(network->preprocess), "siskin.preprocess", &json));
     TRY(preprocess_read(json, p));
-    if (p->crop_height == network->args.height && p->crop_width == network->args.width) return SK_OK;
-    /* model.input_size was given: keep the proportion of resize and crop */
-    p->resize = (int)((int64_t)p->resize * network->args.height / (p->crop_height ? p->crop_height : 1));
-    p->crop_height = (int)network->args.height, p->crop_width = (int)network->args.width;
+    preprocess_scale(p, (int)network->args.height, (int)network->args.width); /* model.input_size was given */
     return SK_OK;
 }
 

@@ -1,4 +1,4 @@
-/* verb_doctor.c — siskin doctor: the machine, and whether a model file still gives its golden logits.
+/* verb_doctor.c — siskin doctor: the machine, and whether a model file is what was saved.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
@@ -46,33 +46,24 @@ static sk_status machine(struct call *call) {
 }
 
 static sk_status check_model(struct call *call, const char *path) {
-    struct network *network;
     struct team *team = NULL;
-    double difference = 0;
+    struct model_check found = {.difference = 0};
     int threads;
     TRY(call_threads(call, &threads));
     FAIL_IF(!model_is_file(path), SK_EUSAGE, "doctor checks a model file, and %s is an architecture's name", path);
-    TRY(network_open(path, &network));
-    sk_status status = team_new(&team, threads);
-    if (status == SK_OK) status = model_file_replay(network, team, &difference);
-    if (status == SK_OK) {
-        jw_string(&call->json, "model", path);
-        jw_number(&call->json, "difference", difference);
-        jw_bool(&call->json, "sound", difference <= GOLDEN_TOLERANCE);
-        if (difference <= GOLDEN_TOLERANCE)
-            call_result(call, "model    %s: a %s that gives its golden logits within %.2g of the largest", path,
-                        network->args.name, difference);
-        else
-            status = status_fail(SK_EGATE,
-                                 "%s gives logits that differ by %.3g of the largest from those it was saved with; "
-                                 "at most %g is accepted",
-                                 path, difference, GOLDEN_TOLERANCE);
-    } else {
-        status_prefix(status, "%s", path);
-    }
+    TRY(team_new(&team, threads));
+    sk_status status = model_file_check(path, team, &found);
     team_free(team);
-    network_free(network);
-    return status;
+    TRY(status);
+    jw_string(&call->json, "model", path);
+    jw_number(&call->json, "difference", found.difference);
+    jw_bool(&call->json, "sound", found.difference <= GOLDEN_TOLERANCE);
+    FAIL_IF(!(found.difference <= GOLDEN_TOLERANCE), SK_EGATE,
+            "%s gives logits that differ by %.3g of the largest from those it was saved with; at most %g is accepted",
+            path, found.difference, GOLDEN_TOLERANCE);
+    call_result(call, "model    %s: a %s, no bit changed, that gives its golden logits within %.2g of the largest",
+                path, found.model, found.difference);
+    return SK_OK;
 }
 
 sk_status verb_doctor(struct call *call) {

@@ -4,6 +4,8 @@
 #include <math.h>
 
 #include "base/team.h"
+#include "files/npy.h"
+#include "verbs/array_order.h"
 #include "verbs/model_arg.h"
 #include "verbs/picture_arg.h"
 #include "verbs/scored_part.h"
@@ -11,6 +13,7 @@
 
 const struct option options_predict[] = {
     {"top", 'k', "K", "So many classes of each picture; 5 by default."},
+    {"dump", 0, "X.npy", "Write the pictures as the network gets them, float32 (N,C,H,W), in their order."},
     {"sheet", 0, "OUT.png", "A contact sheet: the pictures with names and probabilities."},
     {"data", 0, "SPEC", "Take the pictures from here instead of from files."},
     {"count", 0, "N", "With --data: so many, spread evenly; 10 by default."},
@@ -41,6 +44,7 @@ struct predict {
     struct subject *subjects;
     int64_t count, top;
     float *input, *logits;
+    float *dump; /* (N,C,H,W) where wanted */
 };
 
 /* ---- the pictures ---- */
@@ -86,6 +90,9 @@ static sk_status predict_one(struct predict *p, int64_t i) {
     if (call_option(p->call, "sheet")) TRY(picture_keep(&p->call->arena, &picture, &s->picture));
     sk_status status = preprocess_apply(&p->preprocess, &picture, &p->scratch, p->input);
     if (status != SK_OK) return status_prefix(status, "%s", s->name);
+    const struct model_args *a = &p->network->args;
+    int64_t pixels = a->height * a->width;
+    if (p->dump) array_turn(p->input, 1, pixels, a->in_channels, p->dump + i * pixels * a->in_channels);
     s->top = arena_array(&p->call->arena, (size_t)p->top, sizeof *s->top);
     s->share = arena_array(&p->call->arena, (size_t)p->top, sizeof *s->share);
     if (!s->top || !s->share) return SK_EMEMORY;
@@ -147,6 +154,17 @@ static sk_status draw_sheet(const struct predict *p, const char *path) {
     return SK_OK;
 }
 
+static sk_status write_dump(const struct predict *p, const char *path) {
+    const struct model_args *a = &p->network->args;
+    struct tensor x = {
+        .name = "", .dtype = F32, .shape = {4, {p->count, a->in_channels, a->height, a->width}}, .data = p->dump};
+    char shape[96];
+    TRY(npy_save(path, &x));
+    jw_string(&p->call->json, "dump", path);
+    call_result(p->call, "%s: %s, nchw", path, shape_text(&x.shape, shape, sizeof shape));
+    return SK_OK;
+}
+
 /* ---- the work ---- */
 
 static sk_status find_pictures(struct predict *p) {
@@ -181,9 +199,13 @@ static sk_status work(struct predict *p) {
     p->input = arena_array(&call->arena, (size_t)(args->height * args->width * args->in_channels), sizeof *p->input);
     p->logits = arena_array(&call->arena, (size_t)args->num_classes, sizeof *p->logits);
     if (!p->subjects || !p->input || !p->logits) return SK_EMEMORY;
+    const char *dump = call_option(call, "dump"), *sheet = call_option(call, "sheet");
+    int64_t floats = args->height * args->width * args->in_channels;
+    if (dump) p->dump = arena_array(&call->arena, (size_t)p->count, (size_t)floats * sizeof *p->dump);
+    if (dump && !p->dump) return SK_EMEMORY;
     for (int64_t i = 0; i < p->count; i++) TRY(predict_one(p, i));
     answer(p);
-    const char *sheet = call_option(call, "sheet");
+    if (dump) TRY(write_dump(p, dump));
     return sheet ? draw_sheet(p, sheet) : SK_OK;
 }
 

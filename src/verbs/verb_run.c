@@ -6,6 +6,7 @@
 #include "base/team.h"
 #include "files/npy.h"
 #include "models/layer_name.h"
+#include "verbs/array_order.h"
 #include "verbs/model_arg.h"
 
 const struct option options_run[] = {
@@ -17,15 +18,6 @@ const struct option options_run[] = {
     {"reference", 0, NULL, "Every op by its reference, in double."},
     {0},
 };
-
-/* (n,a,b) -> (n,b,a): planes to pixels, and back. */
-static float *turned(struct arena *arena, const float *x, int64_t n, int64_t a, int64_t b) {
-    float *y = arena_array(arena, (size_t)(n * a * b), sizeof *y);
-    for (int64_t i = 0; y && i < n; i++)
-        for (int64_t j = 0; j < a; j++)
-            for (int64_t k = 0; k < b; k++) y[(i * b + k) * a + j] = x[(i * a + j) * b + k];
-    return y;
-}
 
 static sk_status read_input(struct call *call, const char *path, struct tensor *x, bool *nhwc) {
     const char *layout = call_option(call, "layout");
@@ -43,7 +35,7 @@ static sk_status read_input(struct call *call, const char *path, struct tensor *
 static sk_status order_output(struct arena *arena, bool nhwc, struct tensor *y) {
     struct shape *s = &y->shape;
     if (s->rank != 4 || nhwc) return SK_OK;
-    y->data = turned(arena, y->data, s->dim[0], s->dim[1] * s->dim[2], s->dim[3]);
+    y->data = array_turned(arena, y->data, s->dim[0], s->dim[1] * s->dim[2], s->dim[3]);
     *s = (struct shape){4, {s->dim[0], s->dim[3], s->dim[1], s->dim[2]}};
     return y->data ? SK_OK : SK_EMEMORY;
 }
@@ -75,7 +67,7 @@ static sk_status run_input(struct call *call, struct network *network, struct te
     struct runner *runner;
     struct runner_options options = {
         .batch = n, .team = team, .no_passes = call_switch(call, "reference"), .at = call_option(call, "at")};
-    const float *images = nhwc ? x->data : turned(&call->arena, x->data, n, c, h * w);
+    const float *images = nhwc ? x->data : array_turned(&call->arena, x->data, n, c, h * w);
     if (!images) return SK_EMEMORY;
     TRY(runner_new(&runner, network, &options));
     struct tensor y = {.name = "", .dtype = F32, .shape = runner_output(runner)};

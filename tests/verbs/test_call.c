@@ -50,6 +50,7 @@ static void answers_are_json(void **state) {
         {"help"},
         {"help", "train"},
         {"models"},
+        {"models", "efficientnet_b0"},
         {"doctor"},
         {"recipe", "keys"},
         {"recipe", "list"},
