@@ -9,16 +9,27 @@ struct block_case {
     int64_t p, q;
     bool expand, add, bias;
     enum act act;
+    int dense, dense_stride; /* the expansion is a dense convolution of this kernel; 0: 1x1 */
 };
 
 struct block_data {
     float *x, *expand, *expand_bias, *depthwise, *depthwise_bias, *project, *project_bias;
 };
 
+/* The expansion; a dense one reads an input that is dense_stride as large. */
+static struct conv_shape expansion_of(const struct block_case *k) {
+    struct conv_shape s = {k->n, k->h, k->w, k->c, k->h, k->w, k->hidden, 1, 1, 1, 1, 1, 1, 0, 0, 1};
+    if (!k->dense) return s;
+    s.h = k->h * k->dense_stride, s.w = k->w * k->dense_stride - (k->dense_stride - 1);
+    s.r = s.s = k->dense, s.stride_h = s.stride_w = k->dense_stride, s.pad_top = s.pad_left = k->dense / 2;
+    return s;
+}
+
 static struct block_data block_open(const struct block_case *k) {
     struct block_data d;
-    d.x = case_input(k->n * k->h * k->w * k->c, -2.0f, 2.0f, 1);
-    d.expand = case_input(k->c * k->hidden, -1.0f, 1.0f, 2), d.expand_bias = case_input(k->hidden, -1.0f, 1.0f, 3);
+    struct conv_shape s = expansion_of(k);
+    d.x = case_input(s.n * s.h * s.w * s.c, -2.0f, 2.0f, 1);
+    d.expand = case_input(s.r * s.s * s.c * s.k, -1.0f, 1.0f, 2), d.expand_bias = case_input(k->hidden, -1.0f, 1.0f, 3);
     d.depthwise = case_input((int64_t)k->r * k->r * k->hidden, -1.0f, 1.0f, 4);
     d.depthwise_bias = case_input(k->hidden, -1.0f, 1.0f, 5);
     d.project = case_input(k->hidden * k->k, -1.0f, 1.0f, 6), d.project_bias = case_input(k->k, -1.0f, 1.0f, 7);
@@ -54,7 +65,7 @@ static void run_apart(const struct kernels *kernels, const struct block_case *k,
     int64_t inner = k->n * k->h * k->w * k->hidden, outer = k->n * k->p * k->q * k->hidden;
     float *expanded = case_output(inner), *middle = case_output(outer);
     if (k->expand) {
-        struct conv_forward job = {.s = pointwise(k->n, k->h, k->w, k->c, k->hidden), .in = {.x = d->x}, .act = k->act};
+        struct conv_forward job = {.s = expansion_of(k), .in = {.x = d->x}, .act = k->act};
         job.packed = pack(kernels, job.s, d->expand), job.bias = k->bias ? d->expand_bias : NULL, job.y = expanded;
         run_conv(kernels, &job);
         free((void *)(uintptr_t)job.packed);
@@ -82,9 +93,11 @@ static void run_fused(const struct kernels *kernels, const struct block_case *k,
                       int threads, int pass) {
     struct inverted_residual job = {
         .n = k->n, .h = k->h, .w = k->w, .c = k->c, .hidden = k->hidden, .p = k->p, .q = k->q};
-    job.k = k->k, job.r = k->r, job.stride = k->stride, job.pad_top = job.pad_left = k->pad, job.act = k->act;
+    job.k = k->k, job.r = k->r, job.stride = k->stride, job.pad_top = job.pad_left = k->pad,
+    job.act = job.expand_act = k->act;
     job.x = d->x, job.depthwise = d->depthwise, job.y = y, job.add = k->add;
-    job.expand = k->expand ? pack(kernels, pointwise(k->n, k->h, k->w, k->c, k->hidden), d->expand) : NULL;
+    job.expand = k->expand ? pack(kernels, expansion_of(k), d->expand) : NULL;
+    if (k->dense) job.dense = expansion_of(k);
     job.project = pack(kernels, pointwise(k->n, k->p, k->q, k->hidden, k->k), d->project);
     if (k->bias) {
         job.expand_bias = d->expand_bias, job.depthwise_bias = d->depthwise_bias, job.project_bias = d->project_bias;
@@ -105,17 +118,18 @@ static void run_fused(const struct kernels *kernels, const struct block_case *k,
 
 /* ---- the meaning, in double ---- */
 
-static double act_double(enum act act, double v) {
-    if (act != ACT_NONE && v < 0.0) v = 0.0;
-    return act == ACT_RELU6 && v > 6.0 ? 6.0 : v;
-}
-
 static double hidden_value(const struct block_case *k, const struct block_data *d, int64_t pixel, int64_t j) {
-    const float *x = d->x + pixel * k->c;
-    if (!k->expand) return (double)x[j];
+    if (!k->expand) return (double)d->x[pixel * k->c + j];
+    struct conv_shape s = expansion_of(k);
     double sum = k->bias ? (double)d->expand_bias[j] : 0.0;
-    for (int64_t c = 0; c < k->c; c++) sum += (double)x[c] * d->expand[c * k->hidden + j];
-    return act_double(k->act, sum);
+    for (int tap = 0; tap < s.r * s.s; tap++) {
+        int64_t h = pixel / s.q % s.p * s.stride_h + tap / s.s - s.pad_top,
+                w = pixel % s.q * s.stride_w + tap % s.s - s.pad_left;
+        if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+        const float *x = d->x + ((pixel / (s.p * s.q) * s.h + h) * s.w + w) * s.c;
+        for (int64_t c = 0; c < s.c; c++) sum += (double)x[c] * d->expand[(tap * s.c + c) * s.k + j];
+    }
+    return act_value(k->act, sum);
 }
 
 static double middle_value(const struct block_case *k, const struct block_data *d, const double *hidden,
@@ -126,7 +140,7 @@ static double middle_value(const struct block_case *k, const struct block_data *
         if (h < 0 || h >= k->h || w < 0 || w >= k->w) continue;
         sum += hidden[((at[0] * k->h + h) * k->w + w) * k->hidden + j] * d->depthwise[tap * k->hidden + j];
     }
-    return act_double(k->act, sum);
+    return act_value(k->act, sum);
 }
 
 static void check_double(const struct block_case *k, const struct block_data *d, const float *y) {
@@ -174,16 +188,16 @@ static void test_channels(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
         int64_t c = channels[i];
-        block_case((struct block_case){1, 7, 7, c, 6 * c, c, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
-        block_case((struct block_case){1, 17, 15, c, 6 * c, c + 1, 3, 2, 1, 0, 0, true, false, true, ACT_RELU6});
+        block_case((struct block_case){1, 7, 7, c, 6 * c, c, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+        block_case((struct block_case){1, 17, 15, c, 6 * c, c + 1, 3, 2, 1, 0, 0, true, false, true, ACT_RELU6, 0, 0});
     }
 }
 
 static void test_options(void **state) {
     (void)state;
-    for (int v = 0; v < 24; v++) {
-        struct block_case k = {
-            1, 15, 16, 10, 20, 10, 3, 1, 1, 0, 0, v & 1, v & 2, v & 4, (enum act)(v / 8 % ACT_COUNT)};
+    for (int v = 0; v < 8 * ACT_COUNT; v++) {
+        struct block_case k = {1, 15, 16, 10, 20, 10, 3, 1, 1, 0, 0, v & 1, v & 2, v & 4, (enum act)(v / 8 % ACT_COUNT),
+                               0, 0};
         if (!k.expand) k.hidden = k.c;
         block_case(k);
         k.h = k.w = 5, k.p = k.q = 0;
@@ -195,31 +209,47 @@ static void test_kernels(void **state) {
     (void)state;
     for (int stride = 1; stride < 3; stride++) {
         for (int r = 3; r < 8; r += 2) {
-            block_case((struct block_case){1, 9, 8, 5, 30, 7, r, stride, r / 2, 0, 0, true, false, true, ACT_RELU});
-            block_case((struct block_case){1, 18, 19, 5, 30, 7, r, stride, r / 2, 0, 0, true, false, true, ACT_RELU});
+            block_case(
+                (struct block_case){1, 9, 8, 5, 30, 7, r, stride, r / 2, 0, 0, true, false, true, ACT_RELU, 0, 0});
+            block_case(
+                (struct block_case){1, 18, 19, 5, 30, 7, r, stride, r / 2, 0, 0, true, false, true, ACT_RELU, 0, 0});
         }
     }
     /* TensorFlow's SAME */
-    block_case((struct block_case){1, 8, 8, 6, 36, 6, 3, 2, 0, 4, 4, true, false, true, ACT_RELU6});
-    block_case((struct block_case){1, 20, 22, 6, 36, 6, 3, 2, 0, 10, 11, true, false, true, ACT_RELU6});
-    block_case((struct block_case){1, 20, 22, 6, 36, 6, 5, 2, 1, 10, 11, true, false, true, ACT_RELU6});
+    block_case((struct block_case){1, 8, 8, 6, 36, 6, 3, 2, 0, 4, 4, true, false, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 20, 22, 6, 36, 6, 3, 2, 0, 10, 11, true, false, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 20, 22, 6, 36, 6, 5, 2, 1, 10, 11, true, false, true, ACT_RELU6, 0, 0});
 }
 
 /* Sizes at which bands, groups, pairs of images and phases begin. */
 static void test_sizes(void **state) {
     (void)state;
-    block_case((struct block_case){1, 14, 14, 16, 200, 20, 3, 1, 1, 0, 0, true, false, true, ACT_RELU6});
-    block_case((struct block_case){1, 14, 14, 16, 200, 40, 3, 2, 1, 0, 0, true, false, true, ACT_RELU6});
-    block_case((struct block_case){13, 7, 7, 8, 104, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
-    block_case((struct block_case){2, 28, 28, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
-    block_case((struct block_case){5, 16, 13, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
-    block_case((struct block_case){1, 3, 120, 8, 8, 8, 3, 2, 1, 0, 0, false, false, true, ACT_RELU6});
-    block_case((struct block_case){1, 120, 3, 4, 24, 4, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
-    block_case((struct block_case){1, 1, 1, 16, 96, 16, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6});
+    block_case((struct block_case){1, 14, 14, 16, 200, 20, 3, 1, 1, 0, 0, true, false, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 14, 14, 16, 200, 40, 3, 2, 1, 0, 0, true, false, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){13, 7, 7, 8, 104, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){2, 28, 28, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){5, 16, 13, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 3, 120, 8, 8, 8, 3, 2, 1, 0, 0, false, false, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 120, 3, 4, 24, 4, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+    block_case((struct block_case){1, 1, 1, 16, 96, 16, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
+}
+
+/* A network's first convolution inside the block after it. */
+static void test_dense(void **state) {
+    static const int64_t widths[] = {15, 20, 33, 112};
+    (void)state;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        struct block_case k = {2, 17, widths[i], 3, 32, 16, 3, 1, 1, 0, 0, true, false, true, ACT_RELU6, 3, 2};
+        assert_true(block_takes(&(struct conv_shape){.p = k.h, .q = k.w, .k = k.hidden, .groups = 1}));
+        block_case(k);
+        k.stride = 2, k.dense_stride = 1, k.hidden = 16, k.c = 5, k.p = k.q = 0;
+        block_case(k);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_channels), cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_kernels), cmocka_unit_test(test_sizes)};
+                                       cmocka_unit_test(test_kernels), cmocka_unit_test(test_sizes),
+                                       cmocka_unit_test(test_dense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
