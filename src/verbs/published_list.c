@@ -1,4 +1,4 @@
-/* published_list.c — two lines for each published weight file of a model, and the same as JSON.
+/* published_list.c — three lines for each published weight file of a model, and the same as JSON.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "verbs/published_list.h"
@@ -41,9 +41,10 @@ static void say_json(struct json_writer *w, const struct published *p, const cha
 static void say(const struct call *call, const struct published *p, const char *digest) {
     char accuracy[64] = "no accuracy published with it";
     if (p->acc1 > 0) snprintf(accuracy, sizeof accuracy, "acc@1 %.3f, acc@5 %.3f", p->acc1, p->acc5);
-    call_result(call, "%s %s: %s%s%s", p->source, p->entry, p->file, digest ? ", SHA-256 " : "", digest ? digest : "");
-    call_result(call, "    %s%d -> %d, %s; %s; %s; trained by %s%s%s", p->squash ? "both sides " : "", p->resize,
-                p->crop, p->filter, accuracy, p->licence, p->recipe, p->arguments[0] ? "; " : "", p->arguments);
+    call_result(call, "%s %s: %s", p->source, p->entry, p->file);
+    call_result(call, "    SHA-256 %s, resize %d%s, crop %d, %s, %s", digest ? digest : "not in its name", p->resize,
+                p->squash ? " both sides" : "", p->crop, p->filter, accuracy);
+    call_result(call, "    %s; recipe: %s%s%s", p->licence, p->recipe, p->arguments[0] ? "; " : "", p->arguments);
 }
 
 sk_status published_list(struct call *call, const char *model) {

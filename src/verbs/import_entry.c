@@ -1,0 +1,125 @@
+/* import_entry.c — recognising published weight files by their digest.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "verbs/import_entry.h"
+
+#include <string.h>
+
+#include "train/from_published.h"
+#include "train/from_recipe.h"
+
+static sk_status hash_file(const char *path, char text[SHA256_TEXT]) {
+    struct file_bytes bytes;
+    struct sha256 hash;
+    TRY(file_map(path, &bytes));
+    sha256_begin(&hash);
+    sha256_add(&hash, bytes.data, bytes.size);
+    sha256_end(&hash, text);
+    file_unmap(&bytes);
+    return SK_OK;
+}
+
+sk_status import_entry_find(const struct call *call, const char *path, struct import_entry *found) {
+    const char *model = call_option(call, "model"), *named = call_option(call, "entry");
+    char digest[PUBLISHED_DIGITS + 1];
+    *found = (struct import_entry){.entry = NULL};
+    TRY(hash_file(path, found->sha256));
+    found->entry = published_by_digest(found->sha256);
+    found->recognised = found->entry != NULL;
+    const struct published *called = published_by_file(path_base(path));
+    FAIL_IF(called && called != found->entry && published_digest(called, digest), SK_EFORMAT,
+            "%s is called like a file of %s whose SHA-256 begins with %s, but its own begins with %.8s: a damaged "
+            "download? Fetch it again; if it is something else, give it another name",
+            path, called->source, digest, found->sha256);
+    if (named && !found->entry) {
+        found->entry = published_by_entry(model, named);
+        FAIL_IF(!found->entry, SK_EUSAGE,
+                "--entry %s: no published weights%s%s are called so; `siskin models NAME` lists "
+                "them",
+                named, model ? " of " : "", model ? model : "");
+    }
+    const struct published *e = found->entry;
+    FAIL_IF(e && named && strcmp(named, e->entry) != 0, SK_EUSAGE, "--entry %s: the file's SHA-256 says that it is %s",
+            named, e->entry);
+    FAIL_IF(e && model && strcmp(model, e->model) != 0, SK_EUSAGE, "--model %s: %s holds a %s (%s %s)", model, path,
+            e->model, e->source, e->entry);
+    return SK_OK;
+}
+
+/* What the entry says beside the weights. */
+static sk_status describe(struct network *network, const struct published *entry) {
+    struct preprocess preprocess;
+    struct json_writer w = {0};
+    TRY(published_preprocess(entry, &preprocess));
+    preprocess_write(&preprocess, &w, NULL);
+    sk_status status = text_check(&w.text);
+    if (status == SK_OK && !(network->preprocess = arena_strdup(&network->arena, w.text.data))) status = SK_EMEMORY;
+    text_free(&w.text);
+    if (status != SK_OK || network->args.num_classes != IMAGENET_CLASSES) return status;
+    network->classes = arena_array(&network->arena, IMAGENET_CLASSES, sizeof *network->classes);
+    if (!network->classes) return SK_EMEMORY;
+    memcpy((void *)network->classes, (const void *)imagenet_class_names(), IMAGENET_CLASSES * sizeof *network->classes);
+    return SK_OK;
+}
+
+sk_status import_entry_network(const struct call *call, const struct published *entry, struct network **network) {
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct model_args args;
+    *network = NULL;
+    sk_status status = published_model(entry, &args);
+    if (status == SK_OK) status = recipe_default(&recipe, &arena);
+    if (status == SK_OK) status = call_overrides(call, &recipe);
+    if (status == SK_OK && recipe_is_set(&recipe, RECIPE_model_name) && strcmp(recipe.model_name, args.name) != 0)
+        status = recipe_fail(&recipe, RECIPE_model_name, "%s is a %s", entry->file, args.name);
+    if (status == SK_OK) status = recipe_model_over(&recipe, &args);
+    if (status == SK_OK) status = network_new(network, &args);
+    if (status == SK_OK) status = describe(*network, entry);
+    if (status != SK_OK) {
+        network_free(*network);
+        *network = NULL;
+    }
+    arena_free(&arena);
+    return status;
+}
+
+const char *import_entry_provenance(struct arena *arena, const struct import_entry *found, const char *path) {
+    const struct published *e = found->entry;
+    if (!e)
+        return arena_printf(arena, "imported from %s (SHA-256 %s) by siskin %s", path_base(path), found->sha256,
+                            sk_version());
+    const char *measured =
+        e->acc1 > 0 ? arena_printf(arena, "; published accuracy: acc@1 %.3f, acc@5 %.3f", e->acc1, e->acc5) : "";
+    if (!measured) return NULL;
+    return arena_printf(arena, "%s %s, %s by %s (SHA-256 %s), imported by siskin %s; %s%s", e->source, e->entry,
+                        found->recognised ? "recognised" : "named", found->recognised ? "its digest" : "--entry",
+                        found->sha256, sk_version(), e->licence, measured);
+}
+
+void import_entry_say(struct call *call, const struct import_entry *found, const struct network *network) {
+    const struct published *e = found->entry;
+    struct json_writer *w = &call->json;
+    jw_string(w, "sha256", found->sha256);
+    if (!e) {
+        call_note(
+            call,
+            "%s is no published file that this siskin knows: assumed are a %s with its defaults, the preprocessing "
+            "below%s; --entry, model.*, preprocess.* and --classes say otherwise",
+            call->arguments[0], network->args.name, network->classes ? "" : ", and no class names");
+        call_note(call, "preprocessing: %s", network->preprocess);
+        return;
+    }
+    jw_string(w, "source", e->source);
+    jw_string(w, "entry", e->entry);
+    jw_bool(w, "recognised", found->recognised);
+    jw_string(w, "licence", e->licence);
+    if (e->acc1 > 0) {
+        jw_number(w, "acc@1", e->acc1);
+        jw_number(w, "acc@5", e->acc5);
+    }
+    call_result(call, "%s: %s %s, %s", path_base(call->arguments[0]), e->source, e->entry,
+                found->recognised ? "by its SHA-256" : "as --entry says");
+    if (e->acc1 > 0) call_result(call, "published accuracy: acc@1 %.3f, acc@5 %.3f", e->acc1, e->acc5);
+    call_result(call, "resize %d%s, crop %d, %s; ImageNet's %d classes; %s", e->resize, e->squash ? " both sides" : "",
+                e->crop, e->filter, IMAGENET_CLASSES, e->licence);
+}

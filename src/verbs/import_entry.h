@@ -1,0 +1,32 @@
+/* import_entry.h — which published weight file is this? What follows from the answer, for `siskin import`.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_VERBS_IMPORT_ENTRY_H
+#define SK_VERBS_IMPORT_ENTRY_H
+
+#include "base/sha256.h"
+#include "files/published.h"
+#include "models/network.h"
+#include "verbs/verb.h"
+
+struct import_entry {
+    const struct published *entry; /* NULL: none that is known */
+    bool recognised;               /* by the digest, rather than named by --entry */
+    char sha256[SHA256_TEXT];      /* of the file */
+};
+
+/* By the file's SHA-256, or by --entry. A file that is called like a published one but is another, an unknown entry, and a
+ * --model that is not the entry's are errors. */
+sk_status import_entry_find(const struct call *call, const char *path, struct import_entry *found);
+
+/* The entry's network with the call's dotted keys over it; with the entry's preprocessing, and ImageNet's class names
+ * where it has 1000. The weights are still zero. */
+sk_status import_entry_network(const struct call *call, const struct published *entry, struct network **network);
+
+/* Where the weights come from, for the model file; NULL + sentence. */
+const char *import_entry_provenance(struct arena *arena, const struct import_entry *found, const char *path);
+
+/* What was recognised, or what is assumed without that; members "sha256", "entry", … of the answer. */
+void import_entry_say(struct call *call, const struct import_entry *found, const struct network *network);
+
+#endif
