@@ -3,10 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/depthwise_core.h"
 #include "kernels/variants.h"
+#include "kernels/view.h"
 
 enum { TILE_FLOATS = 1 << 14, GATE_GROUP = 256 }; /* floats of a forward tile, channels of a backward one */
 
-/* ---- y = x * gate; a tile is some pixels of an image ---- */
+/* ---- y = view(x) * gate; a tile is some pixels of an image ---- */
 
 static int64_t forward_pixels(int64_t c) {
     return dw_max(4, TILE_FLOATS / dw_max(c, 1));
@@ -15,13 +16,20 @@ static int64_t image_tiles(const struct gate_forward *job) {
     return (job->hw + forward_pixels(job->c) - 1) / forward_pixels(job->c);
 }
 
+/* The view goes to y first, which then lies in L1. */
 DW_INLINE void forward_rows(const struct gate_forward *job, const float *gate, int64_t row, int rows) {
+    const float *from = job->in.x;
+    for (int i = 0; !view_is_identity(&job->in) && i < rows; i++) {
+        int64_t at = (row + i) * job->c;
+        view_load_row(&job->in, job->in.x + at, job->y + at, 0, job->c);
+        from = job->y;
+    }
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf factor = dw_load(gate + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            dw_store(job->y + at, vmul(dw_load(job->in.x + at, lanes), factor), lanes);
+            dw_store(job->y + at, vmul(dw_load(from + at, lanes), factor), lanes);
         }
     }
 }
@@ -38,7 +46,7 @@ void KERNEL_NAME(gate_forward_run)(const struct gate_forward *job, int64_t tile)
     for (; row < end; row++) forward_rows(job, gate, row, 1);
 }
 
-/* ---- dx = dy * gate, dgate = sum of dy*x; a tile is GATE_GROUP channels of an image ---- */
+/* ---- dx = dy * gate, dgate = sum of dy*view(x); a tile is GATE_GROUP channels of an image ---- */
 
 static int64_t groups(int64_t c) {
     return (c + GATE_GROUP - 1) / GATE_GROUP;
@@ -48,34 +56,49 @@ void KERNEL_NAME(gate_backward_plan)(struct gate_backward *job) {
     job->tiles = job->n * groups(job->c);
 }
 
-/* Rows of channels from … from + count of one image; sums[count] of dy*x go on. */
-DW_INLINE void backward_rows(const struct gate_backward *job, const float *gate, int64_t at, int64_t count, float *sums,
-                             int rows) {
-    for (int64_t c = 0; c < count; c += VL) {
-        int lanes = dw_lanes(count - c);
-        vf factor = dw_load(gate + c, lanes), sum = dw_load(sums + c, lanes);
+/* Some channels of an image. */
+struct gate_part {
+    int64_t first, count;
+    const float *gate;
+    float sums[GATE_GROUP], view[4 * GATE_GROUP];
+};
+
+/* Rows of the part from element `at`; its sums of dy*view(x) go on. */
+DW_INLINE void backward_rows(const struct gate_backward *job, struct gate_part *part, int64_t at, int rows) {
+    const float *x = job->in.x + at;
+    int64_t step = job->c;
+    for (int i = 0; !view_is_identity(&job->in) && i < rows; i++) {
+        view_load_row(&job->in, job->in.x + at + i * job->c, part->view + i * GATE_GROUP, part->first, part->count);
+        x = part->view, step = GATE_GROUP;
+    }
+    for (int64_t c = 0; c < part->count; c += VL) {
+        int lanes = dw_lanes(part->count - c);
+        vf factor = dw_load(part->gate + c, lanes), sum = dw_load(part->sums + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t j = at + i * job->c + c;
             vf dy = dw_load(job->dy + j, lanes);
-            sum = vfma(dy, dw_load(job->x + j, lanes), sum);
-            dw_store(job->dx + j, vmul(dy, factor), lanes);
+            sum = vfma(dy, dw_load(x + i * step + c, lanes), sum);
+            if (job->dx) dw_store(job->dx + j, vmul(dy, factor), lanes);
         }
-        dw_store(sums + c, sum, lanes);
+        dw_store(part->sums + c, sum, lanes);
     }
 }
 
 /* Sums of BLOCK_ROWS pixels join the image's sum once: shorter chains, smaller errors. */
 void KERNEL_NAME(gate_backward_run)(const struct gate_backward *job, int64_t tile) {
-    int64_t image = tile / groups(job->c), first = tile % groups(job->c) * GATE_GROUP;
-    int64_t count = dw_min(GATE_GROUP, job->c - first), at = image * job->hw * job->c + first;
-    const float *gate = job->gate + image * job->c + first;
-    float *dgate = job->dgate + image * job->c + first, sums[GATE_GROUP];
-    for (int64_t c = 0; c < count; c++) dgate[c] = 0.0f;
+    int64_t image = tile / groups(job->c);
+    struct gate_part part;
+    part.first = tile % groups(job->c) * GATE_GROUP;
+    part.count = dw_min(GATE_GROUP, job->c - part.first);
+    part.gate = job->gate + image * job->c + part.first;
+    int64_t at = image * job->hw * job->c + part.first;
+    float *dgate = job->dgate + image * job->c + part.first;
+    for (int64_t c = 0; c < part.count; c++) dgate[c] = 0.0f;
     for (int64_t from = 0; from < job->hw; from += BLOCK_ROWS) {
         int64_t row = from, end = dw_min(from + BLOCK_ROWS, job->hw);
-        for (int64_t c = 0; c < count; c++) sums[c] = 0.0f;
-        for (; row + 4 <= end; row += 4) backward_rows(job, gate, at + row * job->c, count, sums, 4);
-        for (; row < end; row++) backward_rows(job, gate, at + row * job->c, count, sums, 1);
-        for (int64_t c = 0; c < count; c++) dgate[c] += sums[c];
+        for (int64_t c = 0; c < part.count; c++) part.sums[c] = 0.0f;
+        for (; row + 4 <= end; row += 4) backward_rows(job, &part, at + row * job->c, 4);
+        for (; row < end; row++) backward_rows(job, &part, at + row * job->c, 1);
+        for (int64_t c = 0; c < part.count; c++) dgate[c] += part.sums[c];
     }
 }

@@ -197,7 +197,8 @@ struct stats_job {
     int64_t tiles;
 };
 
-/* y[n,c] = mean over H*W of the viewed x; backward: g = dy[n,c]/(H*W) * act'(scale*x+shift), and sums per image-block grid of conv_blocks(N*H*W). */
+/* y[n,c] = mean over H*W of the viewed x; backward: g = (dy[n,c]/(H*W) + dz*factor[n,c]) *
+ * act'(scale*x+shift), and sums per image-block grid of conv_blocks(N*H*W). */
 struct gap_forward {
     int64_t n, hw, c;
     struct load_view in;
@@ -206,7 +207,8 @@ struct gap_forward {
 };
 struct gap_backward {
     int64_t n, hw, c;
-    const float *dy; /* (N,C) */
+    const float *dy;          /* (N,C) */
+    const float *dz, *factor; /* (N,HW,C), (N,C): what a gate adds; or NULL */
     struct load_view in;
     float *g;        /* (N,HW,C) */
     float *sums;     /* (conv_blocks(N*HW), 2, C) or NULL */
@@ -232,11 +234,13 @@ struct gate_forward {
     float *y;
     int64_t tiles;
 };
-/* dx = dy * gate, dgate[n,c] = sum over pixels of dy*x, BLOCK_ROWS at a time. */
+/* dx = dy * gate, dgate[n,c] = sum over pixels of dy*view(x), BLOCK_ROWS at a time. */
 struct gate_backward {
     int64_t n, hw, c;
-    const float *dy, *x, *gate;
-    float *dx, *dgate;
+    const float *dy, *gate;
+    struct load_view in;
+    float *dx; /* or NULL: not wanted */
+    float *dgate;
     int64_t tiles;
 };
 

@@ -61,8 +61,14 @@ void KERNEL_NAME(gap_forward_run)(const struct gap_forward *job, int64_t tile) {
 
 /* ---- g = dy[n,c]/HW * act'(scale*x + shift), sums of g and g*x ---- */
 
+/* What reaches the viewed x at element `at` of channels c …: the mean's share, and what a gate adds. */
+DW_INLINE vf gap_incoming(const struct gap_backward *job, int64_t at, vf mean, vf factor, int lanes) {
+    return job->dz ? vfma(dw_load(job->dz + at, lanes), factor, mean) : mean;
+}
+
 static void gap_smooth_backward(const struct gap_backward *job, float *sums, int64_t row, int rows) {
     const float *dy = job->dy + row / job->hw * job->c;
+    const float *gate = job->dz ? job->factor + row / job->hw * job->c : dy;
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(), g[4], x[4], v[4];
@@ -70,8 +76,9 @@ static void gap_smooth_backward(const struct gap_backward *job, float *sums, int
         if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         for (int i = 0; i < rows; i++) {
-            x[i] = dw_load(job->in.x + (row + i) * job->c + c, lanes);
-            g[i] = mean, v[i] = vfma(scale, x[i], shift);
+            int64_t at = (row + i) * job->c + c;
+            x[i] = dw_load(job->in.x + at, lanes), v[i] = vfma(scale, x[i], shift);
+            g[i] = gap_incoming(job, at, mean, dw_load(gate + c, lanes), lanes);
         }
         view_slopes(job->in.act, g, v, rows);
         for (int i = 0; i < rows; i++) {
@@ -84,18 +91,19 @@ static void gap_smooth_backward(const struct gap_backward *job, float *sums, int
 
 DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, int64_t row, int rows) {
     const float *dy = job->dy + row / job->hw * job->c;
+    const float *gate = job->dz ? job->factor + row / job->hw * job->c : dy;
     vf part = vset(1.0f / (float)job->hw);
     bool with_x = job->in.act != ACT_NONE || sums;
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(),
-           mean = vmul(dw_load(dy + c, lanes), part);
+           mean = vmul(dw_load(dy + c, lanes), part), factor = dw_load(gate + c, lanes);
         if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             vf x = with_x ? dw_load(job->in.x + at, lanes) : vzero();
-            vf g = view_mask(mean, vfma(scale, x, shift), job->in.act);
+            vf g = view_mask(gap_incoming(job, at, mean, factor, lanes), vfma(scale, x, shift), job->in.act);
             dw_store(job->g + at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }

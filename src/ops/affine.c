@@ -36,11 +36,7 @@ static void affine_gradient(struct gradients *gradients, int node) {
         return;
     }
     if (grad.want_sums) gradients->of[n.in[AF_SCALE]].sums = node_out(graph, made, AG_SUMS);
-    if (!gradients_wanted(gradients, n.in[AF_X])) return;
-    if (gradients_known(gradients, n.in[AF_X])) /* another reader of x: sum of two tensors */
-        gradients_add(gradients, n.in[AF_X], build_combine(graph, (struct gradient){.g = g, .a = n.in[AF_SCALE]}, 0));
-    else
-        gradients->of[n.in[AF_X]] = (struct gradient){.g = g, .a = n.in[AF_SCALE]};
+    gradients_view(gradients, n.in[AF_X], g, n.in[AF_SCALE]);
 }
 
 static void affine_reference(const struct reference_call *call) {

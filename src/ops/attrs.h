@@ -85,20 +85,22 @@ struct affine_grad_attr {
     bool want_g, want_sums;
 };
 
-/* gap: mean over pixels of the viewed x; gap_grad: g = dy/(HW) * act'(scale*x+shift), sums of g and g*x. */
+/* gap: mean over pixels of the viewed x; gap_grad: g = (dy/(HW) + dz*factor) * act'(scale*x+shift), sums of
+ * g and g*x. */
 enum { GAP_X, GAP_SCALE, GAP_SHIFT, GAP_INPUTS };
 struct gap_attr {
     enum act act;
 };
-enum { GG_DY, GG_X, GG_SCALE, GG_SHIFT, GG_INPUTS };
+enum { GG_DY, GG_X, GG_SCALE, GG_SHIFT, GG_DZ, GG_FACTOR, GG_INPUTS };
 enum { GG_G, GG_SUMS };
 
-/* gate: y = act(scale*x + shift) * gate[n,c]; gate_grad without a view: dx = dy*gate, dgate = sum over pixels of dy*x. */
+/* gate: y = act(scale*x + shift) * gate[n,c]; gate_grad: dx = dy*gate, where x is not viewed; dgate = sum over pixels of
+ * dy*act(scale*x + shift). */
 enum { GT_X, GT_GATE, GT_SCALE, GT_SHIFT, GT_INPUTS };
 struct gate_attr {
     enum act act;
 };
-enum { GTG_DY, GTG_X, GTG_GATE, GTG_INPUTS };
+enum { GTG_DY, GTG_X, GTG_GATE, GTG_SCALE, GTG_SHIFT, GTG_INPUTS };
 enum { GTG_DX, GTG_DGATE };
 
 /* layer_norm: y = (x - mean) / sqrt(variance + eps) * weight + bias over the last dimension. */

@@ -136,15 +136,15 @@ static void conv_gradient(struct gradients *gradients, int node) {
                          [CG_SHIFT] = n.in[CONV_SHIFT],
                          [CG_W] = n.in[CONV_W]};
     if (dy.b) in[CG_Y] = n.out[CONV_Y], in[CG_A] = dy.a, in[CG_B] = dy.b, in[CG_C] = dy.c;
-    if (grad.want_dx) in[CG_ADD] = gradients_take(gradients, n.in[CONV_X]);
+    /* What is added reaches scale*x + shift under its activation: x itself, where there is no view. */
+    if (grad.want_dx && !n.in[CONV_SCALE]) in[CG_ADD] = gradients_take(gradients, n.in[CONV_X]);
     int made = op_node(graph, &op_conv_grad, &grad, sizeof grad, in, CG_INPUTS, n.name);
     if (made < 0) return;
-    if (grad.want_dx) {
-        struct gradient *dx = &gradients->of[n.in[CONV_X]];
-        dx->g = node_out(graph, made, CG_DX);
-        dx->a = n.in[CONV_SCALE]; /* du/dx = act' * scale: the factor stays a view */
-        if (grad.want_sums) gradients->of[n.in[CONV_SCALE]].sums = node_out(graph, made, CG_SUMS);
-    }
+    if (grad.want_dx && n.in[CONV_SCALE]) /* du/dx = act' * scale: the factor stays a view */
+        gradients_view(gradients, n.in[CONV_X], node_out(graph, made, CG_DX), n.in[CONV_SCALE]);
+    else if (grad.want_dx)
+        gradients_add(gradients, n.in[CONV_X], node_out(graph, made, CG_DX));
+    if (grad.want_sums) gradients->of[n.in[CONV_SCALE]].sums = node_out(graph, made, CG_SUMS);
     gradients_add(gradients, n.in[CONV_W], node_out(graph, made, CG_DW));
     gradients_add(gradients, n.in[CONV_BIAS], node_out(graph, made, CG_DBIAS));
 }

@@ -18,12 +18,16 @@ static void gap_gradient(struct gradients *gradients, int node) {
     struct graph *graph = gradients->graph;
     struct node n = graph->nodes[node];
     int in[GG_INPUTS] = {gradients_plain(gradients, n.out[0]), n.in[GAP_X], n.in[GAP_SCALE], n.in[GAP_SHIFT]};
+    if (n.in[GAP_SCALE]) { /* a gate behind the pool reads the same view */
+        in[GG_DZ] = gradients->of[n.in[GAP_SCALE]].dz;
+        in[GG_FACTOR] = gradients->of[n.in[GAP_SCALE]].factor;
+    }
     int made = op_node(graph, &op_gap_grad, n.attr, sizeof(struct gap_attr), in, GG_INPUTS, n.name);
     if (!n.in[GAP_SCALE]) {
         gradients_add(gradients, n.in[GAP_X], node_out(graph, made, GG_G));
         return;
     }
-    gradients->of[n.in[GAP_X]] = (struct gradient){.g = node_out(graph, made, GG_G), .a = n.in[GAP_SCALE]};
+    gradients_view(gradients, n.in[GAP_X], node_out(graph, made, GG_G), n.in[GAP_SCALE]);
     gradients->of[n.in[GAP_SCALE]].sums = node_out(graph, made, GG_SUMS);
 }
 

@@ -1,5 +1,7 @@
-/* gap_grad.c — g = dy[n,c]/(H*W) * act'(scale*x + shift), and the partial sums of g and g*x where x is viewed.
+/* gap_grad.c — g = (dy[n,c]/(H*W) + dz*factor[n,c]) * act'(scale*x + shift), and the partial sums of g and g*x where x
+ * is viewed.
  *
+ * dz*factor is what reaches the same view from the gate that the pool feeds (squeeze-excite), where there is one.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -23,8 +25,10 @@ static void gap_grad_reference(const struct reference_call *call) {
     if (sums) memset(sums, 0, (size_t)value_elements(call->graph, call->node->out[GG_SUMS]) * sizeof *sums);
     for (int64_t j = 0; j < d[0] * pixels * c; j++) {
         double x = call->in[GG_X][j];
-        double g = call->in[GG_DY][j / (pixels * c) * c + j % c] / (double)pixels *
-                   view_slope(attr->act, call->in[GG_SCALE], call->in[GG_SHIFT], j % c, x);
+        int64_t at = j / (pixels * c) * c + j % c;
+        double g = call->in[GG_DY][at] / (double)pixels;
+        if (call->in[GG_DZ]) g += call->in[GG_DZ][j] * call->in[GG_FACTOR][at];
+        g *= view_slope(attr->act, call->in[GG_SCALE], call->in[GG_SHIFT], j % c, x);
         call->out[GG_G][j] = g;
         if (!sums) continue;
         double *block = sums + j / c / BLOCK_ROWS * 2 * c;
@@ -46,7 +50,7 @@ static sk_status gap_grad_plan(const struct plan_request *request, struct step_p
 
 static void gap_grad_bind(const struct bind_request *request, void *to) {
     struct gap_backward *job = to;
-    job->dy = request->in[GG_DY];
+    job->dy = request->in[GG_DY], job->dz = request->in[GG_DZ], job->factor = request->in[GG_FACTOR];
     job->in.x = request->in[GG_X], job->in.scale = request->in[GG_SCALE], job->in.shift = request->in[GG_SHIFT];
     job->g = request->out[GG_G], job->sums = request->out[GG_SUMS];
 }

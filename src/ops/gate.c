@@ -25,10 +25,13 @@ static sk_status gate_infer(struct graph *graph, int node) {
 static void gate_gradient(struct gradients *gradients, int node) {
     struct graph *graph = gradients->graph;
     struct node n = graph->nodes[node];
-    int in[GTG_INPUTS] = {
-        [GTG_DY] = gradients_plain(gradients, n.out[0]), [GTG_X] = n.in[GT_X], [GTG_GATE] = n.in[GT_GATE]};
-    int made = op_node(graph, &op_gate_grad, NULL, 0, in, GTG_INPUTS, n.name);
-    gradients_add(gradients, n.in[GT_X], node_out(graph, made, GTG_DX));
+    int dy = gradients_plain(gradients, n.out[0]);
+    int in[GTG_INPUTS] = {dy, n.in[GT_X], n.in[GT_GATE], n.in[GT_SCALE], n.in[GT_SHIFT]};
+    int made = op_node(graph, &op_gate_grad, n.attr, sizeof(struct gate_attr), in, GTG_INPUTS, n.name);
+    if (n.in[GT_SCALE]) /* the pool before reads the same view and forms the gradient of both */
+        gradients->of[n.in[GT_SCALE]].dz = dy, gradients->of[n.in[GT_SCALE]].factor = n.in[GT_GATE];
+    else
+        gradients_add(gradients, n.in[GT_X], node_out(graph, made, GTG_DX));
     gradients_add(gradients, n.in[GT_GATE], node_out(graph, made, GTG_DGATE));
 }
 
@@ -42,10 +45,11 @@ static void gate_reference(const struct reference_call *call) {
 }
 
 static sk_status gate_plan(const struct plan_request *request, struct step_plan *step) {
+    const struct gate_attr *attr = request->node->attr;
     const int64_t *d = value_shape(request->graph, request->node->in[GT_X])->dim;
     struct gate_forward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
-    *job = (struct gate_forward){.n = d[0], .hw = d[1] * d[2], .c = d[3]};
+    *job = (struct gate_forward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
     request->kernels->gate_forward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -53,7 +57,8 @@ static sk_status gate_plan(const struct plan_request *request, struct step_plan 
 
 static void gate_bind(const struct bind_request *request, void *to) {
     struct gate_forward *job = to;
-    job->in.x = request->in[GT_X], job->gate = request->in[GT_GATE], job->y = request->out[0];
+    job->in.x = request->in[GT_X], job->in.scale = request->in[GT_SCALE], job->in.shift = request->in[GT_SHIFT];
+    job->gate = request->in[GT_GATE], job->y = request->out[0];
 }
 
 static void gate_run(const struct kernels *kernels, const void *job, int phase, int64_t tile, struct lane *lane) {

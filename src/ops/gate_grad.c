@@ -1,5 +1,6 @@
-/* gate_grad.c — dx = dy * gate[n,c], dgate[n,c] = sum over an image's pixels of dy*x.
+/* gate_grad.c — dx = dy * gate[n,c], dgate[n,c] = sum over an image's pixels of dy*act(scale*x + shift).
  *
+ * Where x is viewed, its gradient is formed by the pool that reads the same view (gap_grad), and dx is not wanted.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -7,27 +8,31 @@
 
 static sk_status gate_grad_infer(struct graph *graph, int node) {
     const int *in = graph->nodes[node].in;
-    graph_output(graph, node, GTG_DX, F32, *value_shape(graph, in[GTG_X]));
+    if (!in[GTG_SCALE]) graph_output(graph, node, GTG_DX, F32, *value_shape(graph, in[GTG_X]));
     graph_output(graph, node, GTG_DGATE, F32, *value_shape(graph, in[GTG_GATE]));
     return graph->status;
 }
 
 static void gate_grad_reference(const struct reference_call *call) {
+    const struct gate_attr *attr = call->node->attr;
     const int64_t *d = value_shape(call->graph, call->node->in[GTG_X])->dim;
     int64_t image = d[1] * d[2] * d[3], c = d[3];
     memset(call->out[GTG_DGATE], 0, (size_t)(d[0] * c) * sizeof(double));
     for (int64_t j = 0; j < d[0] * image; j++) {
         int64_t at = j / image * c + j % c;
-        call->out[GTG_DX][j] = call->in[GTG_DY][j] * call->in[GTG_GATE][at];
-        call->out[GTG_DGATE][at] += call->in[GTG_DY][j] * call->in[GTG_X][j];
+        double dy = call->in[GTG_DY][j];
+        if (call->out[GTG_DX]) call->out[GTG_DX][j] = dy * call->in[GTG_GATE][at];
+        call->out[GTG_DGATE][at] +=
+            dy * view_value(attr->act, call->in[GTG_SCALE], call->in[GTG_SHIFT], j % c, call->in[GTG_X][j]);
     }
 }
 
 static sk_status gate_grad_plan(const struct plan_request *request, struct step_plan *step) {
+    const struct gate_attr *attr = request->node->attr;
     const int64_t *d = value_shape(request->graph, request->node->in[GTG_X])->dim;
     struct gate_backward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
-    *job = (struct gate_backward){.n = d[0], .hw = d[1] * d[2], .c = d[3]};
+    *job = (struct gate_backward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
     request->kernels->gate_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -35,7 +40,8 @@ static sk_status gate_grad_plan(const struct plan_request *request, struct step_
 
 static void gate_grad_bind(const struct bind_request *request, void *to) {
     struct gate_backward *job = to;
-    job->dy = request->in[GTG_DY], job->x = request->in[GTG_X], job->gate = request->in[GTG_GATE];
+    job->dy = request->in[GTG_DY], job->gate = request->in[GTG_GATE];
+    job->in.x = request->in[GTG_X], job->in.scale = request->in[GTG_SCALE], job->in.shift = request->in[GTG_SHIFT];
     job->dx = request->out[GTG_DX], job->dgate = request->out[GTG_DGATE];
 }
 

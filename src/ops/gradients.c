@@ -35,3 +35,12 @@ void gradients_add(struct gradients *gradients, int value, int contribution) {
     int before = gradients_plain(gradients, value);
     of->g = before ? build_sum(gradients->graph, before, contribution) : contribution;
 }
+
+void gradients_view(struct gradients *gradients, int value, int g, int scale) {
+    if (!gradients_wanted(gradients, value)) return;
+    struct gradient view = {.g = g, .a = scale};
+    if (gradients_known(gradients, value))
+        gradients_add(gradients, value, build_combine(gradients->graph, view, 0));
+    else
+        gradients->of[value] = view;
+}

@@ -77,6 +77,7 @@ static void run_level(const struct kernels *kernels, const struct rows_case *k, 
     struct gap_forward gap = {.n = n, .hw = k->rows / n, .c = k->c, .in = d->in, .y = r->gap};
     struct gap_backward gap_back = {.n = n, .hw = k->rows / n, .c = k->c, .dy = d->dz, .in = d->in, .g = r->gap_g};
     gap_back.sums = k->sums ? r->gap_sums : NULL;
+    if (k->add) gap_back.dz = d->add, gap_back.factor = d->x; /* a gate's part; any (n,c) numbers will do */
     struct merge_job merge = {.count = count, .size = k->c, .parts = r->stats, .sum = r->merged};
     kernels->affine_plan(&affine), kernels->affine_backward_plan(&backward), kernels->combine_plan(&combine);
     kernels->stats_plan(&stats), kernels->gap_forward_plan(&gap), kernels->gap_backward_plan(&gap_back);
@@ -115,8 +116,9 @@ static void check_pooling(const struct rows_case *k, const struct rows_data *d, 
     }
     for (int64_t i = 0; i < k->rows * k->c; i++) {
         double g = (double)d->dz[i / k->c / hw * k->c + i % k->c] / (double)hw;
+        double gate = k->add ? (double)d->add[i] * d->x[i / k->c / hw * k->c + i % k->c] : 0.0;
         double slope = act_slope(k->act, (double)case_view_linear(&d->in, d->x[i], i % k->c));
-        case_close("pooled g", i, r->gap_g[i], g * slope, fabs(g), 5e-7);
+        case_close("pooled g", i, r->gap_g[i], (g + gate) * slope, fabs(g) + fabs(gate), 5e-7);
     }
     if (k->sums) check_blocks("pooled sums", r->gap_sums, r->gap_g, d->x, k);
 }

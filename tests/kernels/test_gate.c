@@ -5,7 +5,8 @@
 
 struct gate_data {
     int64_t n, hw, c;
-    float *x, *dy, *gate;
+    float *x, *dy, *gate, *scale, *shift;
+    struct load_view in;
 };
 struct gate_result {
     float *y, *dx, *dgate;
@@ -14,9 +15,9 @@ struct gate_result {
 static struct gate_result run_level(const struct kernels *kernels, const struct gate_data *d, int pass) {
     int64_t size = d->n * d->hw * d->c;
     struct gate_result r = {case_output(size), case_output(size), case_output(d->n * d->c)};
-    struct gate_forward f = {.n = d->n, .hw = d->hw, .c = d->c, .in = {.x = d->x}, .gate = d->gate, .y = r.y};
-    struct gate_backward b = {.n = d->n, .hw = d->hw, .c = d->c, .dy = d->dy, .x = d->x, .gate = d->gate};
-    b.dx = r.dx, b.dgate = r.dgate;
+    struct gate_forward f = {.n = d->n, .hw = d->hw, .c = d->c, .in = d->in, .gate = d->gate, .y = r.y};
+    struct gate_backward b = {.n = d->n, .hw = d->hw, .c = d->c, .dy = d->dy, .in = d->in, .gate = d->gate};
+    b.dx = d->in.scale ? NULL : r.dx, b.dgate = r.dgate; /* a viewed x has its gradient formed elsewhere */
     kernels->gate_forward_plan(&f), kernels->gate_backward_plan(&b);
     for (int64_t i = 0; i < f.tiles; i++) kernels->gate_forward_run(&f, case_order(i, f.tiles, pass));
     for (int64_t i = 0; i < b.tiles; i++) kernels->gate_backward_run(&b, case_order(i, b.tiles, pass));
@@ -33,48 +34,60 @@ static void check_plain(const struct gate_data *d, const struct gate_result *r) 
         double sum = 0, size = 0, factor = d->gate[i];
         for (int64_t p = 0; p < d->hw; p++) {
             int64_t j = (i / d->c * d->hw + p) * d->c + i % d->c;
-            case_close("y", j, r->y[j], factor * d->x[j], fabs(factor * d->x[j]), 1e-7);
-            case_close("dx", j, r->dx[j], factor * d->dy[j], fabs(factor * d->dy[j]), 1e-7);
-            sum += (double)d->dy[j] * d->x[j], size += fabs((double)d->dy[j] * d->x[j]);
+            double x = act_value(d->in.act, case_view_linear(&d->in, d->x[j], i % d->c)), dy = d->dy[j];
+            case_close("y", j, r->y[j], factor * x, fabs(factor * x) + (d->in.scale ? 1 : 0), 1e-6);
+            if (!d->in.scale) case_close("dx", j, r->dx[j], factor * dy, fabs(factor * dy), 1e-7);
+            sum += dy * x, size += fabs(dy * x) + 1e-3;
         }
         case_close("dgate", i, r->dgate[i], sum, size, 7e-6);
     }
 }
 
-static void gate_case(int64_t n, int64_t hw, int64_t c) {
-    struct gate_data d = {n,
-                          hw,
-                          c,
-                          case_input(n * hw * c, -2.0f, 3.0f, 1),
-                          case_input(n * hw * c, -1.0f, 1.0f, 2),
-                          case_input(n * c, 0.0f, 1.0f, 3)};
+static void gate_case(int64_t n, int64_t hw, int64_t c, bool view, enum act act) {
+    struct gate_data d = {.n = n, .hw = hw, .c = c};
+    d.x = case_input(n * hw * c, -2.0f, 3.0f, 1), d.dy = case_input(n * hw * c, -1.0f, 1.0f, 2);
+    d.gate = case_input(n * c, 0.0f, 1.0f, 3);
+    d.scale = case_input(c, -2.0f, 2.0f, 4), d.shift = case_input(c, -1.0f, 1.0f, 5);
+    d.in = (struct load_view){.x = d.x, .scale = view ? d.scale : NULL, .shift = view ? d.shift : NULL, .act = act};
     struct gate_result plain = run_level(kernels_of(ISA_PLAIN), &d, 0);
     check_plain(&d, &plain);
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const struct kernels *kernels = case_level(isa);
         if (!kernels) continue;
         struct gate_result r = run_level(kernels, &d, 1 + isa);
-        case_equal("y", r.y, plain.y, n * hw * c), case_equal("dx", r.dx, plain.dx, n * hw * c);
-        case_equal("dgate", r.dgate, plain.dgate, n * c);
+        case_equal("y", r.y, plain.y, n * hw * c), case_equal("dgate", r.dgate, plain.dgate, n * c);
+        if (!view) case_equal("dx", r.dx, plain.dx, n * hw * c);
         release_level(&d, &r);
     }
     release_level(&d, &plain);
-    free(d.x), free(d.dy), free(d.gate);
+    free(d.x), free(d.dy), free(d.gate), free(d.scale), free(d.shift);
 }
 
 static void test_channels(void **state) {
     static const int64_t channels[] = {1, 3, 8, 15, 16, 17, 24, 33, 96, 255, 256, 257, 300, 960};
     (void)state;
-    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) gate_case(2, 13, channels[i]);
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        gate_case(2, 13, channels[i], false, ACT_NONE);
+        gate_case(2, 13, channels[i], true, ACT_SILU);
+    }
 }
 
 static void test_pixels(void **state) {
     static const int64_t pixels[] = {1, 2, 3, 4, 5, 49, 111, 112, 113, 1000};
     (void)state;
-    for (size_t i = 0; i < sizeof pixels / sizeof *pixels; i++) gate_case(3, pixels[i], 40);
+    for (size_t i = 0; i < sizeof pixels / sizeof *pixels; i++) {
+        gate_case(3, pixels[i], 40, false, ACT_NONE);
+        gate_case(3, pixels[i], 40, true, ACT_HARDSWISH);
+    }
+}
+
+static void test_views(void **state) {
+    (void)state;
+    for (int act = 0; act < ACT_COUNT; act++) gate_case(2, 130, 21, true, (enum act)act);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_channels), cmocka_unit_test(test_pixels)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_channels), cmocka_unit_test(test_pixels),
+                                       cmocka_unit_test(test_views)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -388,21 +388,51 @@ static int joined_layer(struct graph *g, int x, const void *with) {
     return build_linear(g, build_add(g, y, build_act(g, z, ACT_RELU, "br"), "sum"), 5, "head"); /* flattens */
 }
 
-static void joined_in_training(void **state) {
-    (void)state;
-    struct subject s = {.build = joined_layer, .x = {4, {3, 9, 7, 5}}};
-    subject_reference(&s);
-    subject_engine(&s, team);
-    for (size_t i = 0; i <= s.graph->param_count; i++) {
-        const struct param *param = i < s.graph->param_count ? &s.graph->params[i] : NULL;
+/* What training makes of a squeeze-excite: pool and gate read the norm's view, and no normalised tensor is stored. */
+static int gated_layer(struct graph *g, int x, const void *with) {
+    struct norm norm = {1e-3, 0.1, true, true};
+    (void)with;
+    int y = build_batch_norm(g, build_conv(g, x, (struct conv){.out = 21, .kernel = 3}, "a"), norm, "an");
+    y = build_act(g, y, ACT_SILU, "ar");
+    int gate = build_conv(g, build_gap(g, y, "pool"), (struct conv){.out = 3, .bias = true}, "fc1");
+    gate = build_conv(g, build_act(g, gate, ACT_RELU, "r"), (struct conv){.out = 21, .bias = true}, "fc2");
+    y = build_gate(g, y, build_act(g, gate, ACT_SIGMOID, "s"), "gate");
+    return build_conv(g, y, (struct conv){.out = 4}, "b");
+}
+
+static void check_in_training(struct subject *s) {
+    subject_reference(s);
+    subject_engine(s, team);
+    for (size_t i = 0; i <= s->graph->param_count; i++) {
+        const struct param *param = i < s->graph->param_count ? &s->graph->params[i] : NULL;
         if (param && param->state) continue;
-        struct found want = param ? found_gradient(&s, false, param->name) : found_y(&s, false);
-        struct found found = param ? found_gradient(&s, true, param->name) : found_y(&s, true);
+        struct found want = param ? found_gradient(s, false, param->name) : found_y(s, false);
+        struct found found = param ? found_gradient(s, true, param->name) : found_y(s, true);
         double largest = 0;
         for (int64_t j = 0; j < want.count; j++) largest = fmax(largest, fabs(want.value[j]));
         for (int64_t j = 0; j < want.count; j++)
             note(true, fabs(found.value[j] - want.value[j]) / largest, param ? param->name : "y");
     }
+}
+
+static void joined_in_training(void **state) {
+    (void)state;
+    struct subject s = {.build = joined_layer, .x = {4, {3, 9, 7, 5}}};
+    check_in_training(&s);
+    subject_free(&s);
+}
+
+static void gated_in_training(void **state) {
+    (void)state;
+    struct subject s = {.build = gated_layer, .x = {4, {3, 9, 13, 5}}};
+    check_in_training(&s);
+    int viewed = 0;
+    for (size_t i = 0; i < s.plan->graph->node_count; i++) {
+        const struct node *node = &s.plan->graph->nodes[i];
+        viewed += node->op == &op_gate && node->in[GT_SCALE] && node->in[GT_SHIFT];
+        assert_false(node->op == &op_affine && value_shape(s.plan->graph, node->out[0])->rank == 4);
+    }
+    assert_int_equal(viewed, 1);
     subject_free(&s);
 }
 
@@ -455,7 +485,7 @@ int main(void) {
         cmocka_unit_test(layers),
         cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
         cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
-        cmocka_unit_test(joined_in_training), cmocka_unit_test(table_is_whole),
+        cmocka_unit_test(joined_in_training), cmocka_unit_test(gated_in_training), cmocka_unit_test(table_is_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

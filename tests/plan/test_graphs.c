@@ -73,11 +73,30 @@ static int random_next(struct graph *g, struct rng *rng, int x, const char *name
     return pick(rng, 4) ? build_add(g, x, y, name) : y;
 }
 
+/* A residual around norm, activation and convolution: the norm's input has another reader. */
+static int random_preactivated(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
+    char part[64];
+    struct shape s = *value_shape(g, x);
+    if (s.dim[0] * s.dim[1] * s.dim[2] <= 3) return x;
+    if (pick(rng, 2)) {
+        snprintf(part, sizeof part, "%s.0", name);
+        x = build_conv(g, x, (struct conv){.out = s.dim[3]}, part);
+    }
+    snprintf(part, sizeof part, "%s.n", name);
+    int y = build_batch_norm(g, x, (struct norm){1e-3, 0.1, true, training}, part);
+    if (pick(rng, 3)) y = build_act(g, y, any_act(rng), part);
+    snprintf(part, sizeof part, "%s.1", name);
+    if (pick(rng, 4) == 0) return build_gate(g, x, build_gap(g, y, part), name);
+    y = build_conv(g, y, (struct conv){.out = s.dim[3], .kernel = 3, .groups = pick(rng, 2) ? (int)s.dim[3] : 1}, part);
+    return pick(rng, 2) ? build_add(g, x, y, name) : build_add(g, y, x, name);
+}
+
 /* One of the layers that MobileNetV2 has not. */
 static int random_newer(struct graph *g, struct rng *rng, int x, const char *name, bool training) {
     struct shape s = *value_shape(g, x);
     char part[64];
-    int kind = pick(rng, 6);
+    int kind = pick(rng, 7);
+    if (kind == 6) return random_preactivated(g, rng, x, name, training);
     if (kind == 0) return random_gated(g, rng, x, name, training);
     if (kind == 1) return random_next(g, rng, x, name, training);
     if (kind == 2) return build_layer_norm(g, x, 1e-3, name);
