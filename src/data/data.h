@@ -22,7 +22,13 @@ struct data_options {
     /* 0: the source's own val part, else its test part serves as val too, else a tenth of each class of train.
      * > 0 (and < 1): this share of each class of train, whatever else there is. < 0: no val part. */
     double val_fraction;
-    uint64_t seed; /* of that split (RNG_SPLIT) */
+    /* Not all 0: instead of val_fraction, train is divided by these shares; a part that the source has itself, and one
+     * whose share is 0, is not taken from it. */
+    double share[DATA_PARTS];
+    uint32_t per_class;   /* at most so many pictures of each class of train, drawn by the seed; 0: all */
+    bool near_duplicates; /* pictures that look alike go into one part (sources of single files alone) */
+    const char *lists;    /* a folder that dataset_write_lists wrote: says the parts instead of all that; or NULL */
+    uint64_t seed;        /* of the split (RNG_SPLIT) */
     enum exif_policy exif;
 };
 
@@ -44,8 +50,14 @@ int dataset_width(const struct dataset *dataset);
 /* Pictures of a part are numbered 0 … count-1, in an order that depends on the source and the split alone. */
 uint32_t dataset_count(const struct dataset *dataset, enum data_part part); /* 0 where there is no such part */
 int32_t dataset_label(const struct dataset *dataset, enum data_part part, uint32_t index);
-/* True where val was split off train by the seed: the run then keeps the lists of names. */
+/* True where train was divided by the seed: the run then keeps the lists of names. */
 bool dataset_was_split(const struct dataset *dataset);
+/* Pictures that looked like one before them when train was divided. */
+uint32_t dataset_near_duplicates(const struct dataset *dataset);
+/* True where two parts are the same pictures (test serves as val, too). */
+bool dataset_same_part(const struct dataset *dataset, enum data_part a, enum data_part b);
+/* The names of all parts, one file a part: FOLDER/train.txt, val.txt, test.txt. */
+sk_status dataset_write_lists(const struct dataset *dataset, const char *folder);
 /* The picture's name inside the source ("cat/7.jpg"), or its number there in text[size]; returns text. */
 const char *dataset_name(const struct dataset *dataset, enum data_part part, uint32_t index, char *text, size_t size);
 

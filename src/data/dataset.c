@@ -65,19 +65,26 @@ static void take_all(struct dataset *dataset, enum data_part part, enum data_par
 
 /* Which pictures are train, val and test: see struct data_options. */
 static sk_status divide(struct dataset *dataset) {
-    double fraction = dataset->options.val_fraction;
+    const struct data_options *options = &dataset->options;
+    double fraction = options->val_fraction, share[DATA_PARTS] = {1, 0, 0};
+    bool by_share = options->share[DATA_TRAIN] > 0;
+    if (options->lists) return data_read_lists(dataset, options->lists);
     take_all(dataset, DATA_TRAIN, DATA_TRAIN);
     take_all(dataset, DATA_TEST, DATA_TEST);
-    if (fraction < 0) return SK_OK;
-    if (fraction == 0) {
-        if (dataset->source[DATA_VAL].count > 0)
-            take_all(dataset, DATA_VAL, DATA_VAL);
-        else if (dataset->source[DATA_TEST].count > 0)
+    if (by_share || fraction == 0) take_all(dataset, DATA_VAL, DATA_VAL);
+    if (by_share) {
+        for (int part = 0; part < DATA_PARTS; part++)
+            share[part] = dataset->source[part].count && part != DATA_TRAIN ? 0 : options->share[part];
+    } else if (fraction > 0) {
+        share[DATA_TRAIN] = 1 - fraction, share[DATA_VAL] = fraction;
+    } else if (fraction == 0 && dataset->source[DATA_VAL].count == 0) {
+        if (dataset->source[DATA_TEST].count > 0)
             take_all(dataset, DATA_VAL, DATA_TEST);
         else
-            fraction = 0.1;
+            share[DATA_TRAIN] = 0.9, share[DATA_VAL] = 0.1;
     }
-    return fraction > 0 ? data_split(dataset, fraction) : SK_OK;
+    bool whole = share[DATA_VAL] == 0 && share[DATA_TEST] == 0 && options->per_class == 0;
+    return whole ? SK_OK : data_split(dataset, share);
 }
 
 static sk_status check_labels(const struct dataset *dataset) {
@@ -175,6 +182,15 @@ uint32_t dataset_count(const struct dataset *dataset, enum data_part part) {
 
 bool dataset_was_split(const struct dataset *dataset) {
     return dataset->split;
+}
+
+uint32_t dataset_near_duplicates(const struct dataset *dataset) {
+    return dataset->near_duplicates;
+}
+
+bool dataset_same_part(const struct dataset *dataset, enum data_part a, enum data_part b) {
+    const struct data_list *x = &dataset->list[a], *y = &dataset->list[b];
+    return x->source == y->source && x->count == y->count && !x->samples && !y->samples;
 }
 
 static uint32_t sample_of(const struct data_list *list, uint32_t index) {

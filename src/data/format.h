@@ -40,7 +40,8 @@ struct dataset {
     int class_count;
     char **class_names;
     int height, width, channels;
-    bool split; /* val was taken from train */
+    bool split; /* train was divided */
+    uint32_t near_duplicates;
     struct data_source source[DATA_PARTS];
     struct data_list list[DATA_PARTS];
 };
@@ -62,8 +63,10 @@ struct data_format {
 /* The format and the folder of a SPEC (data.h); reads names only. */
 sk_status data_find(const char *spec, const struct data_format **format, const char **path);
 
-/* Split `val_fraction` of each class of train off as val; data_split.c. */
-sk_status data_split(struct dataset *dataset, double fraction);
+/* Divide every class of train by these shares (0: that part is left as it is); data_split.c. */
+sk_status data_split(struct dataset *dataset, const double share[DATA_PARTS]);
+/* Take the parts from lists; split_lists.c. */
+sk_status data_read_lists(struct dataset *dataset, const char *folder);
 
 /* Fill class_names from `names` (copied) or, where NULL, with the numbers. */
 sk_status data_name_classes(struct dataset *dataset, const char *const *names, int count);

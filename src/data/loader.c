@@ -43,6 +43,10 @@ struct loader {
     uint32_t *order; /* of order_epoch */
     uint64_t order_epoch;
     bool order_known;
+    uint32_t *by_class;    /* balanced: pictures by class: by_class[class_start[c]] … class_start[c + 1] - 1, rising, */
+    uint32_t *turns;       /* and the same shuffled */
+    uint32_t *class_start;
+    bool labels_only, labels_only_next;
 
     pthread_mutex_t mutex;
     pthread_cond_t work, ready; /* for the workers; for the caller */
@@ -66,10 +70,29 @@ static bool at_end(const struct loader *loader) {
     return loader->options.end != 0 && loader->epoch >= loader->options.end;
 }
 
+/* Classes take turns; each gives its pictures in an order of its own, again and again, shuffled anew each time. */
+static void balance_order(struct loader *loader) {
+    uint32_t classes = (uint32_t)dataset_classes(loader->options.dataset), at = 0;
+    for (uint32_t turn = 0; at < loader->count; turn++) {
+        for (uint32_t c = 0; c < classes && at < loader->count; c++) {
+            uint32_t first = loader->class_start[c], count = loader->class_start[c + 1] - first;
+            if (count == 0) continue;
+            if (turn % count == 0) {
+                uint64_t address = 1 + c + (uint64_t)(turn / count) * classes;
+                struct rng rng = rng_at(loader->options.seed, RNG_SHUFFLE, loader->epoch, address);
+                memcpy(loader->turns + first, loader->by_class + first, count * sizeof *loader->turns);
+                rng_shuffle(&rng, loader->turns + first, count);
+            }
+            loader->order[at++] = loader->turns[first + turn % count];
+        }
+    }
+}
+
 static void make_order(struct loader *loader) {
     if (loader->order_known && loader->order_epoch == loader->epoch) return;
     for (uint32_t i = 0; i < loader->count; i++) loader->order[i] = i;
-    if (loader->options.train) {
+    if (loader->options.balanced) balance_order(loader);
+    if (loader->options.train && !loader->options.in_order) {
         struct rng rng = rng_at(loader->options.seed, RNG_SHUFFLE, loader->epoch, 0);
         rng_shuffle(&rng, loader->order, loader->count);
     }
@@ -142,9 +165,12 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     uint32_t index = batch->indices[at];
     float *input = batch->images + (size_t)at * loader->size;
     struct picture picture;
-    TRY(dataset_read(options->dataset, options->part, index, scratch, &picture));
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
+    if (loader->labels_only) return SK_OK;
+    TRY(dataset_read(options->dataset, options->part, index, scratch, &picture));
     struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
+    if (options->balanced) /* the picture may come again: its place is what is its own */
+        key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
     sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
                                       : pipeline_eval(options->pipeline, &picture, scratch, input);
     if (status == SK_OK) return SK_OK;
@@ -210,6 +236,20 @@ static sk_status check_options(const struct loader_options *o, uint32_t count) {
     return SK_OK;
 }
 
+static sk_status sort_by_class(struct loader *loader) {
+    const struct loader_options *o = &loader->options;
+    size_t classes = (size_t)dataset_classes(o->dataset);
+    loader->by_class = arena_array(&loader->arena, loader->count, sizeof *loader->by_class);
+    loader->turns = arena_array(&loader->arena, loader->count, sizeof *loader->turns);
+    uint32_t *start = arena_array(&loader->arena, classes + 2, sizeof *start);
+    if (!loader->by_class || !loader->turns || !start) return SK_EMEMORY;
+    for (uint32_t i = 0; i < loader->count; i++) start[dataset_label(o->dataset, o->part, i) + 2]++;
+    for (size_t c = 2; c < classes + 2; c++) start[c] += start[c - 1];
+    for (uint32_t i = 0; i < loader->count; i++) loader->by_class[start[dataset_label(o->dataset, o->part, i) + 1]++] = i;
+    loader->class_start = start;
+    return SK_OK;
+}
+
 static sk_status take_memory(struct loader *loader) {
     const struct loader_options *o = &loader->options;
     int prefetch = o->prefetch ? o->prefetch : o->workers > 2 ? o->workers : 2;
@@ -218,6 +258,7 @@ static sk_status take_memory(struct loader *loader) {
     FAIL_IF(loader->size > SIZE_MAX / 8 / batch / slots, SK_EMEMORY, "%zu batches of %zu pictures do not fit memory",
             slots, batch);
     loader->order = arena_array(&loader->arena, loader->count, sizeof *loader->order);
+    if (o->balanced) TRY(sort_by_class(loader));
     loader->slot = arena_array(&loader->arena, slots, sizeof *loader->slot);
     loader->worker = arena_array(&loader->arena, (size_t)o->workers + 1, sizeof *loader->worker);
     if (!loader->order || !loader->slot || !loader->worker) return SK_EMEMORY;
@@ -373,11 +414,16 @@ sk_status loader_seek(struct loader *loader, uint64_t epoch, int64_t batch, uint
     for (int i = 0; i < loader->slots; i++) loader->slot[i].state = SLOT_FREE;
     loader->fill = loader->take = 0;
     loader->options.end = end;
+    loader->labels_only = loader->labels_only_next;
     start_at(loader, epoch, batch);
     loader->failed = false;
     pthread_cond_broadcast(&loader->work);
     pthread_mutex_unlock(&loader->mutex);
     return SK_OK;
+}
+
+void loader_labels_only(struct loader *loader, bool labels_only) {
+    loader->labels_only_next = labels_only;
 }
 
 double loader_waited(const struct loader *loader) {

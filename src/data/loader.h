@@ -25,6 +25,8 @@ struct loader_options {
     uint64_t seed;
     bool train;     /* shuffle (RNG_SHUFFLE by epoch) and augment (RNG_AUGMENT by epoch and picture); */
                     /* otherwise in order, every picture once, as for evaluation */
+    bool balanced;  /* with train: each class equally often (RNG_SHUFFLE, sample = 1 + class) */
+    bool in_order;  /* with train: not shuffled */
     bool drop_last; /* leave out an epoch's last batch if it is short */
     uint64_t epoch; /* where to start: */
     int64_t batch;  /* number of the first batch within that epoch */
@@ -53,6 +55,9 @@ sk_status loader_next(struct loader *loader, const struct batch **batch);
 
 /* Go on from here (resume, or evaluation again); `end` as in the options. */
 sk_status loader_seek(struct loader *loader, uint64_t epoch, int64_t batch, uint64_t end);
+
+/* From the next loader_seek on: batches without pictures, labels and indices alone, for who keeps what it made of them. */
+void loader_labels_only(struct loader *loader, bool labels_only);
 
 /* Seconds that loader_next has waited for data so far: shows a run that its workers hold back. */
 double loader_waited(const struct loader *loader);

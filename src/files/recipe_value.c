@@ -72,7 +72,9 @@ static size_t item_size(enum recipe_type type) {
 /* The three lists have one layout: pointer, count. */
 static sk_status read_list(struct recipe *recipe, const struct recipe_key *key, const struct recipe_texts *texts,
                            size_t *bad) {
-    FAIL_IF(!texts->is_list, SK_EUSAGE, "%s: found '%.60s', expected a list: [a, b]", key->name, texts->text[0]);
+    /* One text is a list of one; a number stays apart from a list of numbers. */
+    FAIL_IF(!texts->is_list && key->type != RECIPE_TEXTS, SK_EUSAGE, "%s: found '%.60s', expected a list: [a, b]",
+            key->name, texts->text[0]);
     FAIL_IF(texts->count < key->fewest || texts->count > key->most, SK_EUSAGE,
             "%s: found %zu items, expected %zu to %zu", key->name, texts->count, key->fewest, key->most);
     char *items = arena_array(recipe->arena, texts->count, item_size(key->type));

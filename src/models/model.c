@@ -62,6 +62,7 @@ sk_status model_graph(struct arena *arena, const struct model_args *args, const 
             (long long)request->batch);
     struct graph *graph;
     TRY(graph_new(arena, &graph));
+    graph->freezing = request->freezing;
     struct shape image = {4, {request->batch, args->height, args->width, args->in_channels}};
     int x = graph_input(graph, F32, image);
     graph_port(graph, "image", x);

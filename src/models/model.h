@@ -99,6 +99,7 @@ sk_status model_defaults(const char *name, struct model_args *args);
 struct model_request {
     int64_t batch;
     bool training, loss;
+    const struct freezing *freezing; /* what is held in training, by name; or NULL */
 };
 sk_status model_graph(struct arena *arena, const struct model_args *args, const struct model_request *request,
                       struct graph **graph);

@@ -139,9 +139,13 @@ static sk_status settle_norm(struct recipe *recipe, const struct model_args *arg
 }
 
 /* Keys of the model that were left at their default take the network's own, so that the recipe says what is run. */
-static sk_status settle_model(struct recipe *recipe) {
+static sk_status settle_model(struct recipe *recipe, const struct model_args *base) {
     struct model_args args;
-    TRY(recipe_model(recipe, &args));
+    if (base)
+        args = *base;
+    else
+        TRY(model_defaults(recipe->model_name, &args));
+    TRY(recipe_model_over(recipe, &args));
 #define NUMBER(field) TRY(settle_number(recipe, RECIPE_model_##field, (double)args.field));
 #define SWITCH(field) TRY(recipe_settle_key(recipe, RECIPE_model_##field, args.field ? "true" : "false"));
     MODEL_KEYS(NUMBER, NUMBER, SWITCH)
@@ -154,7 +158,11 @@ static sk_status settle_model(struct recipe *recipe) {
 }
 
 sk_status recipe_settle(struct recipe *recipe, int64_t classes) {
-    TRY(settle_model(recipe));
+    return recipe_settle_from(recipe, NULL, classes);
+}
+
+sk_status recipe_settle_from(struct recipe *recipe, const struct model_args *base, int64_t classes) {
+    TRY(settle_model(recipe, base));
     TRY(agree(recipe, RECIPE_model_in_channels, &recipe->model_in_channels, RECIPE_preprocess_channels,
               &recipe->preprocess_channels));
     int64_t crop = recipe->preprocess_crop;
@@ -200,26 +208,54 @@ sk_status recipe_preprocess_over(const struct recipe *r, struct preprocess *p) {
     return preprocess_check(p);
 }
 
-sk_status recipe_preprocess(const struct recipe *r, struct preprocess *p) {
-    *p = (struct preprocess){
-        .resize = (int)r->preprocess_resize,
-        .filter = filter_of(r->preprocess_filter),
-        .antialias = true,
-        .crop_height = (int)r->preprocess_crop,
-        .crop_width = (int)r->preprocess_crop,
-        .channels = (int)r->preprocess_channels,
-        .divisor = (float)r->preprocess_divisor,
-        .order = r->preprocess_order == CHOICE_ORDER_BGR ? COLOUR_BGR : COLOUR_RGB,
-        .exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE,
-    };
+/* All keys over what *p says. */
+static sk_status fill_preprocess(const struct recipe *r, struct preprocess *p) {
+    p->resize = (int)r->preprocess_resize;
+    p->filter = filter_of(r->preprocess_filter);
+    p->crop_height = p->crop_width = (int)r->preprocess_crop;
+    p->channels = (int)r->preprocess_channels;
+    p->divisor = (float)r->preprocess_divisor;
+    p->order = r->preprocess_order == CHOICE_ORDER_BGR ? COLOUR_BGR : COLOUR_RGB;
+    p->exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE;
     fill_numbers(&r->preprocess_mean, p->mean);
     fill_numbers(&r->preprocess_std, p->std);
     return preprocess_check(p);
 }
 
+sk_status recipe_preprocess(const struct recipe *r, struct preprocess *p) {
+    *p = preprocess_default();
+    return fill_preprocess(r, p);
+}
+
+static sk_status take_numbers(struct recipe *recipe, enum recipe_key_id id, const float *numbers, int count) {
+    struct text text = {0};
+    for (int i = 0; i < count; i++) text_addf(&text, "%s%.9g", i ? "," : "", (double)numbers[i]);
+    sk_status status = text_check(&text);
+    if (status == SK_OK) status = recipe_settle_key(recipe, id, text.data);
+    text_free(&text);
+    return status;
+}
+
+sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess *p) {
+    TRY(settle_number(recipe, RECIPE_preprocess_resize, p->resize));
+    TRY(settle_number(recipe, RECIPE_preprocess_crop, p->crop_height));
+    TRY(settle_number(recipe, RECIPE_preprocess_channels, p->channels));
+    TRY(settle_number(recipe, RECIPE_preprocess_divisor, (double)p->divisor));
+    TRY(recipe_settle_key(recipe, RECIPE_preprocess_filter, resize_filter_name(p->filter)));
+    TRY(recipe_settle_key(recipe, RECIPE_preprocess_order, p->order == COLOUR_BGR ? "bgr" : "rgb"));
+    TRY(take_numbers(recipe, RECIPE_preprocess_mean, p->mean, p->channels));
+    return take_numbers(recipe, RECIPE_preprocess_std, p->std, p->channels);
+}
+
 sk_status recipe_pipeline(const struct recipe *r, struct pipeline *pipeline) {
+    struct preprocess base = preprocess_default();
+    return recipe_pipeline_from(r, &base, pipeline);
+}
+
+sk_status recipe_pipeline_from(const struct recipe *r, const struct preprocess *base, struct pipeline *pipeline) {
     struct augment_options options = augment_default();
-    TRY(recipe_preprocess(r, &options.preprocess));
+    options.preprocess = *base;
+    TRY(fill_preprocess(r, &options.preprocess));
     options.random_resized_crop = r->augment_rrc_enabled;
     options.scale_min = r->augment_rrc_scale.item[0];
     options.scale_max = r->augment_rrc_scale.item[1];
@@ -233,12 +269,39 @@ sk_status recipe_pipeline(const struct recipe *r, struct pipeline *pipeline) {
     return pipeline_prepare(pipeline, &options);
 }
 
-struct data_options recipe_data(const struct recipe *r) {
-    return (struct data_options){
-        .val_fraction = r->data_split == CHOICE_SPLIT_SEED   ? r->data_val_fraction
-                        : r->data_split == CHOICE_SPLIT_NONE ? -1
-                                                             : 0,
+/* "0.7/0.15/0.15": three shares whose sum is 1, or near to it. */
+static bool parse_shares(const char *text, double share[DATA_PARTS]) {
+    double sum = 0;
+    for (int part = 0; part < DATA_PARTS; part++) {
+        char number[32];
+        size_t length = strcspn(text, "/");
+        if (length >= sizeof number) return false;
+        snprintf(number, sizeof number, "%.*s", (int)length, text);
+        if (!parse_f64(number, &share[part]) || share[part] < 0) return false;
+        sum += share[part];
+        text += length;
+        if ((*text == '/') != (part + 1 < DATA_PARTS)) return false;
+        text += *text == '/';
+    }
+    return share[DATA_TRAIN] > 0 && fabs(sum - 1) < 1e-3;
+}
+
+sk_status recipe_data(const struct recipe *r, struct data_options *options) {
+    *options = (struct data_options){
+        .per_class = (uint32_t)r->data_per_class,
+        .near_duplicates = r->data_near_duplicates == CHOICE_NEAR_TOGETHER,
         .seed = (uint64_t)r->seed,
         .exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE,
     };
+    if (!strcmp(r->data_split, "auto")) return SK_OK;
+    if (!strcmp(r->data_split, "none"))
+        options->val_fraction = -1;
+    else if (!strcmp(r->data_split, "seed"))
+        options->val_fraction = r->data_val_fraction;
+    else if (!parse_shares(r->data_split, options->share))
+        return recipe_fail(r, RECIPE_data_split,
+                           "found '%.60s', expected auto, seed, none or the shares of train, val and test: "
+                           "0.7/0.15/0.15 (their sum is 1)",
+                           r->data_split);
+    return SK_OK;
 }

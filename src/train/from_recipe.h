@@ -12,6 +12,8 @@
 /* Let keys that were left at their default follow those that were set: the model's input follows the preprocessing
  * and the other way round; classes > 0 becomes model.num_classes. Contradictions fail and name the key. */
 sk_status recipe_settle(struct recipe *recipe, int64_t classes);
+/* The same for a network that begins with these arguments (a model file's) rather than with model.name's defaults. */
+sk_status recipe_settle_from(struct recipe *recipe, const struct model_args *base, int64_t classes);
 
 /* The keys of groups model and batch_norm that were set, over `args` (the family's defaults, or a model file's). */
 sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args);
@@ -22,8 +24,13 @@ sk_status recipe_model(const struct recipe *recipe, struct model_args *args);
 sk_status recipe_preprocess(const struct recipe *recipe, struct preprocess *preprocess);
 sk_status recipe_preprocess_over(const struct recipe *recipe, struct preprocess *preprocess);
 
+/* Keys of group preprocess that were not set take these values, and still count as not set. */
+sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess *preprocess);
+
 sk_status recipe_pipeline(const struct recipe *recipe, struct pipeline *pipeline);
-struct data_options recipe_data(const struct recipe *recipe);
+/* The same where `base` says what no key can. */
+sk_status recipe_pipeline_from(const struct recipe *recipe, const struct preprocess *base, struct pipeline *pipeline);
+sk_status recipe_data(const struct recipe *recipe, struct data_options *options);
 enum model_init recipe_init(const struct recipe *recipe);
 
 #endif

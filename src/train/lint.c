@@ -310,7 +310,7 @@ static bool find_accumulate_statistics(const struct lint *l, struct text *t) {
 }
 
 static bool find_no_validation(const struct lint *l, struct text *t) {
-    bool none = l->recipe->data_split == CHOICE_SPLIT_NONE || (l->input->train_images > 0 && l->input->val_images == 0);
+    bool none = strcmp(l->recipe->data_split, "none") == 0 || (l->input->train_images > 0 && l->input->val_images == 0);
     return none && say(t, "no validation picture: the best model cannot be told from the last");
 }
 

@@ -15,7 +15,6 @@ struct loop_options {
     bool resume;                 /* go on from its newest whole checkpoint */
     bool allow_level;            /* … although it was made on another numeric level */
     bool reference;              /* every op by its reference, in double */
-    const struct network *start; /* weights to begin with where names and shapes agree; or NULL: fresh ones */
     sk_on_event *on_event;       /* or NULL */
     void *user;
     const atomic_int *stop; /* becomes nonzero: save and return SK_EINTERRUPTED */

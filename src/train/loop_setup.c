@@ -33,23 +33,46 @@ void loop_threads(const struct recipe *recipe, bool in_memory, int *threads, int
     if (*threads == 0) *threads = cores > *workers ? cores - *workers : 1;
 }
 
+/* What the run begins with settles the recipe before the data do. */
+static sk_status open_start(struct loop *loop) {
+    if (loop->options.resume) return start_find(&loop->start, loop->options.run);
+    return start_open(&loop->start, loop->options.recipe);
+}
+
+static void say_data(const struct loop *loop) {
+    const struct dataset *d = loop->dataset;
+    uint32_t alike = dataset_near_duplicates(d);
+    char test[64] = "";
+    if (loop->test_images > 0) snprintf(test, sizeof test, ", %lld to test", (long long)loop->test_images);
+    loop_say(loop, "note", "%s: %lld pictures to train on, %lld to validate%s, %d classes%s",
+             loop->options.recipe->data_spec, (long long)loop->at.train_images, (long long)loop->at.val_images, test,
+             dataset_classes(d), dataset_was_split(d) ? " (divided by the seed; the lists are kept in split/)" : "");
+    if (alike > 0)
+        loop_say(loop, "note", "%u pictures look like others and went into the same part as those", alike);
+}
+
 static sk_status open_data(struct loop *loop) {
     struct recipe *recipe = loop->options.recipe;
     FAIL_IF(!recipe->data_spec[0], SK_EUSAGE,
             "the recipe does not say which pictures to train on: set data.spec, "
             "as in data.spec=folder:PHOTOS");
-    struct data_options options = recipe_data(recipe);
+    struct data_options options;
+    TRY(recipe_data(recipe, &options));
+    if (loop->options.resume) TRY(run_folder_lists(loop->options.run, &loop->arena, &options.lists));
     TRY(dataset_open(&loop->dataset, recipe->data_spec, &options));
-    TRY(recipe_settle(recipe, dataset_classes(loop->dataset)));
-    int64_t train = dataset_count(loop->dataset, DATA_TRAIN), val = dataset_count(loop->dataset, DATA_VAL);
+    TRY(recipe_settle_from(recipe, loop->start.known ? &loop->start.args : NULL, dataset_classes(loop->dataset)));
+    int64_t train = dataset_count(loop->dataset, DATA_TRAIN);
     FAIL_IF(train == 0, SK_EDATA, "%s has no pictures to train on", recipe->data_spec);
     loop->at.train_images = train;
-    loop->at.val_images = val;
+    loop->at.val_images = dataset_count(loop->dataset, DATA_VAL);
     loop->at.seed = recipe->seed;
-    loop_say(loop, "note", "%s: %lld pictures to train on, %lld to validate, %d classes%s", recipe->data_spec,
-             (long long)train, (long long)val, dataset_classes(loop->dataset),
-             dataset_was_split(loop->dataset) ? " (validation split off by the seed)" : "");
-    TRY(recipe_pipeline(recipe, &loop->pipeline));
+    if (!dataset_same_part(loop->dataset, DATA_VAL, DATA_TEST))
+        loop->test_images = dataset_count(loop->dataset, DATA_TEST);
+    say_data(loop);
+    if (loop->start.known)
+        TRY(recipe_pipeline_from(recipe, &loop->start.preprocess, &loop->pipeline));
+    else
+        TRY(recipe_pipeline(recipe, &loop->pipeline));
     return epoch_plan_make(&loop->plan, recipe, train, 1);
 }
 
@@ -78,8 +101,9 @@ static sk_status describe_network(struct loop *loop) {
     if (status == SK_OK) {
         network->preprocess = arena_strdup(&network->arena, w.text.data);
         network->recipe = arena_strdup(&network->arena, text.data);
-        network->provenance = arena_printf(&network->arena, "trained by siskin %s on %s, seed %lld, numeric level %s",
-                                           sk_version(), recipe->data_spec, (long long)recipe->seed, loop->at.level);
+        network->provenance = arena_printf(&network->arena, "trained by siskin %s on %s, seed %lld, numeric level %s%s%s",
+                                           sk_version(), recipe->data_spec, (long long)recipe->seed, loop->at.level,
+                                           recipe->init_from[0] ? ", beginning with " : "", recipe->init_from);
         if (!network->preprocess || !network->recipe || !network->provenance) status = SK_EMEMORY;
     }
     text_free(&w.text);
@@ -87,32 +111,25 @@ static sk_status describe_network(struct loop *loop) {
     return status;
 }
 
-/* Take what fits from the weights to start with; what does not (a head of other classes) stays fresh, and is said. */
-static void take_start(struct loop *loop) {
-    const struct network *from = loop->options.start;
-    struct network *to = loop->network;
-    for (size_t i = 0; i < to->graph->param_count; i++) {
-        const struct param *p = &to->graph->params[i];
-        const struct param *q = graph_find_param(from->graph, p->name);
-        if (!q || !shape_equal(&p->shape, &q->shape)) {
-            loop_say(loop, "note", "%s starts afresh: the model file's has another shape", p->name);
-            continue;
-        }
-        const float *source = (q->state ? from->state : from->params) + q->offset;
-        memcpy((p->state ? to->state : to->params) + p->offset, source, (size_t)p->count * sizeof *source);
-    }
+static void say_note(void *user, const char *sentence) {
+    loop_say(user, "note", "%s", sentence);
 }
 
 static sk_status make_network(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
-    struct model_args args;
-    TRY(recipe_model(recipe, &args));
+    struct model_args args = loop->start.args;
+    if (!loop->start.known)
+        TRY(recipe_model(recipe, &args));
+    else if (loop->start.from) /* on a resume, the arguments are whole */
+        TRY(recipe_model_over(recipe, &args));
     TRY(network_new(&loop->network, &args));
     model_initialise(loop->network->graph, &args, recipe_init(recipe), (uint64_t)recipe->seed, loop->network->params,
                      loop->network->state);
-    if (loop->options.start) take_start(loop);
     loop->result->parameters = graph_parameter_count(loop->network->graph);
-    return describe_network(loop);
+    TRY(describe_network(loop));
+    if (!loop->start.from) return SK_OK;
+    struct start_call call = {recipe, (const char *const *)loop->network->classes, say_note, loop};
+    return start_take(&loop->start, &call, loop->network);
 }
 
 /* ---- the machinery ---- */
@@ -122,6 +139,13 @@ static void evaluation_progress(void *user, int64_t done, int64_t all) {
     progress_evaluation(&loop->progress, done, all);
 }
 
+static sk_status count_classes(struct loop *loop, int64_t **counts) {
+    *counts = arena_array(&loop->arena, (size_t)dataset_classes(loop->dataset), sizeof **counts);
+    if (!*counts) return SK_EMEMORY;
+    for (uint32_t i = 0; i < loop->at.train_images; i++) ++(*counts)[dataset_label(loop->dataset, DATA_TRAIN, i)];
+    return SK_OK;
+}
+
 static sk_status make_machinery(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
     int threads, workers;
@@ -129,8 +153,10 @@ static sk_status make_machinery(struct loop *loop) {
     loop->result->threads = threads;
     loop->result->workers = workers;
     TRY(team_new(&loop->team, threads));
+    int64_t *counts;
+    TRY(count_classes(loop, &counts));
     struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan,
-                                      .reference = loop->options.reference};
+                                      .reference = loop->options.reference, .class_counts = counts};
     int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % recipe->batch_size;
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
@@ -141,6 +167,7 @@ static sk_status make_machinery(struct loop *loop) {
                                     .workers = workers,
                                     .seed = (uint64_t)recipe->seed,
                                     .train = true,
+                                    .balanced = recipe->sampling == CHOICE_SAMPLING_BALANCED,
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};
     TRY(loader_new(&loop->loader, &loader));
@@ -202,8 +229,10 @@ static sk_status find_position(struct loop *loop) {
 static sk_status begin_run(struct loop *loop) {
     TRY(run_folder_make(loop->options.run));
     TRY(run_folder_split(loop->options.run, loop->dataset));
-    /* Weights that were given are in no recipe: a resume finds them here. */
-    if (loop->options.start) TRY(checkpoint_save(loop->options.run, &loop->at, loop->trainer));
+    if (loop->start.from) { /* the model file may be gone by then: a resume finds what it needs in the run */
+        TRY(start_keep(loop->options.run, &loop->network->args, &loop->pipeline.options.preprocess));
+        TRY(checkpoint_save(loop->options.run, &loop->at, loop->trainer));
+    }
     return run_folder_begin(loop->options.run, loop->options.recipe);
 }
 
@@ -216,6 +245,7 @@ sk_status loop_prepare(struct loop *loop) {
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,
             "device: this version computes on the cpu alone");
     if (!loop->options.resume) TRY(run_folder_check(loop->options.run));
+    TRY(open_start(loop));
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));
@@ -231,6 +261,7 @@ void loop_release(struct loop *loop) {
     trainer_free(loop->trainer);
     team_free(loop->team);
     network_free(loop->network);
+    start_free(&loop->start);
     dataset_free(loop->dataset);
     arena_free(&loop->arena);
 }

@@ -11,13 +11,16 @@
 #include "train/log.h"
 #include "train/loop.h"
 #include "train/progress.h"
+#include "train/start.h"
 #include "train/trainer.h"
 
 struct loop {
     struct loop_options options;
     struct loop_result *result;
     struct arena arena;
+    struct start start;
     struct dataset *dataset;
+    int64_t test_images; /* of a test part that is not val */
     struct pipeline pipeline;
     struct network *network;
     struct team *team;

@@ -84,22 +84,41 @@ static struct runs runs_begin(const struct optimizer *optimizer, const struct op
                               int64_t end) {
     struct runs runs = {.optimizer = optimizer, .step = step, .at = begin, .end = end};
     runs.segment = segment_at(step, begin);
-    runs.run.lr = step->lr;
-    runs.run.step = (double)step->step + 1;
-    runs.run.correction = optimizer->bias_correction ? 1 - pow(optimizer->alpha, (double)step->step + 1) : 1;
     return runs;
+}
+
+static struct pace pace_of(const struct optimizer_step *step, int64_t segment) {
+    return step->paces ? step->paces[segment] : (struct pace){1, 0};
+}
+
+static bool moves_alike(const struct optimizer_step *step, int64_t a, int64_t b) {
+    struct pace x = pace_of(step, a), y = pace_of(step, b);
+    return step->segments[a].decay == step->segments[b].decay && x.lr == y.lr && x.since == y.since;
+}
+
+/* Past what is frozen. */
+static void runs_skip(struct runs *runs) {
+    const struct optimizer_step *step = runs->step;
+    while (runs->at < runs->end && runs->segment < step->segment_count && pace_of(step, runs->segment).lr == 0)
+        runs->at = step->segments[runs->segment++].end;
 }
 
 static bool runs_next(struct runs *runs) {
     const struct optimizer_step *step = runs->step;
+    runs_skip(runs);
     if (runs->at >= runs->end || runs->segment >= step->segment_count) return false;
-    double decay = step->segments[runs->segment].decay;
+    int64_t first = runs->segment;
+    double decay = step->segments[first].decay;
+    struct pace pace = pace_of(step, first);
     /* Neighbours of one coefficient are one run. */
     int64_t end = step->segments[runs->segment++].end;
-    while (end < runs->end && runs->segment < step->segment_count && step->segments[runs->segment].decay == decay)
+    while (end < runs->end && runs->segment < step->segment_count && moves_alike(step, first, runs->segment))
         end = step->segments[runs->segment++].end;
+    runs->run.lr = step->lr * pace.lr;
+    runs->run.step = (double)(step->step - pace.since) + 1;
+    runs->run.correction = runs->optimizer->bias_correction ? 1 - pow(runs->optimizer->alpha, runs->run.step) : 1;
     runs->run.decay = runs->optimizer->decoupled ? 0 : decay;
-    runs->run.decoupled = runs->optimizer->decoupled ? decay * step->lr : 0;
+    runs->run.decoupled = runs->optimizer->decoupled ? decay * runs->run.lr : 0;
     runs->run.begin = runs->at;
     runs->run.end = runs->at = end < runs->end ? end : runs->end;
     return true;

@@ -37,12 +37,19 @@ struct decay_segment {
     double decay;
 };
 
+/* How a segment moves. */
+struct pace {
+    double lr;     /* multiplies the step's learning rate; 0: frozen, neither it nor its slots move */
+    int64_t since; /* the optimizer step at which it began to move: its slots' age counts from there */
+};
+
 /* What changes from step to step. */
 struct optimizer_step {
     double lr;
     int64_t step; /* optimizer steps already made: 0 at the first */
     const struct decay_segment *segments;
     int64_t segment_count;
+    const struct pace *paces; /* (segment_count); NULL: all move at lr, from step 0 */
 };
 
 /* Blocks must not overlap; unused slots are NULL. */

@@ -51,28 +51,20 @@ sk_status run_folder_begin(const char *run, const struct recipe *recipe) {
     return status;
 }
 
-static sk_status write_list(const char *path, const struct dataset *dataset, enum data_part part) {
-    struct text text = {0};
-    char name[4096];
-    for (uint32_t i = 0; i < dataset_count(dataset, part); i++)
-        text_addf(&text, "%s\n", dataset_name(dataset, part, i, name, sizeof name));
-    sk_status status = text_check(&text);
-    if (status == SK_OK) status = file_replace(path, text.data ? text.data : "", text.length);
-    text_free(&text);
-    return status;
-}
-
 sk_status run_folder_split(const char *run, const struct dataset *dataset) {
     if (!dataset_was_split(dataset)) return SK_OK;
     struct arena arena = {0};
     char *folder = path_join(&arena, run, "split");
-    char *train = folder ? path_join(&arena, folder, "train.txt") : NULL;
-    char *val = folder ? path_join(&arena, folder, "val.txt") : NULL;
-    sk_status status = train && val ? folder_make(folder) : SK_EMEMORY;
-    if (status == SK_OK) status = write_list(train, dataset, DATA_TRAIN);
-    if (status == SK_OK) status = write_list(val, dataset, DATA_VAL);
+    sk_status status = folder ? dataset_write_lists(dataset, folder) : SK_EMEMORY;
     arena_free(&arena);
     return status;
+}
+
+sk_status run_folder_lists(const char *run, struct arena *arena, const char **lists) {
+    char *folder = path_join(arena, run, "split");
+    if (!folder) return SK_EMEMORY;
+    *lists = file_is_folder(folder) ? folder : NULL;
+    return SK_OK;
 }
 
 sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *recipe) {

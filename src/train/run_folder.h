@@ -13,8 +13,10 @@ sk_status run_folder_check(const char *run);
 /* Make it. The resolved recipe is written last, when all else of a beginning is there: without it a folder is no run. */
 sk_status run_folder_make(const char *run);
 sk_status run_folder_begin(const char *run, const struct recipe *recipe);
-/* Names of the pictures of each part, where val was split off train: RUN/split/train.txt, val.txt. */
+/* Names of the pictures of each part, where train was divided: RUN/split/train.txt, val.txt, test.txt. */
 sk_status run_folder_split(const char *run, const struct dataset *dataset);
+/* Their folder for struct data_options, or NULL where there is none. */
+sk_status run_folder_lists(const char *run, struct arena *arena, const char **lists);
 /* Read the recipe back. */
 sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *recipe);
 

@@ -7,21 +7,28 @@
 
 #include "train/trainer_state.h"
 
-sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch, struct graph **graph) {
-    struct model_request request = {.batch = batch, .training = true, .loss = true};
-    TRY(model_graph(arena, args, &request, graph));
+/* A stage's training graph, as models say it, for a size of batch. */
+static sk_status stage_graph(const struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
+                             struct graph **graph) {
+    struct model_request request = {
+        .batch = batch, .training = true, .loss = true, .freezing = freeze_of(&trainer->freeze, stage)};
+    return model_graph(arena, &trainer->options.network->args, &request, graph);
+}
+
+sk_status trainer_plain_graph(struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
+                              struct graph **graph) {
+    TRY(stage_graph(trainer, arena, stage, batch, graph));
     return gradient_build(*graph, graph_find_port(*graph, "loss"));
 }
 
 /* The engine's plan for a batch size; memory comes when all plans are known. */
-static sk_status plan_engine(struct trainer *trainer, struct trainer_plan *plan, struct plan **out) {
+static sk_status plan_engine(struct trainer *trainer, int stage, int64_t batch, struct plan **out) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
-    struct model_request request = {.batch = plan->batch, .training = true, .loss = true};
     struct graph *graph, *lowered;
-    TRY(model_graph(&trainer->arena, &trainer->options.network->args, &request, &graph));
+    TRY(stage_graph(trainer, &trainer->arena, stage, batch, &graph));
     TRY(passes_run(&trainer->arena, graph, &(struct lowering){kernels, true}, &lowered));
     struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team)};
     TRY(plan_new(&trainer->arena, lowered, &options, out));
@@ -29,26 +36,54 @@ static sk_status plan_engine(struct trainer *trainer, struct trainer_plan *plan,
     return SK_OK;
 }
 
-static sk_status plan_both(struct trainer *trainer) {
-    struct trainer_plan *plans[] = {&trainer->full, &trainer->rest};
-    struct plan *made[2] = {NULL, NULL};
-    for (int i = 0; i < 2; i++) {
-        if (!plans[i]->batch) continue;
+enum { SIZES = 2 }; /* full batches, and a short last one */
+
+static struct trainer_plan *plan_at(struct trainer *trainer, int index) {
+    struct trainer_stage *stage = &trainer->stages[index / SIZES];
+    return index % SIZES ? &stage->rest : &stage->full;
+}
+
+/* Every stage's plans, before the first step: they never run at the same time and share one workspace. */
+static sk_status plan_all(struct trainer *trainer) {
+    int count = trainer->freeze.stages * SIZES;
+    struct plan **made = arena_array(&trainer->arena, (size_t)count, sizeof(struct plan *));
+    if (!made) return SK_EMEMORY;
+    for (int i = 0; i < count; i++) {
+        struct trainer_plan *plan = plan_at(trainer, i);
+        plan->batch = i % SIZES ? trainer->short_batch : trainer->batch;
+        if (!plan->batch) continue;
         if (trainer->options.reference) {
             struct graph *graph;
-            TRY(trainer_plain_graph(&trainer->arena, &trainer->options.network->args, plans[i]->batch, &graph));
-            TRY(reference_new(&trainer->arena, graph, &plans[i]->reference));
+            TRY(trainer_plain_graph(trainer, &trainer->arena, i / SIZES, plan->batch, &graph));
+            TRY(reference_new(&trainer->arena, graph, &plan->reference));
         } else {
-            TRY(plan_engine(trainer, plans[i], &made[i]));
-            if (trainer->options.profile && i == 0) TRY(plan_profile(made[i], &trainer->arena));
+            TRY(plan_engine(trainer, i / SIZES, plan->batch, &made[i]));
         }
     }
     TRY(workspace_allocate(&trainer->workspace));
     struct model_blocks blocks = {.params = trainer->options.network->params,
                                   .state = trainer->options.network->state,
                                   .gradients = trainer->gradients.data};
-    for (int i = 0; i < 2; i++)
-        if (made[i]) TRY(bound_plan_new(&plans[i]->bound, &trainer->arena, made[i], &trainer->workspace, &blocks));
+    for (int i = 0; i < count; i++)
+        if (made[i])
+            TRY(bound_plan_new(&plan_at(trainer, i)->bound, &trainer->arena, made[i], &trainer->workspace, &blocks));
+    return SK_OK;
+}
+
+/* Which segments move in which stage, and how fast. */
+static sk_status make_paces(struct trainer *trainer, const struct decay_tensor *tensors, size_t count) {
+    const struct freeze *freeze = &trainer->freeze;
+    for (int s = 0; s < freeze->stages; s++) {
+        trainer->stages[s].paces = arena_array(&trainer->arena, count + 1, sizeof *trainer->stages[s].paces);
+        if (!trainer->stages[s].paces) return SK_EMEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double rate;
+        TRY(freeze_rate(freeze, tensors[i].name, &rate));
+        int64_t born = freeze_born(freeze, tensors[i].name) * trainer->options.epochs->steps;
+        for (int s = 0; s < freeze->stages; s++)
+            trainer->stages[s].paces[i] = (struct pace){freeze_holds(freeze, s, tensors[i].name) ? 0 : rate, born};
+    }
     return SK_OK;
 }
 
@@ -62,7 +97,7 @@ static sk_status make_decay(struct trainer *trainer) {
     TRY(decay_decide(trainer->options.recipe, tensors, count, decisions));
     decay_segments(tensors, decisions, count, trainer->graph->param_elements, trainer->segments);
     trainer->segment_count = (int64_t)count;
-    return SK_OK;
+    return make_paces(trainer, tensors, count);
 }
 
 /* Blocks in the element type of the run; slots start as their optimizer says. */
@@ -82,7 +117,7 @@ static sk_status make_blocks(struct trainer *trainer) {
                 ((float *)trainer->slots[slot].data)[j] = (float)start;
         }
     }
-    TRY(region_new(&trainer->target, (size_t)(trainer->full.batch * trainer->classes) * sizeof(float)));
+    TRY(region_new(&trainer->target, (size_t)(trainer->batch * trainer->classes) * sizeof(float)));
     trainer->ranges = (elements + TRAINER_RANGE - 1) / TRAINER_RANGE;
     trainer->range_sums = arena_array(&trainer->arena, (size_t)trainer->ranges + 1, sizeof *trainer->range_sums);
     if (!trainer->range_sums) return SK_EMEMORY;
@@ -96,19 +131,46 @@ static sk_status make_blocks(struct trainer *trainer) {
     return SK_OK;
 }
 
+/* Weights of the classes: balanced is scikit-learn's, so that their mean over the pictures is 1. */
+static sk_status make_rule(struct trainer *trainer) {
+    const struct recipe *recipe = trainer->options.recipe;
+    const struct text_list *list = &recipe->class_weights;
+    trainer->rule = (struct target_rule){.classes = trainer->classes, .smoothing = recipe->label_smoothing};
+    if (list->count == 0) return SK_OK;
+    double *weights = arena_array(&trainer->arena, (size_t)trainer->classes, sizeof *weights);
+    if (!weights) return SK_EMEMORY;
+    bool balanced = list->count == 1 && !strcmp(list->item[0], "balanced");
+    const int64_t *counts = trainer->options.class_counts;
+    int64_t images = 0, present = 0;
+    for (int64_t k = 0; counts && k < trainer->classes; k++) images += counts[k], present += counts[k] > 0;
+    if (balanced ? !counts : list->count != (size_t)trainer->classes)
+        return recipe_fail(recipe, RECIPE_class_weights, "%zu weights for %lld classes; give one each, or balanced",
+                           list->count, (long long)trainer->classes);
+    for (int64_t k = 0; k < trainer->classes; k++) {
+        if (balanced)
+            weights[k] = counts[k] ? (double)images / (double)(present * counts[k]) : 0;
+        else if (!parse_f64(list->item[k], &weights[k]) || !(weights[k] > 0 && weights[k] < 1e6))
+            return recipe_fail(recipe, RECIPE_class_weights,
+                               "found '%.40s', expected balanced, or a number above 0 for each class", list->item[k]);
+    }
+    trainer->rule.weights = weights;
+    return SK_OK;
+}
+
 static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     const struct recipe *recipe = trainer->options.recipe;
     trainer->graph = trainer->options.network->graph;
-    trainer->full.batch = recipe->batch_size;
-    trainer->rest.batch = short_batch;
+    trainer->batch = recipe->batch_size;
+    trainer->short_batch = short_batch;
     trainer->accumulate = recipe->accumulate;
     trainer->classes = trainer->options.network->args.num_classes;
-    trainer->smoothing = recipe->label_smoothing;
+    TRY(make_rule(trainer));
+    TRY(freeze_make(&trainer->freeze, &trainer->arena, recipe, trainer->options.network));
     TRY(optimizer_make(&trainer->optimizer, recipe));
     TRY(schedule_make(&trainer->schedule, recipe, trainer->options.epochs));
     TRY(make_decay(trainer));
     TRY(make_blocks(trainer));
-    return plan_both(trainer);
+    return plan_all(trainer);
 }
 
 sk_status trainer_new(struct trainer **out, const struct trainer_options *options, int64_t short_batch) {
@@ -125,8 +187,10 @@ sk_status trainer_new(struct trainer **out, const struct trainer_options *option
 
 void trainer_free(struct trainer *trainer) {
     if (!trainer) return;
-    bound_plan_free(&trainer->full.bound);
-    bound_plan_free(&trainer->rest.bound);
+    for (int s = 0; s < FREEZE_STAGES; s++) {
+        bound_plan_free(&trainer->stages[s].full.bound);
+        bound_plan_free(&trainer->stages[s].rest.bound);
+    }
     workspace_free(&trainer->workspace);
     struct region *regions[] = {&trainer->target, &trainer->gradients, &trainer->accumulator, &trainer->params64,
                                 &trainer->state64};
@@ -176,13 +240,15 @@ void trainer_publish(struct trainer *trainer) {
 }
 
 const struct plan *trainer_full_plan(const struct trainer *trainer) {
-    return trainer->full.bound.plan;
+    return trainer->stages[0].full.bound.plan;
 }
 
 void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound) {
-    const struct plan *plan = trainer->full.bound.plan;
-    *peak = plan ? plan->arena_bytes : 0;
-    *bound = plan ? plan->bound_bytes : 0;
+    *peak = *bound = 0;
+    for (int s = 0; s < trainer->freeze.stages; s++) {
+        const struct plan *plan = trainer->stages[s].full.bound.plan;
+        if (plan && plan->arena_bytes > *peak) *peak = plan->arena_bytes, *bound = plan->bound_bytes;
+    }
 }
 
 const float *trainer_gradients_f32(const struct trainer *trainer) {
@@ -193,8 +259,22 @@ const double *trainer_gradients_f64(const struct trainer *trainer) {
     return trainer->options.reference ? trainer->gradients.data : NULL;
 }
 
-void trainer_targets(const int32_t *labels, int64_t n, int64_t classes, double smoothing, float *target) {
-    float off = (float)(smoothing / (double)classes), on = (float)(1 - smoothing + smoothing / (double)classes);
+double trainer_mean_weight(const struct target_rule *rule, const int32_t *labels, int64_t n) {
+    double sum = 0;
+    if (!rule->weights) return 1;
+    for (int64_t i = 0; i < n; i++) sum += rule->weights[labels[i]];
+    return sum / (double)n;
+}
+
+double trainer_target(const struct target_rule *rule, int32_t label, int64_t column, double mean_weight) {
+    double off = rule->smoothing / (double)rule->classes;
+    double target = column == label ? 1 - rule->smoothing + off : off;
+    return rule->weights ? target * rule->weights[column] / mean_weight : target;
+}
+
+void trainer_targets(const struct target_rule *rule, const int32_t *labels, int64_t n, float *target) {
+    double mean = trainer_mean_weight(rule, labels, n);
     for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < classes; k++) target[i * classes + k] = k == labels[i] ? on : off;
+        for (int64_t k = 0; k < rule->classes; k++)
+            target[i * rule->classes + k] = (float)trainer_target(rule, labels[i], k, mean);
 }

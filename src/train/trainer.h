@@ -24,6 +24,7 @@ struct trainer_options {
     const struct epoch_plan *epochs;
     bool reference; /* every op by its reference, in double, the optimizer too */
     bool profile;   /* time every phase of the plan for full batches */
+    const int64_t *class_counts; /* training pictures of each class, for class_weights: balanced; or NULL */
 };
 /* Makes every plan that the run needs (full batches, and a short last one of `short_batch` pictures, 0 = none). */
 sk_status trainer_new(struct trainer **trainer, const struct trainer_options *options, int64_t short_batch);
@@ -75,7 +76,15 @@ const struct plan *trainer_full_plan(const struct trainer *trainer);
 const float *trainer_gradients_f32(const struct trainer *trainer);
 const double *trainer_gradients_f64(const struct trainer *trainer);
 
-/* The target distributions (N,classes) of labels under label smoothing. */
-void trainer_targets(const int32_t *labels, int64_t n, int64_t classes, double smoothing, float *target);
+/* The target distributions (N,classes) of labels under label smoothing; with weights[classes] each column has its
+ * class's weight, and all are divided by the mean weight of the labels. */
+struct target_rule {
+    int64_t classes;
+    double smoothing;
+    const double *weights; /* or NULL */
+};
+void trainer_targets(const struct target_rule *rule, const int32_t *labels, int64_t n, float *target);
+double trainer_target(const struct target_rule *rule, int32_t label, int64_t column, double mean_weight);
+double trainer_mean_weight(const struct target_rule *rule, const int32_t *labels, int64_t n);
 
 #endif

@@ -7,6 +7,7 @@
 #include "plan/passes.h"
 #include "plan/reference.h"
 #include "plan/workspace.h"
+#include "train/freeze.h"
 #include "train/trainer.h"
 
 /* The plan for one size of batch: the engine's, or a reference. */
@@ -18,17 +19,25 @@ struct trainer_plan {
 
 enum { TRAINER_RANGE = 16384 }; /* elements a thread takes at once in flat loops; sums are merged range by range */
 
+/* What a stage of the unfreezing has of its own. */
+struct trainer_stage {
+    struct trainer_plan full, rest;
+    struct pace *paces; /* of the segments */
+};
+
 struct trainer {
     struct arena arena;
     struct trainer_options options;
     const struct graph *graph; /* the network's: layout of the blocks */
-    struct trainer_plan full, rest;
+    struct freeze freeze;
+    struct trainer_stage stages[FREEZE_STAGES];
+    int64_t batch, short_batch;
     struct workspace workspace;
     struct optimizer optimizer;
     struct schedule schedule;
     struct decay_segment *segments;
     int64_t segment_count, accumulate, classes;
-    double smoothing;
+    struct target_rule rule;
     struct trainer_position position;
     int64_t ranges;
     double *range_sums; /* (ranges) */
@@ -39,7 +48,8 @@ struct trainer {
     struct region params64, state64; /* reference runs: the network's blocks in double */
 };
 
-/* Build a training graph with its gradient, as models say it: no passes. */
-sk_status trainer_plain_graph(struct arena *arena, const struct model_args *args, int64_t batch, struct graph **graph);
+/* Build a stage's training graph with its gradient, as models say it: no passes. */
+sk_status trainer_plain_graph(struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
+                              struct graph **graph);
 
 #endif

@@ -109,11 +109,11 @@ static void fill_reference(struct trainer *trainer, struct reference *reference,
     int image = graph_find_port(graph, "image"), target = graph_find_port(graph, "target");
     for (int64_t j = 0; j < value_elements(graph, image); j++) reference->values[image][j] = batch->images[j];
     /* Targets in double straight from the labels, so that smoothing is not rounded to f32. */
-    double off = trainer->smoothing / (double)trainer->classes;
+    double mean = trainer_mean_weight(&trainer->rule, batch->labels, batch->count);
     for (int64_t i = 0; i < batch->count; i++)
         for (int64_t k = 0; k < trainer->classes; k++)
             reference->values[target][i * trainer->classes + k] =
-                (k == batch->labels[i] ? 1 - trainer->smoothing : 0) + off;
+                trainer_target(&trainer->rule, batch->labels[i], k, mean);
 }
 
 static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
@@ -169,11 +169,12 @@ static void move_statistics(struct trainer *trainer, struct trainer_plan *plan) 
     }
 }
 
-static void optimize(struct trainer *trainer, struct trainer_result *result) {
+static void optimize(struct trainer *trainer, const struct trainer_stage *stage, struct trainer_result *result) {
     struct optimizer_step step = {.lr = schedule_lr(&trainer->schedule, trainer->position.step),
                                   .step = trainer->position.step,
                                   .segments = trainer->segments,
-                                  .segment_count = trainer->segment_count};
+                                  .segment_count = trainer->segment_count,
+                                  .paces = stage->paces};
     struct flat_call call = {.trainer = trainer, .step = &step};
     team_for(trainer->options.team, trainer->ranges, optimize_range, &call);
     trainer->position.step++;
@@ -185,11 +186,12 @@ static void optimize(struct trainer *trainer, struct trainer_result *result) {
 /* The step is run again under the checking plan (no passes, every op by its reference, stored as f32). */
 static sk_status diverged(struct trainer *trainer, const struct trainer_plan *plan, const struct batch *batch,
                           const struct run_env *env, double loss) {
+    int stage = freeze_stage(&trainer->freeze, (int64_t)batch->epoch);
     struct arena arena = {0};
     struct graph *graph;
     struct reference *reference;
     const char *where = "the gradient";
-    sk_status status = trainer_plain_graph(&arena, &trainer->options.network->args, plan->batch, &graph);
+    sk_status status = trainer_plain_graph(trainer, &arena, stage, plan->batch, &graph);
     if (status == SK_OK) status = reference_new(&arena, graph, &reference);
     if (status == SK_OK) {
         reference->round_to_f32 = !trainer->options.reference;
@@ -209,12 +211,13 @@ static sk_status diverged(struct trainer *trainer, const struct trainer_plan *pl
 }
 
 sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result) {
-    struct trainer_plan *plan = batch->count == trainer->full.batch ? &trainer->full : &trainer->rest;
+    struct trainer_stage *stage = &trainer->stages[freeze_stage(&trainer->freeze, (int64_t)batch->epoch)];
+    struct trainer_plan *plan = batch->count == trainer->batch ? &stage->full : &stage->rest;
     FAIL_IF(batch->count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch->count);
     struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
                           .step = (uint64_t)trainer->position.micro_step};
     *result = (struct trainer_result){0};
-    trainer_targets(batch->labels, batch->count, trainer->classes, trainer->smoothing, trainer->target.data);
+    trainer_targets(&trainer->rule, batch->labels, batch->count, trainer->target.data);
     if (plan->reference)
         run_reference(trainer, plan, batch, &env, &result->loss);
     else
@@ -231,6 +234,6 @@ sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool 
     }
     trainer->position.gathered++;
     result->gradient_norm = norm;
-    if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, result);
+    if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, stage, result);
     return SK_OK;
 }

@@ -97,7 +97,12 @@ static sk_status take_letter(struct call *call, char letter, struct cursor *curs
 static sk_status take_word(struct call *call, const char *word, struct cursor *cursor) {
     if (strncmp(word, "--", 2) == 0 && word[2]) return take_option(call, word + 2, cursor);
     if (word[0] == '-' && word[1] && !word[2]) return take_letter(call, word[1], cursor);
-    if (recipe_is_assignment(word))
+    /* data=photos/ is --data photos/, as with every option of the verb that takes a value */
+    size_t name = strcspn(word, "=");
+    int row = word[name] && !recipe_is_assignment(word) ? find_option(call->verb->options, word, name) : -1;
+    if (row >= 0 && call->verb->options[row].value)
+        call->values[row] = word + name + 1;
+    else if (recipe_is_assignment(word))
         call->assignments[call->assignment_count++] = word;
     else
         call->arguments[call->argument_count++] = word;

@@ -52,7 +52,8 @@ sk_status scored_part_open(const struct call *call, const char *spec, const stru
     struct data_options options = {.exif = exif};
     if (status == SK_OK) {
         bool same = strcmp(recipe.data_spec, spec) == 0; /* the very data it was trained on: the same split */
-        options = same ? recipe_data(&recipe) : (struct data_options){.seed = (uint64_t)recipe.seed};
+        if (same) status = recipe_data(&recipe, &options);
+        options.seed = (uint64_t)recipe.seed;
         options.exif = exif;
     }
     arena_free(&arena);

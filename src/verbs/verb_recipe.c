@@ -91,7 +91,8 @@ static sk_status count_images(struct call *call, struct recipe *recipe, struct t
     TRY(call_integer(call, "val-images", 0, INT64_C(1000000000), 0, &val));
     if (train == 0 && recipe->data_spec[0]) {
         struct dataset *dataset;
-        struct data_options options = recipe_data(recipe);
+        struct data_options options;
+        TRY(recipe_data(recipe, &options));
         TRY(dataset_open(&dataset, recipe->data_spec, &options));
         train = dataset_count(dataset, DATA_TRAIN);
         val = dataset_count(dataset, DATA_VAL);

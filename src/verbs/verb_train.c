@@ -1,4 +1,4 @@
-/* verb_train.c — siskin train: a run from a recipe, or from a model with the recipe inside it.
+/* verb_train.c — siskin train: a run from a recipe, from an architecture, or fine-tuning a model file.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
@@ -8,6 +8,8 @@
 #include "verbs/recipe_arg.h"
 #include "verbs/train_answer.h"
 
+static const char transfer_recipe[] = "transfer/default";
+
 const struct option options_train[] = {
     {"out", 'o', "RUN", "The run's folder; by default runs/ and the recipe's name."},
     {"data", 0, "SPEC", "The pictures: short for data.spec=SPEC."},
@@ -15,33 +17,34 @@ const struct option options_train[] = {
     {0},
 };
 
-/* A model file brings its own recipe; a name, the defaults. */
-static sk_status recipe_of_model(const struct call *call, struct arena *arena, const char *argument,
-                                 const struct network *network, struct recipe *recipe) {
-    if (network->recipe)
-        TRY(recipe_parse(recipe, arena, network->recipe, strlen(network->recipe), argument));
-    else
-        TRY(recipe_default(recipe, arena));
-    TRY(recipe_set(recipe, "model.name", network->args.name));
-    /* The head follows the data that it is trained on now. */
-    recipe->place[RECIPE_model_num_classes].origin = RECIPE_FROM_DEFAULT;
-    return call_overrides(call, recipe);
-}
-
 static const char *default_run(struct arena *arena, const char *argument) {
     const char *base = path_base(argument);
     return arena_printf(arena, "runs/%.*s", (int)(strlen(base) - strlen(path_extension(base))), base);
 }
 
-static sk_status prepare(struct call *call, struct recipe *recipe, struct network **start) {
+/* A model file as such: fine-tuning it by the recipe that is meant for that, whose keys are said. */
+static sk_status recipe_for_file(struct call *call, const char *argument, struct recipe *recipe) {
+    struct text text = {0};
+    TRY(recipe_open(call, &call->arena, transfer_recipe, recipe));
+    if (!recipe_is_set(recipe, RECIPE_init_from)) TRY(recipe_set(recipe, "init_from", argument));
+    sk_status status = recipe_show(recipe, true, &text);
+    if (status == SK_OK) {
+        call_note(call, "recipe %s (another one: `siskin train RECIPE init_from=%s`):", transfer_recipe, argument);
+        for (const char *at = text.data; *at; at += strcspn(at, "\n"), at += *at == '\n')
+            call_note(call, "  %.*s", (int)strcspn(at, "\n"), at);
+    }
+    text_free(&text);
+    return status;
+}
+
+static sk_status prepare(struct call *call, struct recipe *recipe) {
     const char *argument = call->arguments[0], *data = call_option(call, "data");
     /* GROUP/NAME that is no file can only be meant as a recipe's name. */
     bool named = strchr(argument, '/') && !path_extension(argument)[0] && !file_exists(argument);
     if (named || recipe_is_argument(&call->arena, argument)) {
         TRY(recipe_open(call, &call->arena, argument, recipe));
     } else if (model_is_file(argument)) {
-        TRY(network_open(argument, start));
-        TRY(recipe_of_model(call, &call->arena, argument, *start, recipe));
+        TRY(recipe_for_file(call, argument, recipe));
     } else {
         TRY(recipe_default(recipe, &call->arena));
         const struct model_family *family;
@@ -54,9 +57,8 @@ static sk_status prepare(struct call *call, struct recipe *recipe, struct networ
 
 sk_status verb_train(struct call *call) {
     struct recipe recipe;
-    struct network *start = NULL;
     struct loop_result result;
-    sk_status status = prepare(call, &recipe, &start);
+    sk_status status = prepare(call, &recipe);
     const char *run = call_option(call, "out");
     if (!run) run = default_run(&call->arena, call->arguments[0]);
     if (status == SK_OK && !run) status = SK_EMEMORY;
@@ -64,13 +66,11 @@ sk_status verb_train(struct call *call) {
         struct loop_options options = {.recipe = &recipe,
                                        .run = run,
                                        .reference = call_switch(call, "reference"),
-                                       .start = start,
                                        .on_event = call->on_event,
                                        .user = call->user,
                                        .stop = &call_stop};
         status = loop_run(&options, &result);
         train_answer(call, run, &result, status);
     }
-    network_free(start);
     return status;
 }

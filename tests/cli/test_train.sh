@@ -86,7 +86,7 @@ expect 0 'none missing, none left over' "$SISKIN" import out.pth --model mobilen
 # A run without validation keeps its last model as the best; a model file is a start for another run.
 expect 0 'last.safetensors' "$SISKIN" train tiny.yaml epochs=1 data.split=none --out unseen
 [ -e unseen/best.safetensors ]
-expect 0 'epoch 1/1' "$SISKIN" train whole/last.safetensors epochs=1 --out tuned
+expect 0 'epoch 1/1' "$SISKIN" train whole/last.safetensors data=idx:data epochs=1 --out tuned
 
 # The reference, and a run that diverges: which step, what tensor, exit 3; what was saved stays.
 expect 0 'epoch 1/1' "$SISKIN" train tiny.yaml epochs=1 --reference --out exact

@@ -346,7 +346,7 @@ static void folder_refuses(void **state) {
     put(ROOT "/f/empty/notes.txt", "x", 1);
     expect_failure(ROOT "/f", SK_EDATA, "empty/notes.txt: not a picture by its name");
     assert_int_equal(folder_remove(ROOT "/f/empty"), SK_OK);
-    expect_failure(ROOT "/f", SK_EDATA, "class \"cat\" has 1 picture; at least 2"); /* no split possible */
+    expect_failure(ROOT "/f", SK_EDATA, "class \"cat\" has 1 picture, class \"dog\" has 1 picture; at least 2"); /* no split possible */
 
     put(ROOT "/f/dog/2.jpg", "\xff\xd8\xff rubbish", 11);
     put_picture("f/cat/2.png", 1);
