@@ -2,7 +2,7 @@
  *
  * A tile is MM_ROWS x two vectors: accumulators fill the registers, a step of depth costs two vector loads and
  * one broadcast per row. Row tails are the same code for fewer rows (the row count is a constant in each
- * instance), column tails the same code with masked ends. SPDX-License-Identifier: Apache-2.0 */
+ * instance), column tails the same code with masked ends, or with half a vector where that is enough. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/matmul.h"
 
 /* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling.
@@ -12,14 +12,25 @@
 
 /* ---- C = A·B ---- */
 
+/* The sums of a tile: whole vectors of columns, and half a one behind them. */
+struct mm_sums {
+    vf whole[2][MM_ROWS];
+    vh half[MM_ROWS];
+};
+
 /* One depth step: row i lies at group i / 3 plus 0, 1 or 2 strides, so that six addresses serve all rows. */
-INLINE void mm_step(vf acc[][MM_ROWS], const float *const *a, int64_t lda, int64_t d, const float *b, int rows,
-                    int vectors) {
-    vf b0 = vload(b), b1 = vectors > 1 ? vload(b + VL) : vzero();
+INLINE void mm_step(struct mm_sums *acc, const float *const *a, int64_t lda, int64_t d, const float *b, int rows,
+                    int vectors, bool half) {
+    vf b0 = vectors > 0 ? vload(b) : vzero(), b1 = vectors > 1 ? vload(b + VL) : vzero();
+    vh b2 = half ? vhload(b + vectors * VL) : vhzero();
     UNROLL for (int i = 0; i < rows; i++) {
-        vf x = vset(a[i / 3][(i % 3) * lda + d]);
-        acc[0][i] = vfma(x, b0, acc[0][i]);
-        if (vectors > 1) acc[1][i] = vfma(x, b1, acc[1][i]);
+        float scalar = a[i / 3][(i % 3) * lda + d];
+        if (vectors > 0) {
+            vf x = vset(scalar);
+            acc->whole[0][i] = vfma(x, b0, acc->whole[0][i]);
+            if (vectors > 1) acc->whole[1][i] = vfma(x, b1, acc->whole[1][i]);
+        }
+        if (half) acc->half[i] = vhfma(scalar, b2, acc->half[i]);
     }
 }
 
@@ -82,33 +93,42 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     mm_store(sums + m->ldsums, product, lanes);
 }
 
-/* `vectors` vectors of columns, of lanes0 and lanes1 lanes. */
-INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, int lanes0, int lanes1) {
-    vf acc[2][MM_ROWS];
+/* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. */
+INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool half, int lanes0,
+                    int lanes1) {
+    struct mm_sums acc;
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
     float *c = m->c + row * m->ldc + col;
     int64_t lda = m->lda, ldc = m->ldc;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v ? lanes1 : lanes0;
-        UNROLL for (int i = 0; i < rows; i++) acc[v][i] =
+        UNROLL for (int i = 0; i < rows; i++) acc.whole[v][i] =
             m->accumulate ? mm_load(c + i * ldc + v * VL, lanes) : vzero();
+    }
+    if (half) {
+        int lanes = vectors ? lanes1 : lanes0;
+        UNROLL for (int i = 0; i < rows; i++) acc.half[i] =
+            m->accumulate ? vhload_n(c + i * ldc + vectors * VL, lanes) : vhzero();
     }
     int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
     for (int64_t run = 0; run < runs; run++) {
         int64_t at = run * m->run_stride;
-        for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(acc, a, lda, d, b, rows, vectors);
+        for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(&acc, a, lda, d, b, rows, vectors, half);
     }
-    UNROLL for (int v = 0; v < vectors; v++) {
+    if (half) {
+        UNROLL for (int i = 0; i < rows; i++) acc.whole[vectors][i] = vwiden(acc.half[i]);
+    }
+    UNROLL for (int v = 0; v < vectors + half; v++) {
         int lanes = v ? lanes1 : lanes0;
         if (m->x)
-            mm_gradient(m, acc[v], row, col + v * VL, rows, lanes);
+            mm_gradient(m, acc.whole[v], row, col + v * VL, rows, lanes);
         else
-            mm_forward(m, acc[v], row, col + v * VL, rows, lanes);
+            mm_forward(m, acc.whole[v], row, col + v * VL, rows, lanes);
         if (m->stream && lanes == VL) {
-            UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc[v][i]);
+            UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc.whole[v][i]);
         } else {
-            UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc[v][i], lanes);
+            UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc.whole[v][i], lanes);
         }
     }
 }
@@ -121,11 +141,15 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
         if (rows == MM_ROWS && left >= 2 * VL)                                                                         \
-            mm_tile(m, row, col, rows, 2, VL, VL);                                                                     \
+            mm_tile(m, row, col, rows, 2, false, VL, VL);                                                              \
+        else if (rows == MM_ROWS && left <= HL)                                                                        \
+            mm_tile(m, row, col, rows, 0, true, (int)left, 0);                                                         \
         else if (rows == MM_ROWS && left <= VL)                                                                        \
-            mm_tile(m, row, col, rows, 1, (int)left, 0);                                                               \
+            mm_tile(m, row, col, rows, 1, false, (int)left, 0);                                                        \
+        else if (rows == MM_ROWS && left - VL <= HL)                                                                   \
+            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL));                                                 \
         else                                                                                                           \
-            mm_tile(m, row, col, rows, 2, lanes_of(left), lanes_of(left - VL));                                        \
+            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL));                                 \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)

@@ -53,6 +53,14 @@ static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
 }
 /* the number whose sign and exponent are the last nine bits of x: 2^(n - 127) where those hold n of 1 … 254, 0 for 0 */
 static inline vf vpower(vf x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)); }
+/* Half a vector, which costs half where no more columns are left. */
+enum { HL = 8 };
+typedef __m256 vh;
+static inline vh vhzero(void) { return _mm256_setzero_ps(); }
+static inline vh vhload(const float *p) { return _mm256_loadu_ps(p); }
+static inline vh vhload_n(const float *p, int n) { return _mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1u), p); }
+static inline vh vhfma(float a, vh b, vh c) { return _mm256_fmadd_ps(_mm256_set1_ps(a), b, c); }
+static inline vf vwiden(vh x) { return _mm512_zextps256_ps512(x); }
 #elif SK_ISA_NUMBER == SK_IS_avx2
 /* ---- AVX2 + FMA: 8 lanes, 16 registers ---- */
 #include <immintrin.h>
@@ -151,6 +159,17 @@ static inline vf vpower(vf x) {
     memcpy(&x, &bits, sizeof x);
     return x;
 }
+#endif
+
+#if SK_ISA_NUMBER != SK_IS_avx512
+/* No half vectors: HL = 0 says that these are never reached. */
+enum { HL = 0 };
+typedef vf vh;
+static inline vh vhzero(void) { return vzero(); }
+static inline vh vhload(const float *p) { return vload(p); }
+static inline vh vhload_n(const float *p, int n) { return vload_n(p, n); }
+static inline vh vhfma(float a, vh b, vh c) { return vfma(vset(a), b, c); }
+static inline vf vwiden(vh x) { return x; }
 #endif
 
 #endif
