@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-#include "train/from_published.h"
-#include "train/from_recipe.h"
+#include "base/file.h"
 
 static sk_status hash_file(const char *path, char text[SHA256_TEXT]) {
     struct file_bytes bytes;
@@ -16,6 +15,25 @@ static sk_status hash_file(const char *path, char text[SHA256_TEXT]) {
     sha256_add(&hash, bytes.data, bytes.size);
     sha256_end(&hash, text);
     file_unmap(&bytes);
+    return SK_OK;
+}
+
+/* --model may be the network's name, timm's, or timm's with its tag. */
+static bool names_entry(const char *model, const struct published *entry) {
+    size_t length = strlen(model);
+    return strcmp(model, entry->model) == 0 ||
+           (strncmp(model, entry->entry, length) == 0 && (entry->entry[length] == '.' || entry->entry[length] == '\0'));
+}
+
+/* timm's entries have names of their own; "IMAGENET1K_V1" is one of many networks'. */
+static sk_status entry_named(const char *model, const char *name, const struct published **entry) {
+    const struct published *own = published_by_entry(model, name), *any = published_by_entry(NULL, name);
+    *entry = own;
+    if (!own && any && strcmp(any->source, "torchvision") != 0) *entry = any;
+    FAIL_IF(!*entry, SK_EUSAGE, "--entry %s: no published weights%s%s are called so; `siskin models NAME` lists them",
+            name, model ? " of " : "", model ? model : "");
+    FAIL_IF(!model && strcmp(any->source, "torchvision") == 0, SK_EUSAGE,
+            "--entry %s: several networks have one of that name; say with --model which", name);
     return SK_OK;
 }
 
@@ -31,56 +49,21 @@ sk_status import_entry_find(const struct call *call, const char *path, struct im
             "%s is called like a file of %s whose SHA-256 begins with %s, but its own begins with %.8s: a damaged "
             "download? Fetch it again; if it is something else, give it another name",
             path, called->source, digest, found->sha256);
-    if (named && !found->entry) {
-        found->entry = published_by_entry(model, named);
-        FAIL_IF(!found->entry, SK_EUSAGE,
-                "--entry %s: no published weights%s%s are called so; `siskin models NAME` lists "
-                "them",
-                named, model ? " of " : "", model ? model : "");
-    }
+    if (named && !found->entry) TRY(entry_named(model, named, &found->entry));
     const struct published *e = found->entry;
     FAIL_IF(e && named && strcmp(named, e->entry) != 0, SK_EUSAGE, "--entry %s: the file's SHA-256 says that it is %s",
             named, e->entry);
-    FAIL_IF(e && model && strcmp(model, e->model) != 0, SK_EUSAGE, "--model %s: %s holds a %s (%s %s)", model, path,
-            e->model, e->source, e->entry);
+    FAIL_IF(e && model && !names_entry(model, e), SK_EUSAGE, "--model %s: %s holds a %s (%s %s)", model, path, e->model,
+            e->source, e->entry);
     return SK_OK;
 }
 
-/* What the entry says beside the weights. */
-static sk_status describe(struct network *network, const struct published *entry) {
-    struct preprocess preprocess;
-    struct json_writer w = {0};
-    TRY(published_preprocess(entry, &preprocess));
-    preprocess_write(&preprocess, &w, NULL);
-    sk_status status = text_check(&w.text);
-    if (status == SK_OK && !(network->preprocess = arena_strdup(&network->arena, w.text.data))) status = SK_EMEMORY;
-    text_free(&w.text);
-    if (status != SK_OK || network->args.num_classes != IMAGENET_CLASSES) return status;
+sk_status import_entry_classes(const struct published *entry, struct network *network) {
+    if (!entry || network->args.num_classes != IMAGENET_CLASSES) return SK_OK;
     network->classes = arena_array(&network->arena, IMAGENET_CLASSES, sizeof *network->classes);
     if (!network->classes) return SK_EMEMORY;
     memcpy((void *)network->classes, (const void *)imagenet_class_names(), IMAGENET_CLASSES * sizeof *network->classes);
     return SK_OK;
-}
-
-sk_status import_entry_network(const struct call *call, const struct published *entry, struct network **network) {
-    struct arena arena = {0};
-    struct recipe recipe;
-    struct model_args args;
-    *network = NULL;
-    sk_status status = published_model(entry, &args);
-    if (status == SK_OK) status = recipe_default(&recipe, &arena);
-    if (status == SK_OK) status = call_overrides(call, &recipe);
-    if (status == SK_OK && recipe_is_set(&recipe, RECIPE_model_name) && strcmp(recipe.model_name, args.name) != 0)
-        status = recipe_fail(&recipe, RECIPE_model_name, "%s is a %s", entry->file, args.name);
-    if (status == SK_OK) status = recipe_model_over(&recipe, &args);
-    if (status == SK_OK) status = network_new(network, &args);
-    if (status == SK_OK) status = describe(*network, entry);
-    if (status != SK_OK) {
-        network_free(*network);
-        *network = NULL;
-    }
-    arena_free(&arena);
-    return status;
 }
 
 const char *import_entry_provenance(struct arena *arena, const struct import_entry *found, const char *path) {

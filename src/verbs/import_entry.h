@@ -19,9 +19,8 @@ struct import_entry {
  * --model that is not the entry's are errors. */
 sk_status import_entry_find(const struct call *call, const char *path, struct import_entry *found);
 
-/* The entry's network with the call's dotted keys over it; with the entry's preprocessing, and ImageNet's class names
- * where it has 1000. The weights are still zero. */
-sk_status import_entry_network(const struct call *call, const struct published *entry, struct network **network);
+/* ImageNet's class names for a network of an entry that has 1000 classes. */
+sk_status import_entry_classes(const struct published *entry, struct network *network);
 
 /* Where the weights come from, for the model file; NULL + sentence. */
 const char *import_entry_provenance(struct arena *arena, const struct import_entry *found, const char *path);
