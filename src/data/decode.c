@@ -22,19 +22,6 @@ sk_status decode_take(struct decode_job *job, uint32_t height, uint32_t width, i
     return SK_OK;
 }
 
-/* The sentence for a format that is known but not read. */
-static sk_status refuse(const struct signature *signature, const char *what) {
-    struct text command = {0};
-    signature_convert(signature, what, &command);
-    sk_status status = text_check(&command);
-    if (status == SK_OK)
-        status =
-            status_fail(SK_EFORMAT, "%s: this is a %s picture; only JPEG, PNG and WebP are read: convert it by `%s`",
-                        what, signature->name, command.data);
-    text_free(&command);
-    return status;
-}
-
 sk_status decode_inspect(const uint8_t *bytes, size_t size, const char *what, const struct decode_options *options,
                          struct scratch *scratch, struct picture *picture, struct decode_traits *traits) {
     struct decode_job job = {
@@ -51,7 +38,7 @@ sk_status decode_inspect(const uint8_t *bytes, size_t size, const char *what, co
     const struct signature *signature = signature_of(bytes, size);
     FAIL_IF(!signature, SK_EFORMAT, "%s: not a picture (neither JPEG, PNG nor WebP)", what);
     traits->format = signature->name;
-    if (!signature->decode) return refuse(signature, what);
+    if (!signature->decode) return signature_refuse(signature, what);
     TRY(signature->decode(&job));
     return options->exif == EXIF_APPLY ? exif_turn(traits->orientation, scratch, picture) : SK_OK;
 }

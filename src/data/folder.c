@@ -13,6 +13,7 @@
 #include "data/decode.h"
 #include "data/folder.h"
 #include "data/format.h"
+#include "data/signature.h"
 
 static const char *const part_names[DATA_PARTS] = {"train", "val", "test"};
 
@@ -91,6 +92,16 @@ static sk_status find_folders(struct dataset *dataset, const char *folder, struc
     return SK_OK;
 }
 
+/* A file that is no picture by its name; for a known format that is not read, how to convert it. */
+static sk_status refuse_file(struct arena *arena, const char *folder, const char *name) {
+    const struct signature *signature = signature_unread(name);
+    char *path = path_join(arena, folder, name);
+    if (!path) return SK_EMEMORY;
+    if (signature) return signature_refuse(signature, path);
+    return status_fail(
+        SK_EDATA, "%s: not a picture by its name (.jpg, .jpeg, .png, .webp); move it out of the class's folder", path);
+}
+
 /* Append the pictures of one class of one part. */
 static sk_status find_pictures(struct dataset *dataset, const char *folder, struct names *pictures) {
     struct arena *arena = &dataset->arena;
@@ -104,9 +115,7 @@ static sk_status find_pictures(struct dataset *dataset, const char *folder, stru
         if (!path) return SK_EMEMORY;
         TRY(list_visible(arena, path, LIST_FILES, &names, &count));
         for (size_t i = 0; i < count; i++) {
-            FAIL_IF(!folder_is_picture_name(names[i]), SK_EDATA,
-                    "%s/%s: not a picture by its name (.jpg, .jpeg, .png, .webp); move it out of the class's folder",
-                    path, names[i]);
+            if (!folder_is_picture_name(names[i])) return refuse_file(arena, path, names[i]);
             TRY(names_add(arena, pictures, path_join(arena, folders.item[f], names[i])));
         }
         FAIL_IF(pictures->count > DATA_SAMPLES_MAX, SK_EDATA, "%s: more than %u pictures", path, DATA_SAMPLES_MAX);

@@ -5,11 +5,13 @@
  * CVPR 2012). SPDX-License-Identifier: Apache-2.0 */
 #include "data/phash.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "augment/resize.h"
 
 enum { FINE_HEIGHT = 2 * PHASH_HEIGHT, FINE_WIDTH = 2 * PHASH_WIDTH, PIECES = PHASH_NEAR + 1 };
+enum { PLAIN = 3 }; /* so many levels of grey, root mean square, are noise */
 /* The most that a picture is compared with for one piece: thousands of frames of one scene must not take for ever. In
  * the order of their bits the likest stand next to each other. */
 enum { COMPARED_MAX = 512 };
@@ -22,10 +24,8 @@ static unsigned grey_of(const uint8_t *pixel, int channels) {
 }
 
 /* Cells of two by two pixels, and four by four of those for the bits. */
-static void fill(const struct picture *fine, struct phash *hash) {
+static void fill(const struct picture *fine, struct phash *hash, double grey[PHASH_THUMB]) {
     unsigned cell[PHASH_HEIGHT / 2][PHASH_WIDTH / 2] = {{0}};
-    unsigned lowest = 255, highest = 0, squares = 0;
-    hash->sum = 0;
     for (int y = 0; y < PHASH_HEIGHT; y++) {
         for (int x = 0; x < PHASH_WIDTH; x++) {
             const uint8_t *at =
@@ -33,26 +33,40 @@ static void fill(const struct picture *fine, struct phash *hash) {
             const uint8_t *below = at + (size_t)FINE_WIDTH * (size_t)fine->channels;
             unsigned sum = grey_of(at, fine->channels) + grey_of(at + fine->channels, fine->channels) +
                            grey_of(below, fine->channels) + grey_of(below + fine->channels, fine->channels);
-            unsigned mean = (sum + 2) / 4;
-            hash->thumb[y * PHASH_WIDTH + x] = (uint8_t)mean;
-            hash->sum += (int32_t)mean;
-            squares += mean * mean;
+            grey[y * PHASH_WIDTH + x] = sum / 4.0;
             cell[y / 2][x / 2] += sum;
-            if (mean < lowest) lowest = mean;
-            if (mean > highest) highest = mean;
         }
     }
-    hash->held = (int64_t)squares * PHASH_THUMB - (int64_t)hash->sum * hash->sum;
-    hash->plain = highest - lowest < 6;
     hash->bits = 0;
     for (int y = 0; y < PHASH_HEIGHT / 2; y++)
         for (int x = 0; x + 1 < PHASH_WIDTH / 2; x++) hash->bits = hash->bits << 1 | (cell[y][x] < cell[y][x + 1]);
 }
 
+/* What is left of the greys without their mean and slopes (least squares): any two skies have a slope in common. */
+static void take_detail(const double grey[PHASH_THUMB], struct phash *hash) {
+    double mean = 0, across = 0, down = 0, across_norm = 0, down_norm = 0;
+    for (int i = 0; i < PHASH_THUMB; i++) {
+        double x = i % PHASH_WIDTH - (PHASH_WIDTH - 1) / 2.0, y = i / PHASH_WIDTH - (PHASH_HEIGHT - 1) / 2.0;
+        mean += grey[i] / PHASH_THUMB;
+        across += grey[i] * x, across_norm += x * x;
+        down += grey[i] * y, down_norm += y * y;
+    }
+    hash->held = 0;
+    for (int i = 0; i < PHASH_THUMB; i++) {
+        double x = i % PHASH_WIDTH - (PHASH_WIDTH - 1) / 2.0, y = i / PHASH_WIDTH - (PHASH_HEIGHT - 1) / 2.0;
+        long detail = lrint(grey[i] - mean - across / across_norm * x - down / down_norm * y);
+        hash->detail[i] = (int8_t)(detail < -127 ? -127 : detail > 127 ? 127 : detail);
+        hash->held += hash->detail[i] * hash->detail[i];
+    }
+    hash->plain = hash->held < PLAIN * PLAIN * PHASH_THUMB;
+}
+
 sk_status phash_of(const struct picture *picture, struct scratch *scratch, struct phash *hash) {
     struct picture fine;
     TRY(resize_picture(picture, NULL, FINE_HEIGHT, FINE_WIDTH, RESIZE_BOX, scratch, &fine));
-    fill(&fine, hash);
+    double grey[PHASH_THUMB];
+    fill(&fine, hash, grey);
+    take_detail(grey, hash);
     unsigned sum[3] = {0};
     for (int i = 0; i < FINE_HEIGHT * FINE_WIDTH; i++)
         for (int c = 0; c < 3; c++) sum[c] += fine.pixels[i * fine.channels + (fine.channels == 1 ? 0 : c)];
@@ -69,13 +83,11 @@ int phash_distance(uint64_t a, uint64_t b) {
     return (int)(x * 0x0101010101010101U >> 56);
 }
 
-/* What differs of the thumbnails, both without their mean, is at most a fiftieth of what they hold. */
-static bool thumbs_agree(const struct phash *a, const struct phash *b) {
-    int32_t apart = 0, lighter = a->sum - b->sum;
-    for (int i = 0; i < PHASH_THUMB; i++) apart += (a->thumb[i] - b->thumb[i]) * (a->thumb[i] - b->thumb[i]);
-    /* the sum of squares without the mean, times the number of cells */
-    int64_t differs = (int64_t)apart * PHASH_THUMB - (int64_t)lighter * lighter;
-    return 50 * differs <= a->held + b->held;
+/* What differs of the details is at most a fiftieth of what both hold. */
+static bool details_agree(const struct phash *a, const struct phash *b) {
+    int32_t apart = 0;
+    for (int i = 0; i < PHASH_THUMB; i++) apart += (a->detail[i] - b->detail[i]) * (a->detail[i] - b->detail[i]);
+    return 50 * (int64_t)apart <= (int64_t)a->held + b->held;
 }
 
 bool phash_near(const struct phash *a, const struct phash *b) {
@@ -83,7 +95,7 @@ bool phash_near(const struct phash *a, const struct phash *b) {
     if (a->plain || b->plain || phash_distance(a->bits, b->bits) > PHASH_NEAR) return false;
     for (int c = 0; c < 3; c++)
         if (abs(a->colour[c] - b->colour[c]) > COLOUR_APART) return false;
-    return thumbs_agree(a, b);
+    return details_agree(a, b);
 }
 
 /* ---- pairs ---- */

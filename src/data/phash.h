@@ -1,8 +1,9 @@
 /* phash.h — recognises pictures that look the same: a 64-bit difference hash, a thumbnail, and groups of near pictures.
  *
  * Pictures that were saved again, made smaller or brightened keep nearly all bits of the hash; the thumbnail then tells
- * true neighbours from pictures that merely share a layout. Pictures of one colour have nothing to compare and are near
- * to none. Small ones (below 32 pixels a side) are enlarged first, where many pictures of one kind look the same.
+ * true neighbours from pictures that merely share a layout. Pictures without detail, as of a clear sky, have nothing to
+ * compare and are near to none. Small ones (below 32 pixels a side) are enlarged first, where many pictures of one kind
+ * look the same.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_DATA_PHASH_H
 #define SK_DATA_PHASH_H
@@ -14,16 +15,15 @@
 #include "base/status.h"
 #include "data/picture.h"
 
-/* Near: at most PHASH_NEAR of 64 bits differ, and the thumbnails agree. */
+/* Near: at most PHASH_NEAR of 64 bits differ, and the details agree. */
 enum { PHASH_HEIGHT = 16, PHASH_WIDTH = 18, PHASH_THUMB = PHASH_HEIGHT * PHASH_WIDTH, PHASH_NEAR = 6 };
 
 struct phash {
     uint64_t bits;              /* each: is a cell of 8 x 9 darker than its right neighbour? */
-    uint8_t thumb[PHASH_THUMB]; /* (16,18) grey */
-    int32_t sum;                /* of the thumbnail */
-    int64_t held;               /* its sum of squares without the mean, times PHASH_THUMB */
+    int8_t detail[PHASH_THUMB]; /* (16,18) grey without its mean and slopes */
+    int32_t held;               /* its sum of squares */
     uint8_t colour[3];          /* mean red, green, blue */
-    bool plain;                 /* (nearly) one colour: near to none */
+    bool plain;                 /* no detail: near to none */
 };
 
 /* The hash of a picture of 1 or 3 channels. Uses SCRATCH_RESIZED and what the resize needs. */

@@ -54,6 +54,12 @@ const struct signature *signature_of(const uint8_t *bytes, size_t size) {
     return NULL;
 }
 
+const struct signature *signature_by_name(const char *name) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, name) == 0) return &table[i];
+    return NULL;
+}
+
 bool signature_named(const struct signature *signature, const char *path) {
     const char *extension = path_extension(path), *at = signature->extensions;
     size_t length = strlen(extension);
@@ -85,4 +91,22 @@ void signature_convert(const struct signature *signature, const char *path, stru
     add_quoted(text, path, strlen(path), signature->choose);
     text_add(text, " ");
     add_quoted(text, path, strlen(path) - strlen(path_extension(path)), signature->result);
+}
+
+const struct signature *signature_unread(const char *path) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (!table[i].decode && signature_named(&table[i], path)) return &table[i];
+    return NULL;
+}
+
+sk_status signature_refuse(const struct signature *signature, const char *path) {
+    struct text command = {0};
+    signature_convert(signature, path, &command);
+    sk_status status = text_check(&command);
+    if (status == SK_OK)
+        status =
+            status_fail(SK_EFORMAT, "%s: this is a %s picture; only JPEG, PNG and WebP are read: convert it by `%s`",
+                        path, signature->name, command.data);
+    text_free(&command);
+    return status;
 }

@@ -25,8 +25,16 @@ struct signature {
 /* The row that fits, or NULL. */
 const struct signature *signature_of(const uint8_t *bytes, size_t size);
 
+/* The first row of that name ("JPEG"), or NULL. */
+const struct signature *signature_by_name(const char *name);
+
 /* True where a file of this name is expected to be of this format. */
 bool signature_named(const struct signature *signature, const char *path);
+
+/* The row of a format that is not read which files of this name usually have, or NULL. */
+const struct signature *signature_unread(const char *path);
+/* Its sentence: which format, and the command that converts it. */
+sk_status signature_refuse(const struct signature *signature, const char *path);
 
 /* Add the command that converts `path` to a format that is read, ready for a shell. */
 void signature_convert(const struct signature *signature, const char *path, struct text *text);

@@ -9,33 +9,10 @@
 #include <cmocka.h>
 
 #include "augment/resize.h"
-#include "base/rng.h"
 #include "data/phash.h"
+#include "data/scene.h"
 
-enum { SIDE = 48, SCENES = 500 };
-
-/* A scene of a few random waves in three colours, each its own. */
-static struct picture scene(struct arena *arena, uint64_t number, double brightness) {
-    struct picture picture = {arena_alloc(arena, SIDE * SIDE * 3), SIDE, SIDE, 3};
-    struct rng rng = rng_at(1, RNG_TEST, 0, number);
-    double wave[6][4];
-    assert_non_null(picture.pixels);
-    for (int w = 0; w < 6; w++) {
-        for (int k = 0; k < 2; k++) wave[w][k] = 12 * (rng_double(&rng) - 0.5) / SIDE;
-        wave[w][2] = rng_double(&rng);
-        wave[w][3] = 40 * rng_double(&rng);
-    }
-    for (int i = 0; i < SIDE * SIDE * 3; i++) {
-        double value = 128;
-        for (int w = 0; w < 6; w++)
-            value += wave[w][3] *
-                     sin(2 * 3.14159265 *
-                         (wave[w][0] * (i / 3 % SIDE) + wave[w][1] * (i / 3 / SIDE) + wave[w][2] + 0.1 * (i % 3)));
-        value *= brightness;
-        picture.pixels[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-    }
-    return picture;
-}
+enum { SIDE = SCENE_SIDE, SCENES = 500 };
 
 static struct phash hash_of(const struct picture *picture) {
     struct scratch scratch = {0};
