@@ -49,7 +49,7 @@ static void maps_equal_pytorch(void **state) {
     struct network *network = NULL;
     const char *model = "";
     double worst = 0;
-    ok(team_new(&team, 2));
+    ok(team_new(&team, 1));
     ok(file_read(&arena, FIXTURES "/golden/explain.json", 1 << 22, &bytes, &size));
     ok(json_parse(&arena, (const char *)bytes, size, "explain.json", &json));
     int64_t side = json_integer(json, "size", 0);

@@ -17,8 +17,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SIZE = 128
 
 # Model, the module whose output is the default layer, and others: behind a residual block, and within one.
-MODELS = {"mobilenet_v2": ("features", ["features.13", "features.3.conv"])}
-CLASSES = (None, 5, 702)
+MODELS = {
+    "mobilenet_v2": ("features", ["features.13", "features.3.conv"]),
+    "mobilenet_v3_small": ("features", ["features.9.block.2"]),
+    "efficientnet_b0": ("features", ["features.6.1.block.2"]),
+    "convnext_tiny": ("features", ["features.7.1.block"]),
+    "resnet18": ("layer4", ["layer4.0.downsample"]),
+}
+CANDIDATES = (None, 5, 702)
 
 
 def cam_of(model, module, image, wanted):
@@ -41,7 +47,7 @@ def main():
     rows = []
     for name, (default, others) in MODELS.items():
         model = formula.fill(getattr(torchvision.models, name)().double().eval())
-        for number, wanted in enumerate(CLASSES):
+        for number, wanted in enumerate(CANDIDATES if name == "mobilenet_v2" else CANDIDATES[:1]):
             image = torch.from_numpy(formula.images(number, 1, SIZE))
             for module in [default] + others:
                 k, cam = cam_of(model, module, image, wanted)

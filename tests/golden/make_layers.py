@@ -21,6 +21,12 @@ MODULES = {
     "mobilenet_v2": ["features", "features.0", "features.0.0", "features.0.1", "features.1", "features.3",
                      "features.3.conv", "features.3.conv.0", "features.3.conv.1.0", "features.13", "features.13.conv.2",
                      "features.18.0", "classifier"],
+    "mobilenet_v3_small": ["features.0", "features.1.block.1", "features.4", "features.4.block.2", "features.12",
+                           "classifier.0", "classifier.1"],
+    "efficientnet_b0": ["features.1.0", "features.2.1", "features.4.0.block.2", "features.4.0.block", "features.8"],
+    "convnext_tiny": ["features.0", "features.1.0", "features.1.0.block.0", "features.2", "features.5.3",
+                      "features.7.2.block", "features.7.2"],
+    "resnet18": ["conv1", "maxpool", "layer1.0", "layer2.0.downsample", "layer2.0", "layer4", "fc"],
 }
 
 

@@ -23,7 +23,7 @@ static struct team *team;
 
 static int start(void **state) {
     (void)state;
-    return team_new(&team, 2) != SK_OK;
+    return team_new(&team, 1) != SK_OK;
 }
 
 static int finish(void **state) {
@@ -115,14 +115,13 @@ static void layers_equal_torchvision(void **state) {
 }
 
 /* A port in the middle of what passes fuse must change nothing. */
-static void every_layer_survives_the_passes(void **state) {
-    (void)state;
+static void layers_survive_the_passes(const char *model, double width, size_t least) {
     struct arena arena = {0};
-    struct network *network = formula_network("mobilenet_v2", 32, 0.1);
+    struct network *network = formula_network(model, 32, width);
     const char **names;
     size_t count;
     ok(layer_names(&arena, network->graph, &names, &count));
-    assert_true(count > 150);
+    assert_true(count > least);
     for (size_t i = 0; i < count; i++) {
         struct shape a, b;
         double square = 0, apart = 0;
@@ -133,12 +132,18 @@ static void every_layer_survives_the_passes(void **state) {
             apart += ((double)truth[j] - (double)engine[j]) * ((double)truth[j] - (double)engine[j]);
         }
         assert_true(square > 0);
-        if (!(sqrt(apart / square) < 1e-5)) fail_msg("%s: %g", names[i], sqrt(apart / square));
+        if (!(sqrt(apart / square) < 1e-5)) fail_msg("%s at %s: %g", model, names[i], sqrt(apart / square));
         block_free(engine);
         block_free(truth);
     }
     network_free(network);
     arena_free(&arena);
+}
+
+static void every_layer_survives_the_passes(void **state) {
+    (void)state;
+    layers_survive_the_passes("mobilenet_v2", 0.1, 150);
+    layers_survive_the_passes("mobilenet_v3_small", 0.1, 150);
 }
 
 static void a_wrong_name_is_told_the_nearest(void **state) {
