@@ -2,6 +2,8 @@
  *
  * Row mode is stochastic depth (Huang et al. 2016). The mask is Philox at (seed, micro-step, row, node's own number),
  * so forward and backward draw the same one and nothing is stored. SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "base/rng.h"
 #include "ops/attrs.h"
 #include "ops/build.h"
@@ -83,11 +85,12 @@ static void dropout_run(const struct kernels *kernels, const void *from, int pha
     float keep = (float)(1 / (1 - job->attr.p));
     const float *x = job->x + tile * job->size;
     float *y = job->y + tile * job->size;
-    bool row_dropped = job->attr.rows && rng_float(&rng) < job->attr.p;
-    for (int64_t j = 0; j < job->size; j++) {
-        bool dropped = job->attr.rows ? row_dropped : rng_float(&rng) < job->attr.p;
-        y[j] = dropped ? 0 : x[j] * keep;
-    }
+    if (!job->attr.rows)
+        for (int64_t j = 0; j < job->size; j++) y[j] = rng_float(&rng) < job->attr.p ? 0 : x[j] * keep;
+    else if (rng_float(&rng) < job->attr.p)
+        memset(y, 0, (size_t)job->size * sizeof *y);
+    else
+        for (int64_t j = 0; j < job->size; j++) y[j] = x[j] * keep;
 }
 
 const struct op op_dropout = {

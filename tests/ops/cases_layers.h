@@ -4,6 +4,7 @@
 #ifndef SK_TEST_CASES_LAYERS_H
 #define SK_TEST_CASES_LAYERS_H
 
+#include "base/rng.h"
 #include "ops/golden.h"
 
 /* ---- pooling ---- */
@@ -155,6 +156,39 @@ static void check_dropout(struct drop drop, struct shape shape) {
     }
     double share = (double)kept / (double)draws, deviation = sqrt(drop.p * (1 - drop.p) / (double)draws);
     assert_true(fabs(share - (1 - drop.p)) < 4 * deviation);
+    subject_free(&s);
+}
+
+/* Three random nodes in a row, the middle one by elements: what is kept is what Philox says at each node's address. */
+static int drops_layer(struct graph *g, int x, const void *with) {
+    (void)with;
+    x = build_dropout(g, x, 0.5, true, "first");
+    x = build_dropout(g, x, 0.25, false, "second");
+    return build_dropout(g, x, 0.5, true, "third");
+}
+
+static void dropouts_have_streams_of_their_own(void **state) {
+    (void)state;
+    const struct shape shape = {4, {40, 3, 2, 5}};
+    struct subject s = {.build = drops_layer, .x = shape};
+    subject_reference(&s);
+    subject_engine(&s, team);
+    struct found y = found_y(&s, false), fast = found_y(&s, true);
+    int differ = 0;
+    for (int64_t i = 0; i < shape.dim[0]; i++) {
+        struct rng rng[3];
+        for (uint64_t k = 0; k < 3; k++) rng[k] = rng_at(5 + 0x9E3779B97F4A7C15u * (k + 1), RNG_DROPOUT, 2, (uint64_t)i);
+        bool first = rng_float(&rng[0]) >= 0.5f, third = rng_float(&rng[2]) >= 0.5f;
+        differ += first != third;
+        for (int64_t j = 0; j < 30; j++) {
+            bool kept = rng_float(&rng[1]) >= 0.25f && first && third;
+            int64_t at = planar_index(&shape, i * 30 + j);
+            double want = kept ? symmetric(at, STREAM_X) * 4 / 0.75 : 0;
+            note(false, fabs(y.value[at] - want), "dropout's stream");
+            note(true, fabs(fast.value[at] - want), "dropout's stream");
+        }
+    }
+    assert_true(differ > 8);
     subject_free(&s);
 }
 

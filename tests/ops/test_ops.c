@@ -482,7 +482,7 @@ int main(void) {
         cmocka_unit_test(convolutions),     cmocka_unit_test(linears),          cmocka_unit_test(batch_norms),
         cmocka_unit_test(linears_over_channels),
         cmocka_unit_test(running_statistics), cmocka_unit_test(max_pools),      cmocka_unit_test(max_pool_ties),
-        cmocka_unit_test(layers),
+        cmocka_unit_test(layers),           cmocka_unit_test(dropouts_have_streams_of_their_own),
         cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
         cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
         cmocka_unit_test(joined_in_training), cmocka_unit_test(gated_in_training), cmocka_unit_test(table_is_whole),
