@@ -365,17 +365,53 @@ static int residual_layer(struct graph *g, int x, const void *with) {
     return build_add(g, x, y, "sum");
 }
 
-static void inference_only(void **state) {
-    (void)state;
-    struct subject s = {.build = residual_layer, .x = {4, {2, 9, 7, 5}}, .inference = true};
-    subject_reference(&s);
-    subject_engine(&s, team);
-    struct found want = found_y(&s, false), y = found_y(&s, true);
+/* A squeeze-excite between two convolutions. */
+static int gated_layer(struct graph *g, int x, const void *training) {
+    struct norm norm = {1e-3, 0.1, true, training != NULL};
+    int y = build_batch_norm(g, build_conv(g, x, (struct conv){.out = 21, .kernel = 3}, "a"), norm, "an");
+    y = build_act(g, y, ACT_SILU, "ar");
+    int gate = build_conv(g, build_gap(g, y, "pool"), (struct conv){.out = 3, .bias = true}, "fc1");
+    gate = build_conv(g, build_act(g, gate, ACT_RELU, "r"), (struct conv){.out = 21, .bias = true}, "fc2");
+    y = build_gate(g, y, build_act(g, gate, ACT_SIGMOID, "s"), "gate");
+    return build_conv(g, y, (struct conv){.out = 4}, "b");
+}
+
+/* ConvNeXt's end of a block: its scale goes into the weights, with a bias and without. */
+static int scaled_layer(struct graph *g, int x, const void *bias) {
+    int y = build_layer_norm(g, x, 1e-6, "ln");
+    y = build_act(g, build_conv(g, y, (struct conv){.out = 12, .bias = true, .linear = true}, "a"), ACT_GELU, "g");
+    y = build_conv(g, y, (struct conv){.out = 5, .bias = bias != NULL, .linear = true}, "b");
+    return build_add(g, x, build_layer_scale(g, y, "scale"), "sum");
+}
+
+/* Computes in inference what the references do, in `steps` steps at run time and none of op `without`. */
+static void check_in_inference(struct subject *s, int steps, const struct op *without) {
+    s->inference = true;
+    subject_reference(s);
+    subject_engine(s, team);
+    struct found want = found_y(s, false), y = found_y(s, true);
     double largest = 0;
     for (int64_t j = 0; j < y.count; j++) largest = fmax(largest, fabs(want.value[j]));
-    for (int64_t j = 0; j < y.count; j++)
-        note(true, fabs(y.value[j] - want.value[j]) / largest, "inverted residual");
-    subject_free(&s);
+    for (int64_t j = 0; j < y.count; j++) note(true, fabs(y.value[j] - want.value[j]) / largest, "inference");
+    int found = 0;
+    for (int i = 0; i < s->plan->step_count; i++) {
+        assert_true(s->plan->steps[i].node->op != without);
+        found += s->plan->steps[i].first_phase >= 0; /* weights are folded and packed before */
+    }
+    assert_int_equal(found, steps);
+    subject_free(s);
+}
+
+static void inference_only(void **state) {
+    (void)state;
+    struct subject residual = {.build = residual_layer, .x = {4, {2, 9, 7, 5}}};
+    struct subject gated = {.build = gated_layer, .x = {4, {2, 9, 7, 5}}};
+    struct subject scaled = {.build = scaled_layer, .x = {4, {2, 9, 7, 5}}};
+    struct subject biased = {.build = scaled_layer, .with = "bias", .x = {4, {2, 9, 7, 5}}};
+    check_in_inference(&residual, 1, &op_affine);
+    check_in_inference(&gated, 6, &op_affine); /* conv, pool, two of the gate, gate, conv */
+    check_in_inference(&scaled, 3, &op_affine);
+    check_in_inference(&biased, 3, &op_affine);
 }
 
 /* A convolution and its norm, an activation and a sum of two readers: what training makes of them. */
@@ -386,18 +422,6 @@ static int joined_layer(struct graph *g, int x, const void *with) {
     y = build_act(g, y, ACT_RELU6, "ar");
     int z = build_batch_norm(g, build_conv(g, y, (struct conv){.out = 7, .kernel = 3, .groups = 7}, "b"), norm, "bn");
     return build_linear(g, build_add(g, y, build_act(g, z, ACT_RELU, "br"), "sum"), 5, "head"); /* flattens */
-}
-
-/* What training makes of a squeeze-excite: pool and gate read the norm's view, and no normalised tensor is stored. */
-static int gated_layer(struct graph *g, int x, const void *with) {
-    struct norm norm = {1e-3, 0.1, true, true};
-    (void)with;
-    int y = build_batch_norm(g, build_conv(g, x, (struct conv){.out = 21, .kernel = 3}, "a"), norm, "an");
-    y = build_act(g, y, ACT_SILU, "ar");
-    int gate = build_conv(g, build_gap(g, y, "pool"), (struct conv){.out = 3, .bias = true}, "fc1");
-    gate = build_conv(g, build_act(g, gate, ACT_RELU, "r"), (struct conv){.out = 21, .bias = true}, "fc2");
-    y = build_gate(g, y, build_act(g, gate, ACT_SIGMOID, "s"), "gate");
-    return build_conv(g, y, (struct conv){.out = 4}, "b");
 }
 
 static void check_in_training(struct subject *s) {
@@ -422,9 +446,10 @@ static void joined_in_training(void **state) {
     subject_free(&s);
 }
 
+/* Pool and gate read the norm's view, and no normalised tensor is stored. */
 static void gated_in_training(void **state) {
     (void)state;
-    struct subject s = {.build = gated_layer, .x = {4, {3, 9, 13, 5}}};
+    struct subject s = {.build = gated_layer, .with = "training", .x = {4, {3, 9, 13, 5}}};
     check_in_training(&s);
     int viewed = 0;
     for (size_t i = 0; i < s.plan->graph->node_count; i++) {
