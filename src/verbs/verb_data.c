@@ -215,8 +215,10 @@ static sk_status data_stats_verb(struct call *call, const char *spec, struct tea
     TRY(recipe_default(&recipe, &call->arena));
     TRY(call_overrides(call, &recipe));
     /* All of train where it is asked for; a val part of the source's own, or as train would split it. */
-    struct data_options data = recipe_data(&recipe);
-    if (part == DATA_TRAIN && !recipe_is_set(&recipe, RECIPE_data_split)) data.val_fraction = -1;
+    struct data_options data;
+    TRY(recipe_data(&recipe, &data));
+    if (part == DATA_TRAIN && !recipe_is_set(&recipe, RECIPE_data_split))
+        data = (struct data_options){.val_fraction = -1, .exif = data.exif};
     TRY(dataset_open(&dataset, spec, &data));
     sk_status status = stats_of(call, &recipe, dataset, part, team);
     dataset_free(dataset);
