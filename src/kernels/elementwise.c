@@ -71,6 +71,10 @@ void KERNEL_NAME(affine_plan)(struct affine_job *job) {
 void KERNEL_NAME(affine_run)(const struct affine_job *job, int64_t tile) {
     struct range r = tile_range(job->rows, job->c, tile);
     int64_t row = r.from;
+    if (!job->in.scale && !job->add) {
+        KERNEL_NAME(act_values)(job->in.act, job->in.x + row * job->c, job->z + row * job->c, (r.to - row) * job->c);
+        return;
+    }
     if (!act_is_clamp(job->in.act)) {
         for (; row < r.to; row += 4) affine_smooth_rows(job, row, (int)dw_min(4, r.to - row));
         return;
@@ -81,25 +85,42 @@ void KERNEL_NAME(affine_run)(const struct affine_job *job, int64_t tile) {
 
 /* ---- g = (dz + add) * act'(scale*x + shift), sums of g and g*x ---- */
 
-DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *sums, int64_t row, int rows) {
+/* Activations that are no clamps; `act` is a constant in each instance. */
+DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *sums, int64_t row, int rows,
+                                      enum act act) {
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
-        vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(), g[4], x[4], v[4];
+        vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero();
         if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            g[i] = dw_load(job->dz + at, lanes), x[i] = dw_load(job->in.x + at, lanes);
-            if (job->add) g[i] = vadd(g[i], dw_load(job->add + at, lanes));
-            v[i] = vfma(scale, x[i], shift);
-        }
-        view_slopes(job->in.act, g, v, rows);
-        DW_UNROLL for (int i = 0; i < rows; i++) {
-            if (job->g) dw_store(job->g + (row + i) * job->c + c, g[i], lanes);
-            sum = vadd(sum, g[i]), product = vfma(g[i], x[i], product);
+            vf g = dw_load(job->dz + at, lanes), x = dw_load(job->in.x + at, lanes);
+            if (job->add) g = vadd(g, dw_load(job->add + at, lanes));
+            g = act_times_slope(act, g, vfma(scale, x, shift));
+            if (job->g) dw_store(job->g + at, g, lanes);
+            sum = vadd(sum, g), product = vfma(g, x, product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
     }
+}
+
+#define ACT(id, name)                                                                                                  \
+    static void backward_##name(const struct affine_backward *job, float *sums, struct range b) {                      \
+        int64_t row = b.from;                                                                                          \
+        for (; row + 4 <= b.to; row += 4) affine_smooth_backward(job, sums, row, 4, ACT_##id);                         \
+        for (; row < b.to; row++) affine_smooth_backward(job, sums, row, 1, ACT_##id);                                 \
+    }
+#include "kernels/acts.def"
+#undef ACT
+
+static void affine_smooth_block(const struct affine_backward *job, float *sums, struct range b) {
+    static void (*const blocks[])(const struct affine_backward *job, float *sums, struct range b) = {
+#define ACT(id, name) backward_##name,
+#include "kernels/acts.def"
+#undef ACT
+    };
+    blocks[job->in.act](job, sums, b);
 }
 
 DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *sums, int64_t row, int rows) {
@@ -133,8 +154,8 @@ void KERNEL_NAME(affine_backward_run)(const struct affine_backward *job, int64_t
         int64_t row = b.from;
         if (sums) dw_zero(sums, 2 * job->c);
         if (!act_is_clamp(job->in.act)) {
-            for (; row + 4 <= b.to; row += 4) affine_smooth_backward(job, sums, row, 4);
-            for (; row < b.to; row++) affine_smooth_backward(job, sums, row, 1);
+            affine_smooth_block(job, sums, b);
+            continue;
         }
         for (; row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4);
         for (; row < b.to; row++) affine_backward_rows(job, sums, row, 1);
