@@ -38,11 +38,19 @@ static void run_act(const struct kernels *kernels, enum act act, const float *x,
     free(ones);
 }
 
+/* Where denormals are read as zeros: what passes one on and what makes it a zero are both right. */
+static bool denormals_are_zeros;
+static uint32_t bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return denormals_are_zeros && (bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits;
+}
+
 /* Equal bits, where any NaN equals any other. */
 static void same_bits(const char *what, enum act act, int isa, const float *x, const float *found, const float *plain,
                       int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        if (memcmp(found + i, plain + i, sizeof *found) == 0 || (isnan(found[i]) && isnan(plain[i]))) continue;
+        if (bits_of(found[i]) == bits_of(plain[i]) || (isnan(found[i]) && isnan(plain[i]))) continue;
         fail_msg("%s of %s at %.9g is %.9g with %s, %.9g with plain C", what, act_name(act), (double)x[i],
                  (double)found[i], cpu_isa_name((enum isa)isa), (double)plain[i]);
     }
@@ -126,6 +134,7 @@ static void any_bits_at_every_level(void **state) {
         for (int flushed = 0; flushed < 2; flushed++) {
             float *plain = case_output(ANY), *plain_slopes = case_output(ANY);
             if (flushed) cpu_flush_denormals();
+            denormals_are_zeros = flushed;
             run_act(kernels_of(ISA_PLAIN), (enum act)act, x, ANY, plain, plain_slopes);
             for (int isa = 1; isa < ISA_COUNT; isa++) {
                 const struct kernels *kernels = case_level(isa);
@@ -137,6 +146,7 @@ static void any_bits_at_every_level(void **state) {
                 case_release(y, ANY), case_release(slopes, ANY);
             }
             cpu_set_float_mode(mode);
+            denormals_are_zeros = false;
             case_release(plain, ANY), case_release(plain_slopes, ANY);
         }
     }
