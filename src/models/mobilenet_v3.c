@@ -114,12 +114,14 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
 
     char name[64];
     double w = args->width_mult;
-    int64_t in = make_divisible(STEM * w, args->round_nearest);
+    bool fixed_stem = args->fixed_head && w < 0.75; /* timm's rule */
+    int64_t in = fixed_stem ? STEM : make_divisible(STEM * w, args->round_nearest), before = STEM;
     struct conv stem = {.out = in, .kernel = 3, .stride = (int)args->stem_stride};
     int x = conv_norm_act(graph, image, "features.0", stem, &style);
     for (int i = 0; i < count; i++) {
         struct row row = shaped_row(args, which, i, tail);
-        int64_t hidden = make_divisible(row.expanded * w, args->round_nearest);
+        double expanded = args->fixed_head ? (double)(in * row.expanded) / (double)before : row.expanded * w;
+        int64_t hidden = make_divisible(expanded, args->round_nearest);
         struct mbconv block = {.kernel = row.kernel,
                                .stride = row.stride,
                                .dilation = row.dilation,
@@ -131,7 +133,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
                                .drop = next_drop(&drops)};
         snprintf(name, sizeof name, "features.%d", i + 1);
         x = mbconv(graph, x, name, &block, &style);
-        in = block.out;
+        in = block.out, before = row.out;
     }
     snprintf(name, sizeof name, "features.%d", count + 1);
     x = conv_norm_act(graph, x, name, (struct conv){.out = WIDER * in}, &style);

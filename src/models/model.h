@@ -47,7 +47,9 @@ struct model_args {
     bool reduced_tail; /* MobileNetV3: the last blocks and the head have half the channels */
     bool dilated;      /* dilation instead of the last stride: MobileNetV3; ResNet: of the last two */
     bool minimal;      /* MobileNetV3: no squeeze-excite, relu, kernels 3x3 */
-    bool fixed_head;   /* MobileNetV3: a width below 1 leaves the head as it is (timm, Keras); V2: stem, head at any */
+    /* MobileNetV3 as timm and Keras scale it: a width below 1 leaves the head as it is, one below 0.75 the stem, and
+     * expansions are multiples of the rounded channels that enter. MobileNetV2 (timm's 110d, 120d): stem and head keep their channels at any width. */
+    bool fixed_head;
     /* rate of residual block i of N: stochastic_depth * i/(N-1) (ConvNeXt) rather than i/N (EfficientNet) */
     bool stochastic_depth_reaches_end;
     enum act activation;                 /* instead of the family's own; ACT_NONE: the family's own */

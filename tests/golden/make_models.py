@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Logits of every classification network, and gradients of one small member of each family, in float64.
 
-Writes ../fixtures/golden/models.json and model_gradients.json: torchvision's networks, and timm's where torchvision has
+Writes ../fixtures/golden/models.json, model_gradients.json and model_counts.json (parameters, multiply-adds that
+torchvision publishes, a hash of all names and shapes): torchvision's networks, and timm's where torchvision has
 none (TF padding, fixed heads, minimal forms, Lite), with weights and pictures by formula. The member `args` of a case are
 siskin's model arguments. Training cases hold two runs: dropout and stochastic depth off, and on with siskin's own
 masks, which are computed here again from Philox's definition.
@@ -241,15 +242,67 @@ def gradient_case(family, size, make, args, rates):
     return cases
 
 
+# ---- counts ----
+
+
+def fnv(lines):
+    """FNV-1a, 64 bits, of lines that end in a newline."""
+    h = 0xCBF29CE484222325
+    for byte in "".join(line + "\n" for line in lines).encode():
+        h = (h ^ byte) * 0x100000001B3 % 2**64
+    return f"{h:016x}"
+
+
+def counts_case(source, make, args):
+    with torch.device("meta"):
+        model = make()
+    state = model.state_dict()
+    case = {"source": source, "args": args, "parameters": sum(p.numel() for p in model.parameters()),
+            "statistics": sum(t.numel() for n, t in state.items() if "running_" in n), "tensors": len(state)}
+    if source.startswith("torchvision"):
+        case["names"] = fnv(f"{n} {'x'.join(map(str, t.shape))}" for n, t in state.items())
+    if source == "torchvision" and len(args) == 1:
+        metas = [w.meta for w in TV.get_model_weights(args["name"])]
+        assert all(m["num_params"] == case["parameters"] for m in metas)
+        sizes = {w.transforms.keywords["crop_size"]: w.meta["_ops"] for w in TV.get_model_weights(args["name"])}
+        case["gmacs"] = [[size, ops] for size, ops in sizes.items()]
+    return case
+
+
+COUNTED = [
+    *[("torchvision", lambda w=w: TV.mobilenet_v2(width_mult=w), {"name": "mobilenet_v2", "width_mult": w})
+      for w in (0.25, 0.5, 0.75, 1.4)],
+    ("torchvision", TV.mobilenet_v2, {"name": "mobilenet_v2"}),
+    ("timm mobilenetv2_035", timm_of("mobilenetv2_035"), {"name": "mobilenet_v2", "width_mult": 0.35}),
+    ("timm mobilenetv2_120d", timm_of("mobilenetv2_120d"),
+     {"name": "mobilenet_v2", "width_mult": 1.2, "depth_mult": 1.4, "fixed_head": True}),
+    ("timm mobilenetv3_small_075", timm_of("mobilenetv3_small_075"),
+     {"name": "mobilenet_v3_small", "width_mult": 0.75, "fixed_head": True}),
+    ("timm mobilenetv3_small_050", timm_of("mobilenetv3_small_050"),
+     {"name": "mobilenet_v3_small", "width_mult": 0.5, "fixed_head": True}),
+    ("timm tf_mobilenetv3_large_minimal_100", timm_of("tf_mobilenetv3_large_minimal_100"),
+     {"name": "mobilenet_v3_large", "minimal": True}),
+    ("torchvision", lambda: v3("small", reduced_tail=True), {"name": "mobilenet_v3_small", "reduced_tail": True}),
+    ("torchvision", lambda: v3("small", dilated=True), {"name": "mobilenet_v3_small", "dilated": True}),
+    ("torchvision", lambda: v3("small", width_mult=0.75), {"name": "mobilenet_v3_small", "width_mult": 0.75}),
+    ("torchvision", lambda: v3("large", width_mult=1.25), {"name": "mobilenet_v3_large", "width_mult": 1.25}),
+    *[(source, make, args) for source, make, args, _ in NETWORKS],
+]
+
+
 def main():
     versions = {"torch": torch.__version__, "torchvision": torchvision.__version__, "timm": timm.__version__}
     only = sys.argv[1] if len(sys.argv) > 1 else ""
-    if only != "logits":
+    if only in ("", "counts"):
+        formula.save(os.path.join(FIXTURES, "model_counts.json"),
+                     {"about": "names: FNV-1a of every 'name shape' line of the state_dict; gmacs: [input size, published]",
+                      "versions": versions, "cases": [counts_case(*row) for row in COUNTED]})
+    if only in ("", "gradients"):
         cases = [case for row in TRAINED for case in gradient_case(*row)]
         formula.save(os.path.join(FIXTURES, "model_gradients.json"),
                      {"about": "loss and gradients in training mode; names are the source's, in its state_dict order",
                       "versions": versions, "cases": cases})
-    if only != "gradients":
+    if only in ("", "logits"):
         cases = []
         with torch.no_grad():
             for row in NETWORKS:

@@ -39,7 +39,7 @@ static double case_by_engine(const struct json *item, struct team *team) {
         const float *row = logits + n * args.num_classes;
         int64_t best = 0;
         for (int64_t k = 1; k < args.num_classes; k++) best = row[k] > row[best] ? k : best;
-        assert_int_equal(best, json_integer(one, "argmax", -1));
+        if (best != json_integer(one, "argmax", -1)) worst = INFINITY;
     }
     block_free(images);
     block_free(logits);
