@@ -76,10 +76,16 @@ static void avg_pool_run(const struct kernels *kernels, const void *job, int pha
     kernels->avg_pool_run(job, tile);
 }
 
+static struct op_window avg_pool_window(const struct node *node) {
+    const struct avg_pool_attr *pool = node->attr;
+    return (struct op_window){pool->kernel, pool->kernel, pool->stride, pool->stride};
+}
+
 const struct op op_avg_pool = {
     .name = "avg_pool",
     .outputs = 1,
     .infer = avg_pool_infer,
+    .window = avg_pool_window,
     .gradient = avg_pool_gradient,
     .reference = avg_pool_reference,
     .plan = avg_pool_plan,

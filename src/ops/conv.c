@@ -209,11 +209,18 @@ static void conv_run(const struct kernels *kernels, const void *from, int phase,
         kernels->conv_forward_run(&job->matrix, tile, lane->scratch);
 }
 
+static struct op_window conv_window(const struct node *node) {
+    const struct conv_shape *s = &((const struct conv_attr *)node->attr)->shape;
+    return (struct op_window){(int64_t)(s->r - 1) * s->dilation_h + 1, (int64_t)(s->s - 1) * s->dilation_w + 1,
+                              s->stride_h, s->stride_w};
+}
+
 const struct op op_conv = {
     .name = "conv",
     .outputs = CONV_OUTPUTS,
     .infer = conv_infer,
     .cost = conv_cost,
+    .window = conv_window,
     .gradient = conv_gradient,
     .reference = conv_reference,
     .plan = conv_plan,

@@ -115,10 +115,16 @@ static void max_pool_run(const struct kernels *kernels, const void *from, int ph
     }
 }
 
+static struct op_window max_pool_window(const struct node *node) {
+    const struct pool *pool = node->attr;
+    return (struct op_window){pool->kernel, pool->kernel, pool->stride, pool->stride};
+}
+
 const struct op op_max_pool = {
     .name = "max_pool",
     .outputs = 2,
     .infer = max_pool_infer,
+    .window = max_pool_window,
     .gradient = max_pool_gradient,
     .reference = max_pool_reference,
     .plan = max_pool_plan,

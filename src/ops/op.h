@@ -66,6 +66,13 @@ struct cost {
     int64_t bytes; /* read and written once each */
 };
 
+/* What of its first input one output pixel of an op sees: a window of rows and columns, holes of a dilation included,
+ * that moves by the strides. */
+struct op_window {
+    int64_t height, width;
+    int stride_h, stride_w;
+};
+
 struct gradients; /* plan/gradient.c's table; see ops/gradients.h */
 
 struct op {
@@ -74,6 +81,7 @@ struct op {
     /* Make the outputs of a freshly appended node (graph_output), or fail with a sentence. */
     sk_status (*infer)(struct graph *graph, int node);
     struct cost (*cost)(const struct graph *graph, const struct node *node); /* NULL: bytes of its values only */
+    struct op_window (*window)(const struct node *node);                     /* NULL: the pixel itself */
     /* Append nodes that carry the gradient from outputs to inputs; NULL: not differentiable. */
     void (*gradient)(struct gradients *gradients, int node);
     void (*reference)(const struct reference_call *call);

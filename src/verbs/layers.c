@@ -26,18 +26,34 @@ static int64_t take_parameters(const struct graph *graph, const struct node *nod
     return sum;
 }
 
-sk_status layers_of(struct arena *arena, const struct graph *graph, struct layer **layers, size_t *count) {
+static struct layer layer_of(const struct graph *graph, const struct node *node, const struct receptive *fields,
+                             bool *counted) {
+    struct layer layer = {.name = node->name,
+                          .op = node->op->name,
+                          .parameters = take_parameters(graph, node, counted),
+                          .cost = layer_cost(graph, node)};
+    int out = node->out[0];
+    if (!out) return layer;
+    layer.output = *value_shape(graph, out);
+    layer.activations = value_elements(graph, out);
+    layer.bytes = layer.activations * (int64_t)dtype_size(graph->values[out].dtype);
+    layer.sees = fields[out];
+    return layer;
+}
+
+sk_status layers_of(struct arena *arena, const struct graph *graph, struct layers *layers) {
     bool *counted = arena_array(arena, graph->param_count + 1, sizeof *counted);
-    *count = graph->node_count;
-    *layers = arena_array(arena, graph->node_count, sizeof **layers);
-    if (!counted || !*layers) return SK_EMEMORY;
+    struct receptive *fields;
+    TRY(receptive_fields(arena, graph, &fields));
+    *layers = (struct layers){.count = graph->node_count};
+    layers->row = arena_array(arena, graph->node_count, sizeof *layers->row);
+    if (!counted || !layers->row) return SK_EMEMORY;
     for (size_t i = 0; i < graph->node_count; i++) {
-        const struct node *node = &graph->nodes[i];
-        (*layers)[i] = (struct layer){.name = node->name,
-                                      .op = node->op->name,
-                                      .parameters = take_parameters(graph, node, counted),
-                                      .cost = layer_cost(graph, node)};
-        if (node->out[0]) (*layers)[i].output = *value_shape(graph, node->out[0]);
+        struct layer *row = &layers->row[i];
+        *row = layer_of(graph, &graph->nodes[i], fields, counted);
+        layers->macs += row->cost.macs;
+        layers->activations += row->activations;
+        layers->bytes += row->bytes;
     }
     return SK_OK;
 }

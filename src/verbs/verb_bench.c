@@ -118,12 +118,11 @@ static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct
 
 static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_plan *plan) {
     struct graph *graph;
-    struct layer *layers;
-    size_t count;
+    struct layers layers;
     TRY(prepare_inputs(b));
     TRY(model_graph(&b->call->arena, &b->network->args, &(struct model_request){.batch = b->batch}, &graph));
-    TRY(layers_of(&b->call->arena, graph, &layers, &count));
-    for (size_t i = 0; i < count; i++) b->macs += layers[i].cost.macs;
+    TRY(layers_of(&b->call->arena, graph, &layers));
+    b->macs = layers.macs;
     if (b->train) {
         b->macs *= 3; /* the gradients of data and of weights each cost the forward's again */
         return prepare_training(b, recipe, plan);
