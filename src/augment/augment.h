@@ -48,6 +48,9 @@ struct sample_key {
     uint64_t seed, epoch, sample;
 };
 
+/* False where training makes the same input of a picture every time. */
+bool pipeline_is_random(const struct pipeline *pipeline);
+
 /* Training input (H,W,C) of a picture. */
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input);

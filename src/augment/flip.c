@@ -27,4 +27,8 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     return SK_OK;
 }
 
-const struct transform transform_flip = {.check = check, .apply = apply};
+static bool is_random(const struct augment_options *options) {
+    return options->flip_probability > 0;
+}
+
+const struct transform transform_flip = {.check = check, .is_random = is_random, .apply = apply};

@@ -41,6 +41,12 @@ int64_t pipeline_size(const struct pipeline *pipeline) {
     return (int64_t)p->crop_height * p->crop_width * p->channels;
 }
 
+bool pipeline_is_random(const struct pipeline *pipeline) {
+    for (int i = 0; i < TRANSFORMS; i++)
+        if (transforms[i].transform->is_random && transforms[i].transform->is_random(&pipeline->options)) return true;
+    return false;
+}
+
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input) {
     const struct preprocess *p = &pipeline->options.preprocess;

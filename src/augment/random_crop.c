@@ -77,4 +77,8 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     return SK_OK;
 }
 
-const struct transform transform_random_crop = {.check = check, .apply = apply};
+static bool is_random(const struct augment_options *options) {
+    return options->random_crop;
+}
+
+const struct transform transform_random_crop = {.check = check, .is_random = is_random, .apply = apply};

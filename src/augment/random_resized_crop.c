@@ -70,4 +70,8 @@ static sk_status apply(const struct augment_options *o, struct rng *rng, struct 
                           picture);
 }
 
-const struct transform transform_random_resized_crop = {.check = check, .apply = apply};
+static bool is_random(const struct augment_options *options) {
+    return options->random_resized_crop;
+}
+
+const struct transform transform_random_resized_crop = {.check = check, .is_random = is_random, .apply = apply};

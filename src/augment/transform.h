@@ -11,6 +11,8 @@
 struct transform {
     /* Refuse options that make no sense; called whether or not the transform is on. */
     sk_status (*check)(const struct augment_options *options);
+    /* Would apply draw a random number? NULL: never. */
+    bool (*is_random)(const struct augment_options *options);
     /* Change *picture (its pixels may be the dataset's own: never write to them, take a scratch slot). */
     sk_status (*apply)(const struct augment_options *options, struct rng *rng, struct scratch *scratch,
                        struct picture *picture);

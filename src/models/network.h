@@ -8,6 +8,7 @@
 
 #include "files/safetensors.h"
 #include "models/model.h"
+#include "plan/cut.h"
 
 struct network {
     struct arena arena;
@@ -42,6 +43,9 @@ struct runner_options {
     struct team *team; /* outlives the runner */
     bool no_passes;    /* reference run: unfused, every op by its reference, in double */
     bool profile;      /* time every phase; then all threads work on one batch, step by step */
+    /* One side of a cut alone: pictures -> features, or features -> logits. */
+    enum runner_side { RUNNER_WHOLE, RUNNER_BELOW, RUNNER_ABOVE } side;
+    struct graph_cut cut;    /* of RUNNER_BELOW and RUNNER_ABOVE */
     const char *at;    /* give this layer's output (models/layer_name.h) instead of the logits; NULL: the logits */
 };
 /* Allocates everything; the network outlives the runner. */
@@ -53,6 +57,7 @@ void runner_refresh(struct runner *runner);
 void runner_run(struct runner *runner, int64_t n, const float *images, float *outputs);
 /* The shape of one picture's output, its first dimension being 1. */
 struct shape runner_output(const struct runner *runner);
+int64_t runner_input_floats(const struct runner *runner); /* of one picture, or of its features */
 
 struct plan;
 /* The plan of one lane, for a batch of runner_chunk pictures; NULL where no_passes. */

@@ -24,7 +24,8 @@ struct runner {
     struct arena arena;
     const struct network *network;
     struct team *team;
-    const char *port;    /* what is given: "logits", or "at" where a layer was asked for */
+    const char *from;    /* what goes in: "image", or "features" above a cut */
+    const char *port;    /* what is given: "logits", "features" below a cut, or "at" where a layer was asked for */
     struct shape output; /* of one picture */
     int64_t batch, chunk, image_floats, output_floats;
     struct runner_lane *lanes;
@@ -33,15 +34,24 @@ struct runner {
 };
 
 /* The unlowered graph for a batch; the layer that was asked for becomes a port, which no pass removes. */
-static sk_status runner_graph(struct runner *runner, int64_t batch, const char *at, struct graph **graph) {
+static sk_status runner_graph(struct runner *runner, int64_t batch, const struct runner_options *wanted,
+                              struct graph **graph) {
     TRY(model_graph(&runner->arena, &runner->network->args, &(struct model_request){.batch = batch}, graph));
-    runner->port = "logits";
-    if (at) {
+    runner->from = "image", runner->port = "logits";
+    if (wanted->side == RUNNER_BELOW) {
+        TRY(cut_below(&runner->arena, *graph, &wanted->cut, graph));
+        runner->port = "features";
+    } else if (wanted->side == RUNNER_ABOVE) {
+        TRY(cut_above(&runner->arena, *graph, &wanted->cut, graph));
+        runner->from = "features";
+    }
+    if (wanted->at) {
         int value;
-        TRY(layer_find(*graph, at, &value));
+        TRY(layer_find(*graph, wanted->at, &value));
         runner->port = "at";
         graph_port(*graph, runner->port, value);
     }
+    runner->image_floats = value_elements(*graph, graph_find_port(*graph, runner->from)) / batch;
     runner->output = *value_shape(*graph, graph_find_port(*graph, runner->port));
     runner->output.dim[0] = 1;
     runner->output_floats = shape_elements(&runner->output);
@@ -79,7 +89,7 @@ static sk_status plan_engine(struct runner *runner, const struct runner_options 
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     choose_lanes(runner, wanted->profile);
     struct graph *graph, *lowered;
-    TRY(runner_graph(runner, runner->chunk, wanted->at, &graph));
+    TRY(runner_graph(runner, runner->chunk, wanted, &graph));
     runner->lanes = arena_array(&runner->arena, (size_t)runner->lane_count, sizeof *runner->lanes);
     if (!runner->lanes) return SK_EMEMORY;
     int threads = runner->lane_count > 1 ? 1 : team_size(runner->team);
@@ -92,13 +102,11 @@ static sk_status plan_engine(struct runner *runner, const struct runner_options 
 }
 
 static sk_status prepare(struct runner *runner, const struct runner_options *options) {
-    const struct model_args *args = &runner->network->args;
     runner->batch = runner->chunk = options->batch ? options->batch : 1;
     runner->team = options->team;
-    runner->image_floats = args->height * args->width * args->in_channels;
     if (options->no_passes) {
         struct graph *graph;
-        TRY(runner_graph(runner, runner->batch, options->at, &graph));
+        TRY(runner_graph(runner, runner->batch, options, &graph));
         TRY(reference_new(&runner->arena, graph, &runner->reference));
     } else {
         TRY(plan_engine(runner, options));
@@ -142,7 +150,7 @@ void runner_refresh(struct runner *runner) {
 
 static void run_reference(struct runner *runner, int64_t n, const float *images, float *outputs) {
     struct reference *reference = runner->reference;
-    double *to = reference->values[graph_find_port(reference->graph, "image")];
+    double *to = reference->values[graph_find_port(reference->graph, runner->from)];
     for (int64_t j = 0; j < runner->batch * runner->image_floats; j++)
         to[j] = j < n * runner->image_floats ? images[j] : 0;
     reference_run(reference, &(struct run_env){0});
@@ -169,7 +177,7 @@ static void run_chunk(void *arg, int64_t index, int member) {
         memcpy(lane->padded.data, images, (size_t)(count * runner->image_floats) * sizeof *images);
         images = lane->padded.data;
     }
-    bound_plan_input(&lane->bound, "image", images);
+    bound_plan_input(&lane->bound, runner->from, images);
     if (runner->lane_count > 1)
         plan_run_alone(lane->bound.plan, &(struct run_env){0});
     else
@@ -190,6 +198,10 @@ void runner_run(struct runner *runner, int64_t n, const float *images, float *ou
 
 struct shape runner_output(const struct runner *runner) {
     return runner->output;
+}
+
+int64_t runner_input_floats(const struct runner *runner) {
+    return runner->image_floats;
 }
 
 const struct plan *runner_plan(const struct runner *runner) {

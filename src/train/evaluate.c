@@ -10,6 +10,11 @@ struct evaluator {
     struct runner *runner;
     struct metrics metrics;
     float *logits; /* (batch,classes) */
+    struct runner **above; /* of each cut; NULL: none */
+    int64_t *floats;       /* of a picture's features there */
+    int above_count, at;   /* the cut that rows are of */
+    const float *rows;     /* (pictures,floats), or NULL */
+    int32_t *labels;       /* (batch) */
 };
 
 static sk_status prepare(struct evaluator *e) {
@@ -25,7 +30,8 @@ static sk_status prepare(struct evaluator *e) {
     TRY(runner_new(&e->runner, o->network, &runner));
     int classes = (int)o->network->args.num_classes;
     e->logits = arena_array(&e->arena, (size_t)o->batch_size * (size_t)classes, sizeof *e->logits);
-    if (!e->logits) return SK_EMEMORY;
+    e->labels = arena_array(&e->arena, (size_t)o->batch_size, sizeof *e->labels);
+    if (!e->logits || !e->labels) return SK_EMEMORY;
     return metrics_new(&e->metrics, &e->arena, classes, o->confusion);
 }
 
@@ -46,25 +52,70 @@ void evaluator_free(struct evaluator *e) {
     if (!e) return;
     loader_free(e->loader);
     runner_free(e->runner);
+    for (int i = 0; i < e->above_count; i++) runner_free(e->above[i]);
     arena_free(&e->arena);
     block_free(e);
 }
 
-sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
+sk_status evaluator_above(struct evaluator *e, const struct graph_cut *cuts, int count) {
+    e->above = arena_array(&e->arena, (size_t)count + 1, sizeof(struct runner *));
+    e->floats = arena_array(&e->arena, (size_t)count + 1, sizeof *e->floats);
+    if (!e->above || !e->floats) return SK_EMEMORY;
+    e->above_count = count;
+    for (int i = 0; i < count; i++) {
+        struct runner_options options = {
+            .batch = e->options.batch_size, .team = e->options.team, .side = RUNNER_ABOVE, .cut = cuts[i]};
+        if (!cuts[i].name) continue;
+        TRY(runner_new(&e->above[i], e->options.network, &options));
+        e->floats[i] = runner_input_floats(e->above[i]);
+    }
+    return SK_OK;
+}
+
+void evaluator_keep(struct evaluator *e, int index, const float *rows) {
+    e->at = index;
+    e->rows = rows;
+}
+
+static sk_status after_batch(struct evaluator *e, int64_t all) {
     const struct evaluator_options *o = &e->options;
+    if (o->progress) o->progress(o->user, e->metrics.images, all);
+    FAIL_IF(o->stop && atomic_load(o->stop), SK_EINTERRUPTED, "stopped after %lld of %lld pictures",
+            (long long)e->metrics.images, (long long)all);
+    return SK_OK;
+}
+
+/* The same batches as pictures would come in. */
+static sk_status run_rows(struct evaluator *e) {
+    const struct evaluator_options *o = &e->options;
+    int64_t all = dataset_count(o->dataset, o->part);
+    runner_refresh(e->above[e->at]);
+    for (int64_t first = 0; first < all; first += o->batch_size) {
+        int64_t count = all - first < o->batch_size ? all - first : o->batch_size;
+        for (int64_t i = 0; i < count; i++) e->labels[i] = dataset_label(o->dataset, o->part, (uint32_t)(first + i));
+        runner_run(e->above[e->at], count, e->rows + first * e->floats[e->at], e->logits);
+        TRY(metrics_add(&e->metrics, (int)count, e->logits, e->labels));
+        TRY(after_batch(e, all));
+    }
+    return SK_OK;
+}
+
+static sk_status run_pictures(struct evaluator *e) {
     runner_refresh(e->runner);
-    metrics_reset(&e->metrics);
     TRY(loader_seek(e->loader, 0, 0, 1));
     for (;;) {
         const struct batch *batch;
         TRY(loader_next(e->loader, &batch));
-        if (!batch) break;
+        if (!batch) return SK_OK;
         runner_run(e->runner, batch->count, batch->images, e->logits);
         TRY(metrics_add(&e->metrics, batch->count, e->logits, batch->labels));
-        if (o->progress) o->progress(o->user, e->metrics.images, loader_pictures(e->loader));
-        FAIL_IF(o->stop && atomic_load(o->stop), SK_EINTERRUPTED, "stopped after %lld of %lld pictures",
-                (long long)e->metrics.images, (long long)loader_pictures(e->loader));
+        TRY(after_batch(e, loader_pictures(e->loader)));
     }
+}
+
+sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
+    metrics_reset(&e->metrics);
+    TRY(e->rows ? run_rows(e) : run_pictures(e));
     *result = metrics_result(&e->metrics);
     return SK_OK;
 }

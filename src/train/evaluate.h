@@ -28,6 +28,12 @@ struct evaluator_options {
 sk_status evaluator_new(struct evaluator **evaluator, const struct evaluator_options *options);
 void evaluator_free(struct evaluator *evaluator);
 
+/* Score features instead of pictures: rows[index] as what lies below the cut gives them for the part's pictures. One
+ * runner for each of cuts[count]; nowhere: none. */
+sk_status evaluator_above(struct evaluator *evaluator, const struct graph_cut *cuts, int count);
+/* The next runs take rows through what lies above cut `index`; rows NULL: whole pictures again. */
+void evaluator_keep(struct evaluator *evaluator, int index, const float *rows);
+
 /* Every picture once, in order, with the network's present weights. */
 sk_status evaluator_run(struct evaluator *evaluator, struct metrics_result *result);
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "train/judge.h"
 #include "train/loop_setup.h"
 #include "train/model_file.h"
 
@@ -103,6 +104,9 @@ static sk_status train_batch(struct loop *loop, const struct batch *batch) {
 static sk_status evaluate(struct loop *loop, struct metrics_result *val) {
     struct loop_result *result = loop->result;
     trainer_publish(loop->trainer);
+    const float *rows;
+    TRY(kept_rows(&loop->kept_val, loop->stage, &rows));
+    evaluator_keep(loop->evaluator, loop->stage, rows);
     TRY(evaluator_run(loop->evaluator, val));
     result->has_val = true;
     result->val_images = val->images;
@@ -181,14 +185,30 @@ static sk_status end_epoch(struct loop *loop) {
     return last || number % recipe->checkpoint_every_epochs == 0 ? save_checkpoint(loop) : SK_OK;
 }
 
+/* Where another part is frozen from now on: what is kept is computed, and the loader told whether to read pictures. */
+static sk_status enter_stage(struct loop *loop, bool *seek) {
+    int stage = trainer_stage(loop->trainer, loop->at.epoch);
+    const float *rows;
+    if (stage == loop->stage || loop->at.epoch == loop->options.recipe->epochs) return SK_OK;
+    TRY(kept_rows(&loop->kept_train, stage, &rows));
+    *seek = rows != NULL || loop->stage >= 0;
+    loop->stage = stage;
+    trainer_keep(loop->trainer, rows);
+    loader_labels_only(loop->loader, rows != NULL);
+    return SK_OK;
+}
+
 /* Batches that no optimizer step of the epoch would use are not made: the loader is led past them. */
 static sk_status begin_epoch(struct loop *loop) {
+    bool seek = false;
+    TRY(enter_stage(loop, &seek));
     loop->epoch_began = loop->line_began = clock_seconds();
     loop->epoch_before = loop->at.images;
     loop->waited_before = loader_waited(loop->loader);
     loop->line_before = loop->at.line_images;
-    if (loop->at.batch > 0 || loop->plan.batches == loader_batches(loop->loader)) return SK_OK;
-    return loader_seek(loop->loader, (uint64_t)loop->at.epoch, 0, (uint64_t)loop->options.recipe->epochs);
+    seek = seek || (loop->at.batch == 0 && loop->plan.batches != loader_batches(loop->loader));
+    if (!seek) return SK_OK;
+    return loader_seek(loop->loader, (uint64_t)loop->at.epoch, loop->at.batch, (uint64_t)loop->options.recipe->epochs);
 }
 
 static sk_status interrupted(struct loop *loop) {
@@ -204,11 +224,16 @@ static sk_status end_epoch_saving(struct loop *loop) {
     return status == SK_EINTERRUPTED ? interrupted(loop) : status;
 }
 
+static sk_status begin_epoch_saving(struct loop *loop) {
+    sk_status status = begin_epoch(loop);
+    return status == SK_EINTERRUPTED ? interrupted(loop) : status;
+}
+
 static sk_status run_epochs(struct loop *loop) {
-    TRY(begin_epoch(loop));
+    TRY(begin_epoch_saving(loop));
     if (loop->at.batch == loop->plan.batches) { /* stopped during the epoch's evaluation */
         TRY(end_epoch_saving(loop));
-        TRY(begin_epoch(loop));
+        TRY(begin_epoch_saving(loop));
     }
     while (loop->at.epoch < loop->options.recipe->epochs) {
         const struct batch *batch;
@@ -218,9 +243,9 @@ static sk_status run_epochs(struct loop *loop) {
         TRY(train_batch(loop, batch));
         if (loop->at.batch < loop->plan.batches) continue;
         TRY(end_epoch_saving(loop));
-        TRY(begin_epoch(loop));
+        TRY(begin_epoch_saving(loop));
     }
-    return SK_OK;
+    return judge_run(loop);
 }
 
 sk_status loop_run(const struct loop_options *options, struct loop_result *result) {

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "eval/metrics.h"
 #include "files/recipe.h"
 #include "models/network.h"
 
@@ -27,6 +28,8 @@ struct loop_result {
     bool has_val;
     int64_t val_images;
     double val_loss, val_top1, val_top5, val_low, val_high; /* of the last evaluation */
+    bool has_test; /* the best model on the test part, when all epochs are over */
+    struct metrics_result test;
     double best_top1;
     int64_t best_epoch;
     double seconds, images_per_s, data_wait;

@@ -146,6 +146,56 @@ static sk_status count_classes(struct loop *loop, int64_t **counts) {
     return SK_OK;
 }
 
+static sk_status make_evaluator(struct loop *loop, enum data_part part, int64_t images, struct evaluator **out) {
+    const struct recipe *recipe = loop->options.recipe;
+    struct evaluator_options options = {.network = loop->network,
+                                        .dataset = loop->dataset,
+                                        .pipeline = &loop->pipeline,
+                                        .part = part,
+                                        .team = loop->team,
+                                        .batch_size = (int)recipe->eval_batch_size,
+                                        .workers = loop->result->workers,
+                                        .reference = loop->options.reference,
+                                        .stop = loop->options.stop,
+                                        .progress = evaluation_progress,
+                                        .user = loop};
+    return images > 0 ? evaluator_new(out, &options) : SK_OK;
+}
+
+static void features_progress(void *user, int64_t done, int64_t all) {
+    struct loop *loop = user;
+    progress_features(&loop->progress, done, all);
+}
+
+static void say_kept(const struct loop *loop, const struct kept *kept, const char *what, const char *why) {
+    if (kept_any(kept))
+        loop_say(loop, "note", "what the frozen part gives for %lld %s pictures is computed once and kept: %.1f MB%s",
+                 (long long)kept->pictures, what, (double)kept->rows.bytes / 1e6, why);
+}
+
+/* Memory for the features that are kept, and what scores them. */
+static sk_status make_kept(struct loop *loop, const struct loader_options *train) {
+    const struct recipe *recipe = loop->options.recipe;
+    int stages = trainer_stages(loop->trainer);
+    size_t budget = (size_t)recipe->cache_megabytes * 1000000;
+    struct kept_options options = {loop->trainer, train, loop->options.stop, features_progress, loop};
+    struct graph_cut cuts[FREEZE_STAGES];
+    loop->stage = -1;
+    if (recipe->cache_features == CHOICE_CACHE_OFF) return SK_OK;
+    if (!pipeline_is_random(&loop->pipeline)) TRY(kept_make(&loop->kept_train, &options, &budget));
+    say_kept(loop, &loop->kept_train, "training", " (nothing augments them at random)");
+    if (!loop->evaluator) return SK_OK;
+    struct loader_options val = *train;
+    val.part = DATA_VAL;
+    val.train = false;
+    options.loader = &val;
+    TRY(kept_make(&loop->kept_val, &options, &budget));
+    say_kept(loop, &loop->kept_val, "validation", "");
+    for (int s = 0; s < stages; s++)
+        cuts[s] = loop->kept_val.wanted[s] ? trainer_cut(loop->trainer, s) : (struct graph_cut){0};
+    return evaluator_above(loop->evaluator, cuts, stages);
+}
+
 static sk_status make_machinery(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
     int threads, workers;
@@ -171,19 +221,9 @@ static sk_status make_machinery(struct loop *loop) {
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};
     TRY(loader_new(&loop->loader, &loader));
-    if (loop->at.val_images == 0) return SK_OK;
-    struct evaluator_options evaluator = {.network = loop->network,
-                                          .dataset = loop->dataset,
-                                          .pipeline = &loop->pipeline,
-                                          .part = DATA_VAL,
-                                          .team = loop->team,
-                                          .batch_size = (int)recipe->eval_batch_size,
-                                          .workers = workers,
-                                          .reference = loop->options.reference,
-                                          .stop = loop->options.stop,
-                                          .progress = evaluation_progress,
-                                          .user = loop};
-    return evaluator_new(&loop->evaluator, &evaluator);
+    TRY(make_evaluator(loop, DATA_VAL, loop->at.val_images, &loop->evaluator));
+    TRY(make_evaluator(loop, DATA_TEST, loop->test_images, &loop->tester));
+    return make_kept(loop, &loader);
 }
 
 /* ---- going on ---- */
@@ -256,7 +296,10 @@ sk_status loop_prepare(struct loop *loop) {
 
 void loop_release(struct loop *loop) {
     run_log_close(&loop->log);
+    kept_free(&loop->kept_train);
+    kept_free(&loop->kept_val);
     evaluator_free(loop->evaluator);
+    evaluator_free(loop->tester);
     loader_free(loop->loader);
     trainer_free(loop->trainer);
     team_free(loop->team);

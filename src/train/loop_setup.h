@@ -8,6 +8,7 @@
 #include "base/team.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/kept.h"
 #include "train/log.h"
 #include "train/loop.h"
 #include "train/progress.h"
@@ -26,6 +27,9 @@ struct loop {
     struct team *team;
     struct loader *loader;
     struct evaluator *evaluator; /* NULL: no val part */
+    struct evaluator *tester;    /* NULL: no test part of its own */
+    struct kept kept_train, kept_val;
+    int stage; /* that loader and trainer are set to; -1: none yet */
     struct trainer *trainer;
     struct epoch_plan plan;
     struct run_log log;

@@ -42,9 +42,17 @@ void progress_training(struct progress *progress, const struct progress_state *s
     progress->on_event(progress->user, "progress", line);
 }
 
-void progress_evaluation(struct progress *progress, int64_t done, int64_t all) {
+static void show_count(struct progress *progress, const char *what, int64_t done, int64_t all) {
     if (!due(progress)) return;
     char line[128];
-    snprintf(line, sizeof line, "evaluating · %lld of %lld", (long long)done, (long long)all);
+    snprintf(line, sizeof line, "%s · %lld of %lld", what, (long long)done, (long long)all);
     progress->on_event(progress->user, "progress", line);
+}
+
+void progress_evaluation(struct progress *progress, int64_t done, int64_t all) {
+    show_count(progress, "evaluating", done, all);
+}
+
+void progress_features(struct progress *progress, int64_t done, int64_t all) {
+    show_count(progress, "computing features", done, all);
 }

@@ -30,5 +30,6 @@ struct progress_state {
 };
 void progress_training(struct progress *progress, const struct progress_state *state);
 void progress_evaluation(struct progress *progress, int64_t done, int64_t all);
+void progress_features(struct progress *progress, int64_t done, int64_t all);
 
 #endif

@@ -12,13 +12,42 @@ static sk_status stage_graph(const struct trainer *trainer, struct arena *arena,
                              struct graph **graph) {
     struct model_request request = {
         .batch = batch, .training = true, .loss = true, .freezing = freeze_of(&trainer->freeze, stage)};
-    return model_graph(arena, &trainer->options.network->args, &request, graph);
+    const struct graph_cut *cut = &trainer->stages[stage].cut;
+    TRY(model_graph(arena, &trainer->options.network->args, &request, graph));
+    return cut->name ? cut_above(arena, *graph, cut, graph) : SK_OK;
 }
 
 sk_status trainer_plain_graph(struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
                               struct graph **graph) {
     TRY(stage_graph(trainer, arena, stage, batch, graph));
     return gradient_build(*graph, graph_find_port(*graph, "loss"));
+}
+
+/* Where a stage's graph falls in two. A reference run stays whole: it is there to be read. */
+static sk_status find_cut(struct trainer *trainer, int index) {
+    struct trainer_stage *stage = &trainer->stages[index];
+    const struct network *network = trainer->options.network;
+    struct graph *graph;
+    if (trainer->options.reference || !freeze_of(&trainer->freeze, index)) return SK_OK;
+    TRY(stage_graph(trainer, &trainer->arena, index, trainer->batch, &graph));
+    struct graph_cut cut = cut_find(graph);
+    if (!cut_value(network->graph, &cut)) return SK_OK;
+    struct runner_options options = {
+        .batch = trainer->batch, .team = trainer->options.team, .side = RUNNER_BELOW, .cut = cut};
+    stage->cut = cut;
+    TRY(runner_new(&stage->below, network, &options));
+    struct shape features = runner_output(stage->below);
+    stage->floats = shape_elements(&features);
+    return SK_OK;
+}
+
+static sk_status find_cuts(struct trainer *trainer) {
+    int64_t most = 0;
+    for (int s = 0; s < trainer->freeze.stages; s++) {
+        TRY(find_cut(trainer, s));
+        most = trainer->stages[s].floats > most ? trainer->stages[s].floats : most;
+    }
+    return region_new(&trainer->features, (size_t)(trainer->batch * most) * sizeof(float) + 1);
 }
 
 /* The engine's plan for a batch size; memory comes when all plans are known. */
@@ -170,6 +199,7 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     TRY(schedule_make(&trainer->schedule, recipe, trainer->options.epochs));
     TRY(make_decay(trainer));
     TRY(make_blocks(trainer));
+    TRY(find_cuts(trainer));
     return plan_all(trainer);
 }
 
@@ -190,9 +220,10 @@ void trainer_free(struct trainer *trainer) {
     for (int s = 0; s < FREEZE_STAGES; s++) {
         bound_plan_free(&trainer->stages[s].full.bound);
         bound_plan_free(&trainer->stages[s].rest.bound);
+        runner_free(trainer->stages[s].below);
     }
     workspace_free(&trainer->workspace);
-    struct region *regions[] = {&trainer->target, &trainer->gradients, &trainer->accumulator, &trainer->params64,
+    struct region *regions[] = {&trainer->features, &trainer->target, &trainer->gradients, &trainer->accumulator, &trainer->params64,
                                 &trainer->state64};
     for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) region_free(regions[i]);
     for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) region_free(&trainer->slots[slot]);
@@ -224,6 +255,36 @@ struct trainer_position trainer_position(const struct trainer *trainer) {
 
 void trainer_seek(struct trainer *trainer, struct trainer_position position) {
     trainer->position = position;
+    trainer->below_known = false; /* the weights came with it */
+}
+
+/* ---- what lies below the cut ---- */
+
+int trainer_stage(const struct trainer *trainer, int64_t epoch) {
+    return freeze_stage(&trainer->freeze, epoch);
+}
+
+int trainer_stages(const struct trainer *trainer) {
+    return trainer->freeze.stages;
+}
+
+struct graph_cut trainer_cut(const struct trainer *trainer, int stage) {
+    return trainer->stages[stage].cut;
+}
+
+int64_t trainer_feature_floats(const struct trainer *trainer, int stage) {
+    return trainer->stages[stage].floats;
+}
+
+void trainer_keep(struct trainer *trainer, const float *rows) {
+    trainer->kept = rows;
+}
+
+void trainer_features(struct trainer *trainer, int stage, int64_t count, const float *images, float *features) {
+    for (int s = 0; s < trainer->freeze.stages && !trainer->below_known; s++)
+        if (trainer->stages[s].below) runner_refresh(trainer->stages[s].below);
+    trainer->below_known = true;
+    runner_run(trainer->stages[stage].below, count, images, features);
 }
 
 void trainer_drop(struct trainer *trainer) {
@@ -247,7 +308,12 @@ void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound) 
     *peak = *bound = 0;
     for (int s = 0; s < trainer->freeze.stages; s++) {
         const struct plan *plan = trainer->stages[s].full.bound.plan;
-        if (plan && plan->arena_bytes > *peak) *peak = plan->arena_bytes, *bound = plan->bound_bytes;
+        if (!plan) continue;
+        size_t arena = 0, least = 0;
+        if (trainer->stages[s].below) runner_memory(trainer->stages[s].below, &arena, &least);
+        if (arena + plan->arena_bytes <= *peak) continue;
+        *peak = arena + plan->arena_bytes;
+        *bound = least + plan->bound_bytes;
     }
 }
 

@@ -41,6 +41,15 @@ struct trainer_result {
     bool stepped;
 };
 sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result);
+/* Features: what lies below a stage's cut gives for a picture, always the same. A stage without a cut has none. */
+int trainer_stage(const struct trainer *trainer, int64_t epoch);
+int trainer_stages(const struct trainer *trainer);
+struct graph_cut trainer_cut(const struct trainer *trainer, int stage);
+int64_t trainer_feature_floats(const struct trainer *trainer, int stage); /* 0: none */
+void trainer_features(struct trainer *trainer, int stage, int64_t count, const float *images, float *features);
+/* From now on a batch's features are rows[indices[i]] and its pictures are not looked at; NULL: they are computed. */
+void trainer_keep(struct trainer *trainer, const float *rows);
+
 /* Forget a half-gathered accumulation (end of an epoch under floor). */
 void trainer_drop(struct trainer *trainer);
 

@@ -23,6 +23,9 @@ enum { TRAINER_RANGE = 16384 }; /* elements a thread takes at once in flat loops
 struct trainer_stage {
     struct trainer_plan full, rest;
     struct pace *paces; /* of the segments */
+    struct graph_cut cut;     /* nowhere: the graph is run whole */
+    struct runner *below;
+    int64_t floats; /* of a picture's features */
 };
 
 struct trainer {
@@ -42,13 +45,16 @@ struct trainer {
     int64_t ranges;
     double *range_sums; /* (ranges) */
 
+    bool below_known;                     /* what lies below the cuts has today's weights */
+    struct region features;               /* (batch,…) of the stage's cut */
+    const float *kept;                    /* [picture] features of the running stage, or NULL */
     struct region target;                 /* (batch,classes) f32 */
     struct region gradients, accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
     struct region slots[OPTIMIZER_SLOTS];
     struct region params64, state64; /* reference runs: the network's blocks in double */
 };
 
-/* Build a stage's training graph with its gradient, as models say it: no passes. */
+/* Build a stage's training graph with its gradient, as models say it: no passes; above the cut, if there is one. */
 sk_status trainer_plain_graph(struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
                               struct graph **graph);
 

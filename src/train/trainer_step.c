@@ -83,9 +83,26 @@ static void optimize_range(void *arg, int64_t index, int member) {
 
 /* ---- forward and backward ---- */
 
-static void run_engine(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
+/* What goes into the stage's graph, and by which port: pictures, or their features. */
+struct step_input {
+    const char *port;
+    const float *data;
+};
+
+static struct step_input find_input(struct trainer *trainer, int index, const struct batch *batch) {
+    const struct trainer_stage *stage = &trainer->stages[index];
+    if (!stage->below) return (struct step_input){"image", batch->images};
+    float *rows = trainer->features.data;
+    if (!trainer->kept) trainer_features(trainer, index, batch->count, batch->images, rows);
+    for (int i = 0; trainer->kept && i < batch->count; i++)
+        memcpy(rows + i * stage->floats, trainer->kept + (int64_t)batch->indices[i] * stage->floats,
+               (size_t)stage->floats * sizeof *rows);
+    return (struct step_input){"features", rows};
+}
+
+static void run_engine(struct trainer *trainer, struct trainer_plan *plan, const struct step_input *input,
                        const struct run_env *env, double *loss) {
-    bound_plan_input(&plan->bound, "image", batch->images);
+    bound_plan_input(&plan->bound, input->port, input->data);
     bound_plan_input(&plan->bound, "target", trainer->target.data);
     plan_run(plan->bound.plan, trainer->options.team, env);
     *loss = bound_plan_output(&plan->bound, "loss")[0];
@@ -96,7 +113,8 @@ static void copy_doubles(double *to, const void *from, int64_t count) {
 }
 
 /* Parameters, state and inputs into a reference: from the doubles of a reference run, or from the f32 blocks. */
-static void fill_reference(struct trainer *trainer, struct reference *reference, const struct batch *batch) {
+static void fill_reference(struct trainer *trainer, struct reference *reference, const struct step_input *input,
+                           const struct batch *batch) {
     const struct graph *graph = reference->graph;
     const struct network *network = trainer->options.network;
     if (trainer->options.reference) {
@@ -106,8 +124,8 @@ static void fill_reference(struct trainer *trainer, struct reference *reference,
         for (int64_t j = 0; j < graph->param_elements; j++) reference->params[j] = network->params[j];
         for (int64_t j = 0; j < graph->state_elements; j++) reference->state[j] = network->state[j];
     }
-    int image = graph_find_port(graph, "image"), target = graph_find_port(graph, "target");
-    for (int64_t j = 0; j < value_elements(graph, image); j++) reference->values[image][j] = batch->images[j];
+    int from = graph_find_port(graph, input->port), target = graph_find_port(graph, "target");
+    for (int64_t j = 0; j < value_elements(graph, from); j++) reference->values[from][j] = input->data[j];
     /* Targets in double straight from the labels, so that smoothing is not rounded to f32. */
     double mean = trainer_mean_weight(&trainer->rule, batch->labels, batch->count);
     for (int64_t i = 0; i < batch->count; i++)
@@ -118,7 +136,7 @@ static void fill_reference(struct trainer *trainer, struct reference *reference,
 
 static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
                           const struct run_env *env, double *loss) {
-    fill_reference(trainer, plan->reference, batch);
+    fill_reference(trainer, plan->reference, &(struct step_input){"image", batch->images}, batch);
     reference_run(plan->reference, env);
     *loss = plan->reference->values[graph_find_port(plan->reference->graph, "loss")][0];
     copy_doubles(trainer->gradients.data, plan->reference->gradients, trainer->graph->param_elements);
@@ -184,18 +202,18 @@ static void optimize(struct trainer *trainer, const struct trainer_stage *stage,
 }
 
 /* The step is run again under the checking plan (no passes, every op by its reference, stored as f32). */
-static sk_status diverged(struct trainer *trainer, const struct trainer_plan *plan, const struct batch *batch,
+static sk_status diverged(struct trainer *trainer, const struct step_input *input, const struct batch *batch,
                           const struct run_env *env, double loss) {
     int stage = freeze_stage(&trainer->freeze, (int64_t)batch->epoch);
     struct arena arena = {0};
     struct graph *graph;
     struct reference *reference;
     const char *where = "the gradient";
-    sk_status status = trainer_plain_graph(trainer, &arena, stage, plan->batch, &graph);
+    sk_status status = trainer_plain_graph(trainer, &arena, stage, batch->count, &graph);
     if (status == SK_OK) status = reference_new(&arena, graph, &reference);
     if (status == SK_OK) {
         reference->round_to_f32 = !trainer->options.reference;
-        fill_reference(trainer, reference, batch);
+        fill_reference(trainer, reference, input, batch);
         reference_run(reference, env);
         const struct node *bad = reference_first_bad(reference);
         if (bad) where = bad->name;
@@ -211,19 +229,21 @@ static sk_status diverged(struct trainer *trainer, const struct trainer_plan *pl
 }
 
 sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result) {
-    struct trainer_stage *stage = &trainer->stages[freeze_stage(&trainer->freeze, (int64_t)batch->epoch)];
+    int index = freeze_stage(&trainer->freeze, (int64_t)batch->epoch);
+    struct trainer_stage *stage = &trainer->stages[index];
     struct trainer_plan *plan = batch->count == trainer->batch ? &stage->full : &stage->rest;
     FAIL_IF(batch->count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch->count);
     struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
                           .step = (uint64_t)trainer->position.micro_step};
     *result = (struct trainer_result){0};
     trainer_targets(&trainer->rule, batch->labels, batch->count, trainer->target.data);
+    struct step_input input = find_input(trainer, index, batch);
     if (plan->reference)
         run_reference(trainer, plan, batch, &env, &result->loss);
     else
-        run_engine(trainer, plan, batch, &env, &result->loss);
+        run_engine(trainer, plan, &input, &env, &result->loss);
     double norm = gradient_norm(trainer);
-    if (!isfinite(result->loss) || !isfinite(norm)) return diverged(trainer, plan, batch, &env, result->loss);
+    if (!isfinite(result->loss) || !isfinite(norm)) return diverged(trainer, &input, batch, &env, result->loss);
 
     result->right = count_right(trainer, plan, batch);
     move_statistics(trainer, plan);

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "train/from_recipe.h"
+#include "train/run_folder.h"
 
 static sk_status check_classes(const struct call *call, const struct network *network, const struct dataset *dataset,
                                const char *spec) {
@@ -34,14 +36,28 @@ static sk_status choose(const struct call *call, const char *spec, const struct 
         *part = (enum data_part)found;
     }
     FAIL_IF(dataset_count(dataset, *part) == 0, SK_EDATA, "%s has no %s part", spec, data_part_name(*part));
-    if (*part == DATA_VAL && dataset_was_split(dataset))
+    if (*part == DATA_VAL && dataset_was_split(dataset) && dataset_count(dataset, DATA_TEST) == 0)
         call_note(call, "%s has no val part: these are the tenth of each class that the seed sets aside, as train does",
                   spec);
     return SK_OK;
 }
 
-sk_status scored_part_open(const struct call *call, const char *spec, const struct network *network,
+sk_status scored_model(struct call *call, const char *argument, struct scored_model *model) {
+    struct recipe recipe;
+    *model = (struct scored_model){.path = argument, .spec = call_option(call, "data")};
+    if (!file_is_folder(argument)) return SK_OK;
+    TRY(run_folder_open(argument, &call->arena, &recipe));
+    model->path = path_join(&call->arena, argument, "best.safetensors");
+    if (!model->path) return SK_EMEMORY;
+    FAIL_IF(!file_exists(model->path), SK_EDATA, "%s has no best.safetensors yet", argument);
+    if (model->spec) return SK_OK;
+    model->spec = recipe.data_spec;
+    return run_folder_lists(argument, &call->arena, &model->lists);
+}
+
+sk_status scored_part_open(const struct call *call, const struct scored_model *model, const struct network *network,
                            enum exif_policy exif, struct dataset **dataset, enum data_part *part) {
+    const char *spec = model->spec;
     struct recipe recipe;
     struct arena arena = {0};
     sk_status status = recipe_default(&recipe, &arena);
@@ -55,6 +71,7 @@ sk_status scored_part_open(const struct call *call, const char *spec, const stru
         if (same) status = recipe_data(&recipe, &options);
         options.seed = (uint64_t)recipe.seed;
         options.exif = exif;
+        options.lists = model->lists;
     }
     arena_free(&arena);
     TRY(status);

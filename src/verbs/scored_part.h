@@ -8,8 +8,16 @@
 #include "models/network.h"
 #include "verbs/verb.h"
 
+/* MODEL where it may also be a run's folder: then its best model, the data that it was trained on, and its lists. */
+struct scored_model {
+    const char *path; /* of the model file, or the argument itself */
+    const char *spec; /* --data, else the run's data; NULL: neither */
+    const char *lists; /* the run's split, or NULL; not with --data */
+};
+sk_status scored_model(struct call *call, const char *argument, struct scored_model *model);
+
 /* Option --part, else test where there is one, else val; said where val was split off train. */
-sk_status scored_part_open(const struct call *call, const char *spec, const struct network *network,
+sk_status scored_part_open(const struct call *call, const struct scored_model *model, const struct network *network,
                            enum exif_policy exif, struct dataset **dataset, enum data_part *part);
 
 #endif

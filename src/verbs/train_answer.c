@@ -17,6 +17,19 @@ static void tell(const struct call *call, const char *run, const struct loop_res
         call_result(call, "%s/last.safetensors", run);
 }
 
+static void scored(struct json_writer *w, const char *part, const struct metrics_result *r) {
+    jw_object(w, part);
+    jw_integer(w, "images", r->images);
+    jw_number(w, "loss", r->loss);
+    jw_number(w, "top1", r->top1);
+    jw_number(w, "top5", r->top5);
+    jw_array(w, "interval95");
+    jw_number(w, NULL, r->low);
+    jw_number(w, NULL, r->high);
+    jw_end_array(w);
+    jw_end_object(w);
+}
+
 void train_answer(struct call *call, const char *run, const struct loop_result *r, sk_status status) {
     struct json_writer *w = &call->json;
     jw_string(w, "run", run);
@@ -25,18 +38,14 @@ void train_answer(struct call *call, const char *run, const struct loop_result *
     jw_integer(w, "parameters", r->parameters);
     jw_number(w, "loss", r->loss);
     jw_number(w, "top1", r->top1);
-    if (r->has_val) {
-        jw_object(w, "val");
-        jw_integer(w, "images", r->val_images);
-        jw_number(w, "loss", r->val_loss);
-        jw_number(w, "top1", r->val_top1);
-        jw_number(w, "top5", r->val_top5);
-        jw_array(w, "interval95");
-        jw_number(w, NULL, r->val_low);
-        jw_number(w, NULL, r->val_high);
-        jw_end_array(w);
-        jw_end_object(w);
-    }
+    struct metrics_result val = {.images = r->val_images,
+                                 .loss = r->val_loss,
+                                 .top1 = r->val_top1,
+                                 .top5 = r->val_top5,
+                                 .low = r->val_low,
+                                 .high = r->val_high};
+    if (r->has_val) scored(w, "val", &val);
+    if (r->has_test) scored(w, "test", &r->test);
     if (r->best_top1 >= 0) {
         jw_number(w, "best_top1", r->best_top1);
         jw_integer(w, "best_epoch", r->best_epoch);

@@ -12,7 +12,7 @@
 #include "verbs/scored_part.h"
 
 const struct option options_eval[] = {
-    {"data", 0, "SPEC", "The pictures: fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, or a path."},
+    {"data", 0, "SPEC", "The pictures (a run's own by default): fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, or a path."},
     {"part", 0, "PART", "train, val or test; by default test where there is one, else val."},
     {"batch", 0, "N", "Pictures per pass; by default 64."},
     {"confusion", 0, NULL, "Count true against predicted classes; a table for at most 20 of them."},
@@ -21,7 +21,7 @@ const struct option options_eval[] = {
 };
 
 struct scoring {
-    const struct call *call;
+    struct call *call;
     struct progress progress;
     struct network *network;
     struct dataset *dataset;
@@ -38,17 +38,18 @@ static void show_progress(void *user, int64_t done, int64_t all) {
 
 static sk_status prepare(struct scoring *s) {
     const struct call *call = s->call;
-    const char *spec;
+    struct scored_model model;
     int64_t batch;
     int threads;
-    TRY(call_need(call, "data", &spec));
+    TRY(scored_model(s->call, s->call->arguments[0], &model));
+    if (!model.spec) TRY(call_need(call, "data", &model.spec));
     TRY(call_integer(call, "batch", 1, 65536, 64, &batch));
     TRY(call_threads(call, &threads));
-    TRY(model_open(call, call->arguments[0], true, &s->network));
+    TRY(model_open(call, model.path, true, &s->network));
     struct augment_options augment = augment_default();
     TRY(model_preprocess(call, s->network, &augment.preprocess));
     TRY(pipeline_prepare(&s->pipeline, &augment));
-    TRY(scored_part_open(call, spec, s->network, augment.preprocess.exif, &s->dataset, &s->part));
+    TRY(scored_part_open(call, &model, s->network, augment.preprocess.exif, &s->dataset, &s->part));
     TRY(team_new(&s->team, threads));
     int room = cpu_cores() - threads;
     struct evaluator_options options = {.network = s->network,

@@ -176,7 +176,7 @@ static sk_status find_pictures(struct predict *p) {
     FAIL_IF(!spec && call->argument_count < 2, SK_EUSAGE, "predict needs pictures: siskin predict MODEL IMAGE ...");
     p->count = call->argument_count - 1;
     if (!spec) return SK_OK;
-    TRY(scored_part_open(call, spec, p->network, p->preprocess.exif, &p->dataset, &p->part));
+    TRY(scored_part_open(call, &(struct scored_model){.spec = spec}, p->network, p->preprocess.exif, &p->dataset, &p->part));
     int64_t there = dataset_count(p->dataset, p->part);
     p->count = count < there ? count : there;
     return SK_OK;

@@ -43,7 +43,7 @@ static void engine_new(struct engine *e, const struct model_args *args, int64_t 
     enum isa isa;
     ok(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
-    ok(model_graph(&e->arena, args, &(struct model_request){batch, training, training}, &e->graph));
+    ok(model_graph(&e->arena, args, &(struct model_request){.batch = batch, .training = training, .loss = training}, &e->graph));
     ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &e->lowered));
     ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
@@ -107,7 +107,7 @@ static void training_equals_reference(void **state) {
     struct engine e;
     engine_new(&e, &args, BATCH, true, 2);
     struct graph *graph;
-    ok(model_graph(&e.arena, &args, &(struct model_request){BATCH, true, true}, &graph));
+    ok(model_graph(&e.arena, &args, &(struct model_request){.batch = BATCH, .training = true, .loss = true}, &graph));
     ok(gradient_build(graph, graph_find_port(graph, "loss")));
     struct reference *reference;
     ok(reference_new(&e.arena, graph, &reference));
