@@ -7,7 +7,7 @@
 
 #include "base/team.h"
 #include "data/check.h"
-#include "data/stats.h"
+#include "data/data_stats.h"
 #include "train/from_recipe.h"
 #include "verbs/verb.h"
 

@@ -125,10 +125,10 @@ static void say_sums(struct call *call, const struct network *network, const str
     int64_t parameters = graph_parameter_count(network->graph), statistics = graph_statistics_count(network->graph);
     size_t peak = memory->peak, bound = memory->bound;
     jw_integer(w, "parameters", parameters);
-    jw_integer(w, "trainable", parameters - frozen);
-    jw_integer(w, "frozen", frozen);
     jw_integer(w, "batch_statistics", statistics);
     jw_integer(w, "parameters_and_statistics", parameters + statistics);
+    jw_integer(w, "trainable", parameters - frozen);
+    jw_integer(w, "frozen", frozen);
     jw_integer(w, "parameter_bytes", 4 * (parameters + statistics));
     jw_integer(w, "macs", layers->macs);
     jw_integer(w, "activations", layers->activations);

@@ -11,7 +11,7 @@
 
 #include "augment/noise.h"
 #include "data/png_write.h"
-#include "data/stats.h"
+#include "data/data_stats.h"
 
 enum { PICTURES = 12 };
 

@@ -1,7 +1,7 @@
-/* stats.c — reads every picture of a part once and adds up.
+/* data_stats.c — reads every picture of a part once and adds up.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "data/stats.h"
+#include "data/data_stats.h"
 
 #include <math.h>
 #include <stdlib.h>

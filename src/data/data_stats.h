@@ -1,8 +1,8 @@
-/* stats.h — what the pictures of a part are like: mean and deviation, sizes, shapes, classes, formats.
+/* data_stats.h — what the pictures of a part are like: mean and deviation, sizes, shapes, classes, formats.
  *
  * Sums are of whole numbers, so threads change no digit. SPDX-License-Identifier: Apache-2.0 */
-#ifndef SK_DATA_STATS_H
-#define SK_DATA_STATS_H
+#ifndef SK_DATA_DATA_STATS_H
+#define SK_DATA_DATA_STATS_H
 
 #include <stdbool.h>
 #include <stdint.h>
