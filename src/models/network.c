@@ -80,6 +80,26 @@ sk_status network_take(struct network *network, const struct weights *weights, c
     return SK_OK;
 }
 
+static sk_status same_tensors(const struct graph *have, const struct graph *want, const char *what) {
+    for (size_t i = 0; i < have->param_count || i < want->param_count; i++) {
+        const struct param *a = i < have->param_count ? &have->params[i] : NULL;
+        const struct param *b = i < want->param_count ? &want->params[i] : NULL;
+        FAIL_IF(!a || !b || strcmp(a->name, b->name) != 0 || !shape_equal(&a->shape, &b->shape), SK_EUSAGE,
+                "%s: the model's arguments are those of its weights; the changed ones want another %s", what,
+                b ? b->name : a->name);
+    }
+    return SK_OK;
+}
+
+sk_status network_allows(const struct network *network, const struct model_args *args, const char *what) {
+    struct arena arena = {0};
+    struct graph *graph;
+    sk_status status = model_graph(&arena, args, &(struct model_request){.batch = 1}, &graph);
+    if (status == SK_OK) status = same_tensors(network->graph, graph, what);
+    arena_free(&arena);
+    return status;
+}
+
 static sk_status read_classes(struct network *network, const char *text, const char *what) {
     struct json *json;
     TRY(json_parse(&network->arena, text, strlen(text), what, &json));

@@ -35,6 +35,9 @@ sk_status network_open(const char *path, struct network **network);
  * another shape is an error; only num_batches_tracked may be missing (then 0). */
 sk_status network_take(struct network *network, const struct weights *weights, const char *what);
 
+/* Fails where these arguments want other tensors than the network has, and names one. */
+sk_status network_allows(const struct network *network, const struct model_args *args, const char *what);
+
 /* ---- running it ---- */
 
 struct runner;

@@ -29,7 +29,8 @@ static sk_status agree(struct recipe *recipe, enum recipe_key_id a, const int64_
 #define MODEL_KEYS(I, N, B)                                                                                            \
     I(num_classes)                                                                                                     \
     I(in_channels)                                                                                                     \
-    I(stem_stride) I(round_nearest) N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale)          \
+    I(stem_stride)                                                                                                     \
+    I(round_nearest) N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale)                         \
         B(stochastic_depth_reaches_end) B(same_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
 
 static const enum act choice_acts[] = {
@@ -77,10 +78,11 @@ static sk_status phi_over(const struct recipe *recipe, struct model_args *args) 
 
 static void norm_over(const struct recipe *recipe, struct model_args *args) {
     if (recipe_is_set(recipe, RECIPE_batch_norm_eps)) args->norm_eps = recipe->batch_norm_eps;
+    bool running = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_RUNNING;
     if (recipe_is_set(recipe, RECIPE_batch_norm_momentum))
-        args->norm_momentum = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH
-                                  ? recipe->batch_norm_momentum
-                                  : 1 - recipe->batch_norm_momentum;
+        args->norm_momentum = running ? 1 - recipe->batch_norm_momentum : recipe->batch_norm_momentum;
+    else if (running) /* the number that the resolved recipe will give when it is read again, to the bit */
+        args->norm_momentum = 1 - (1 - args->norm_momentum);
     if (recipe_is_set(recipe, RECIPE_batch_norm_variance))
         args->norm_unbiased = recipe->batch_norm_variance == CHOICE_VARIANCE_UNBIASED;
 }
@@ -131,6 +133,27 @@ static sk_status settle_strides(struct recipe *recipe, const struct model_args *
     return status;
 }
 
+static sk_status settle_blocks(struct recipe *recipe, const struct model_args *args) {
+    struct text text = {0};
+    if (!args->row_count) return SK_OK;
+    for (int64_t i = 0; i < args->row_count; i++) {
+        text_add(&text, i ? ", " : "[");
+        model_row_print(&args->rows[i], &text);
+    }
+    text_add(&text, "]");
+    sk_status status = text_check(&text);
+    if (status == SK_OK) status = recipe_settle_key(recipe, RECIPE_model_blocks, text.data);
+    text_free(&text);
+    return status;
+}
+
+static sk_status settle_activation(struct recipe *recipe, const struct model_args *args) {
+    for (int i = 0; i < (int)(sizeof choice_acts / sizeof *choice_acts); i++)
+        if (choice_acts[i] == args->activation)
+            return recipe_settle_key(recipe, RECIPE_model_activation, recipe_word(RECIPE_model_activation, i));
+    return SK_OK;
+}
+
 static sk_status settle_norm(struct recipe *recipe, const struct model_args *args) {
     bool batch = recipe->batch_norm_momentum_of == CHOICE_MOMENTUM_OF_BATCH;
     TRY(settle_number(recipe, RECIPE_batch_norm_eps, args->norm_eps));
@@ -151,6 +174,8 @@ static sk_status settle_model(struct recipe *recipe, const struct model_args *ba
     MODEL_KEYS(NUMBER, NUMBER, SWITCH)
 #undef NUMBER
 #undef SWITCH
+    TRY(settle_blocks(recipe, &args));
+    TRY(settle_activation(recipe, &args));
     TRY(settle_strides(recipe, &args));
     TRY(settle_norm(recipe, &args));
     if (recipe_is_set(recipe, RECIPE_preprocess_crop)) return SK_OK; /* the input follows it */

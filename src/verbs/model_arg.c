@@ -43,13 +43,7 @@ static sk_status override_file(const struct call *call, const char *path, struct
     if (status == SK_OK && recipe_is_set(&recipe, RECIPE_model_name) && strcmp(recipe.model_name, args.name) != 0)
         status = recipe_fail(&recipe, RECIPE_model_name, "%s holds a %s", path, args.name);
     if (status == SK_OK) status = recipe_model_over(&recipe, &args);
-    if (status == SK_OK &&
-        (args.num_classes != network->args.num_classes || args.width_mult != network->args.width_mult ||
-         args.round_nearest != network->args.round_nearest || args.in_channels != network->args.in_channels))
-        status = status_fail(SK_EUSAGE,
-                             "%s: num_classes, width_mult, round_nearest and in_channels are those of its "
-                             "weights and cannot be changed",
-                             path);
+    if (status == SK_OK) status = network_allows(network, &args, path);
     network->args = args;
     arena_free(&arena);
     return status;
