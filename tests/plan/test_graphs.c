@@ -43,7 +43,8 @@ static int random_gated(struct graph *g, struct rng *rng, int x, const char *nam
         y = build_batch_norm(g, y, (struct norm){1e-3, 0.1, true, training}, part);
         if (pick(rng, 4)) y = build_act(g, y, any_act(rng), part);
     }
-    /* One in three is no squeeze-excite: the gate comes of another tensor, and what is pooled gates behind it. */
+    /* One in three is no squeeze-excite: the gate comes of another tensor, and what is pooled gates behind it, or
+     * is only shown and has no gradient. */
     bool other = pick(rng, 3) == 0;
     int early = other && pick(rng, 2) ? build_gap(g, y, "early") : 0;
     int64_t hidden = 1 + pick(rng, 6);
@@ -53,7 +54,10 @@ static int random_gated(struct graph *g, struct rng *rng, int x, const char *nam
     snprintf(part, sizeof part, "%s.fc2", name);
     gate = build_act(g, build_conv(g, gate, (struct conv){.out = s.dim[3], .bias = true}, part), any_act(rng), part);
     int gated = build_gate(g, y, gate, name);
-    y = other ? build_gate(g, gated, early ? early : build_gap(g, y, "late"), name) : gated;
+    snprintf(part, sizeof part, "%s.shown", name);
+    bool shown = early && pick(rng, 2);
+    if (shown) graph_port(g, part, early);
+    y = other && !shown ? build_gate(g, gated, early ? early : build_gap(g, y, "late"), name) : gated;
     if (!pick(rng, 3)) return y;
     snprintf(part, sizeof part, "%s.p", name);
     return build_conv(g, y, (struct conv){.out = 1 + pick(rng, 12)}, part);
