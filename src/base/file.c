@@ -427,8 +427,10 @@ static bool entry_wanted(DIR *folder, const struct dirent *entry, int what) {
     if (entry->d_type == DT_REG) return what & LIST_FILES;
     if (entry->d_type == DT_DIR) return what & LIST_FOLDERS;
     struct stat stat_buffer;
-    if (fstatat(dirfd(folder), entry->d_name, &stat_buffer, 0) != 0) return false; /* a dangling link */
-    return what & (S_ISDIR(stat_buffer.st_mode) ? LIST_FOLDERS : LIST_FILES);
+    if (fstatat(dirfd(folder), entry->d_name, &stat_buffer, 0) != 0) return what & LIST_OTHERS; /* a dangling link */
+    return what & (S_ISDIR(stat_buffer.st_mode)   ? LIST_FOLDERS
+                   : S_ISREG(stat_buffer.st_mode) ? LIST_FILES
+                                                  : LIST_OTHERS);
 }
 
 sk_status folder_list(struct arena *arena, const char *path, int what, char ***names, size_t *count) {

@@ -60,8 +60,9 @@ sk_status folder_sync(const char *path);
 sk_status folder_remove(const char *path);                        /* with its content; absent is fine */
 sk_status file_rename(const char *from, const char *to);          /* and sync the folder */
 sk_status file_truncate(const char *path, uint64_t size);
-/* Names (not paths) in byte-wise order, without "." and ".."; folders_only / files_only by flags. */
-enum { LIST_FILES = 1, LIST_FOLDERS = 2 };
+/* Names (not paths) in byte-wise order, without "." and ".."; of what kind by flags. Others: links to nothing, pipes,
+ * sockets, devices. */
+enum { LIST_FILES = 1, LIST_FOLDERS = 2, LIST_OTHERS = 4 };
 sk_status folder_list(struct arena *arena, const char *path, int what, char ***names, size_t *count);
 
 char *path_join(struct arena *arena, const char *folder, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data/check.h"
+#include "data/folder.h"
 
 void check_one_class(struct check *check) {
     if (check->class_count >= 2) return;
@@ -27,6 +28,12 @@ void check_class_missing(struct check *check) {
                           "there is no such folder, but %s has this class", data_part_name((enum data_part)other));
         }
     }
+}
+
+void check_class_unclean(struct check *check) {
+    for (int c = 0; c < check->class_count; c++)
+        if (!folder_is_class_name(check->classes[c].name))
+            check_add(check, check->classes[c].name, "not a name that can be shown");
 }
 
 void check_class_empty(struct check *check) {

@@ -152,13 +152,18 @@ static sk_status open_part(struct dataset *dataset, const char *prefix, struct d
 }
 
 /* A class's name goes into model files and onto terminals. */
-static sk_status check_name(const char *path, const char *name) {
+bool folder_is_class_name(const char *name) {
     size_t length = strlen(name);
-    char shown[256];
     bool clean = utf8_valid(name, length);
     for (size_t i = 0; i < length; i++) clean = clean && (unsigned char)name[i] >= ' ' && name[i] != 0x7f;
-    FAIL_IF(!clean, SK_EDATA, "%s: the folder name \"%s\" is not UTF-8 or has control characters: rename it", path,
-            printable(name, length, shown, sizeof shown));
+    return clean;
+}
+
+static sk_status check_name(const char *path, const char *name) {
+    char shown[256];
+    FAIL_IF(!folder_is_class_name(name), SK_EDATA,
+            "%s: the folder name \"%s\" is not UTF-8 or has control characters: rename it", path,
+            printable(name, strlen(name), shown, sizeof shown));
     return SK_OK;
 }
 

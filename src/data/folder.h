@@ -15,4 +15,7 @@ bool folder_is_picture_name(const char *name);
  * an error. */
 bool folder_is_litter(const char *name);
 
+/* Names of classes go to logs, files and terminals: UTF-8 without control characters. */
+bool folder_is_class_name(const char *name);
+
 #endif

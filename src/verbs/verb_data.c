@@ -31,7 +31,10 @@ static void say_kind(const struct call *call, const struct check *check, const s
     call_result(call, "%s: %s (%zu): %s", check_severity_name(row->severity), row->what, count, row->remedy);
     for (size_t i = 0; i < check->finding_count && shown < most; i++) {
         if (check->findings[i].row != row) continue;
-        call_result(call, "  %s: %s", check->findings[i].path, check->findings[i].text);
+        char path[1024], text[1024]; /* names out of folders may hold anything */
+        call_result(call, "  %s: %s",
+                    printable(check->findings[i].path, strlen(check->findings[i].path), path, sizeof path),
+                    printable(check->findings[i].text, strlen(check->findings[i].text), text, sizeof text));
         shown++;
     }
     if (shown < count) call_result(call, "  and %zu more: --all shows them", count - shown);

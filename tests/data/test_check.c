@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -153,6 +155,20 @@ static void layouts(void **state) {
     run_with(&check, folder, 1);
     assert_non_null(found(&check, "class_names", SCRATCH "/check_layouts/photos"));
     assert_non_null(found(&check, "class_small", SCRATCH "/check_layouts/Pho-Tos"));
+    check_free(&check);
+    check = (struct check){0};
+    assert_int_equal(folder_make(SCRATCH "/check_layouts/bad\x01name"), SK_OK);
+    assert_int_equal(symlink("/nowhere/at/all.png", SCRATCH "/check_layouts/photos/dangling.png"), 0);
+    assert_int_equal(symlink("..", SCRATCH "/check_layouts/photos/around"), 0);
+    assert_int_equal(mkfifo(SCRATCH "/check_layouts/photos/pipe.png", 0600), 0);
+    run_with(&check, folder, 1);
+    assert_non_null(found(&check, "class_unclean", SCRATCH "/check_layouts/bad\x01name"));
+    assert_non_null(found(&check, "unreadable", SCRATCH "/check_layouts/photos/dangling.png"));
+    assert_non_null(found(&check, "unreadable", SCRATCH "/check_layouts/photos/pipe.png"));
+    bool deep = false;
+    for (size_t i = 0; i < check.finding_count; i++)
+        deep = deep || strstr(check.findings[i].text, "is there a link to a folder above?");
+    assert_true(deep);
     check_free(&check);
     check = (struct check){0};
     assert_int_equal(file_replace(SCRATCH "/check_layouts/train-images-idx3-ubyte", "x", 1), SK_OK);
