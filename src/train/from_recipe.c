@@ -182,6 +182,10 @@ static sk_status settle_model(struct recipe *recipe, const struct model_args *ba
     return settle_number(recipe, RECIPE_model_input_size, (double)args.height);
 }
 
+sk_status recipe_settle_model(struct recipe *recipe) {
+    return settle_model(recipe, NULL);
+}
+
 sk_status recipe_settle(struct recipe *recipe, int64_t classes) {
     return recipe_settle_from(recipe, NULL, classes);
 }

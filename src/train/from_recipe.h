@@ -14,6 +14,8 @@
 sk_status recipe_settle(struct recipe *recipe, int64_t classes);
 /* The same for a network that begins with these arguments (a model file's) rather than with model.name's defaults. */
 sk_status recipe_settle_from(struct recipe *recipe, const struct model_args *base, int64_t classes);
+/* Only give the model's keys their network's defaults: enough to show a recipe. */
+sk_status recipe_settle_model(struct recipe *recipe);
 
 /* The keys of groups model and batch_norm that were set, over `args` (the family's defaults, or a model file's). */
 sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args);

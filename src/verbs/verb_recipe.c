@@ -33,8 +33,9 @@ static sk_status list(struct call *call) {
     return SK_OK;
 }
 
-static sk_status show(struct call *call, const struct recipe *recipe) {
+static sk_status show(struct call *call, struct recipe *recipe) {
     struct text text = {0};
+    TRY(recipe_settle_model(recipe));
     sk_status status = recipe_show(recipe, call_switch(call, "set"), &text);
     if (status == SK_OK) {
         jw_object(&call->json, "values");
