@@ -74,9 +74,9 @@ const char *import_entry_provenance(struct arena *arena, const struct import_ent
     const char *measured =
         e->acc1 > 0 ? arena_printf(arena, "; published accuracy: acc@1 %.3f, acc@5 %.3f", e->acc1, e->acc5) : "";
     if (!measured) return NULL;
-    return arena_printf(arena, "%s %s, %s by %s (SHA-256 %s), imported by siskin %s; %s%s", e->source, e->entry,
-                        found->recognised ? "recognised" : "named", found->recognised ? "its digest" : "--entry",
-                        found->sha256, sk_version(), e->licence, measured);
+    return arena_printf(arena, "%s %s, %s (SHA-256 %s), imported by siskin %s; %s%s", e->source, e->entry,
+                        found->recognised ? "known by its digest" : "as it was named", found->sha256, sk_version(),
+                        e->licence, measured);
 }
 
 void import_entry_say(struct call *call, const struct import_entry *found, const struct network *network) {
@@ -101,7 +101,7 @@ void import_entry_say(struct call *call, const struct import_entry *found, const
         jw_number(w, "acc@5", e->acc5);
     }
     call_result(call, "%s: %s %s, %s", path_base(call->arguments[0]), e->source, e->entry,
-                found->recognised ? "by its SHA-256" : "as --entry says");
+                found->recognised ? "by its SHA-256" : "as it was named");
     if (e->acc1 > 0) call_result(call, "published accuracy: acc@1 %.3f, acc@5 %.3f", e->acc1, e->acc5);
     call_result(call, "resize %d%s, crop %d, %s; ImageNet's %d classes; %s", e->resize, e->squash ? " both sides" : "",
                 e->crop, e->filter, IMAGENET_CLASSES, e->licence);

@@ -11,7 +11,7 @@
 
 struct import_entry {
     const struct published *entry; /* NULL: none that is known */
-    bool recognised;               /* by the digest, rather than named by --entry */
+    bool recognised;               /* by the digest, rather than named by --entry or --model */
     char sha256[SHA256_TEXT];      /* of the file */
 };
 

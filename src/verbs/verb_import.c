@@ -7,12 +7,14 @@
 #include "train/from_recipe.h"
 #include "train/import.h"
 #include "train/model_file.h"
-#include "verbs/verb.h"
+#include "verbs/import_entry.h"
 
 const struct option options_import[] = {
     {"model", 'm', "NAME",
      "The network that the weights belong to, or timm's name of one; model.* keys say its arguments."},
     {"from", 0, "SOURCE", "torchvision, timm, efficientnet_pytorch, facebook, keras or flax; else known by the names."},
+    {"entry", 0, "NAME",
+     "The published weights that these are, where their digest does not say so: see siskin models NAME."},
     {"out", 'o', "OUT.safetensors", "The model file to write."},
     {"key", 0, "KEY", "Entry of a .pth that holds the tensors; found by itself where it has a usual name."},
     {"classes", 0, "FILE", "Class names, one a line."},
@@ -77,21 +79,21 @@ static sk_status read_classes(struct network *network, const char *path) {
 }
 
 /* What the model file says beside the weights. */
-static sk_status describe(struct call *call, struct import *import, const struct recipe *over,
-                          struct network *network) {
+static sk_status describe(struct call *call, const struct import_entry *found, struct import *import,
+                          const struct recipe *over, struct network *network) {
     struct json_writer w = {0};
     TRY(recipe_preprocess_over(over, &import->preprocess));
     preprocess_write(&import->preprocess, &w, NULL);
     sk_status status = text_check(&w.text);
     if (status == SK_OK) {
         network->preprocess = arena_strdup(&network->arena, w.text.data);
-        network->provenance =
-            arena_printf(&network->arena, "imported from %s by siskin %s", path_base(import->path), sk_version());
+        network->provenance = import_entry_provenance(&network->arena, found, import->path);
         if (!network->preprocess || !network->provenance) status = SK_EMEMORY;
     }
     text_free(&w.text);
     const char *classes = call_option(call, "classes");
-    return status == SK_OK && classes ? read_classes(network, classes) : status;
+    if (status != SK_OK) return status;
+    return classes ? read_classes(network, classes) : import_entry_classes(found->entry, network);
 }
 
 static sk_status verify(struct call *call, const struct network *network, struct team *team) {
@@ -113,17 +115,19 @@ static sk_status verify(struct call *call, const struct network *network, struct
     return SK_OK;
 }
 
-static sk_status finish(struct call *call, struct import *import, const struct recipe *over, struct network *network,
-                        const char *out) {
+static sk_status finish(struct call *call, const struct import_entry *found, struct import *import,
+                        const struct recipe *over, struct network *network) {
     struct team *team = NULL;
     int threads;
+    const char *out = call_option(call, "out");
     TRY(call_threads(call, &threads));
-    TRY(describe(call, import, over, network));
+    TRY(describe(call, found, import, over, network));
     TRY(team_new(&team, threads));
     sk_status status = verify(call, network, team);
     if (status == SK_OK) status = model_file_save(network, team, out);
     team_free(team);
     TRY(status);
+    import_entry_say(call, found, network);
     tell_tensors(call, import);
     jw_string(&call->json, "model", network->args.name);
     jw_string(&call->json, "out", out);
@@ -133,18 +137,22 @@ static sk_status finish(struct call *call, struct import *import, const struct r
     return SK_OK;
 }
 
-static sk_status work(struct call *call, struct import *import, struct recipe *over, const char *out) {
+static sk_status work(struct call *call, struct import *import, struct recipe *over) {
     struct network *network = NULL;
+    struct import_entry found;
+    TRY(import_entry_find(call, call->arguments[0], &found));
     TRY(import_begin(import, call->arguments[0], call_option(call, "key")));
     if (import->weights.note) call_note(call, "%s", import->weights.note);
     TRY(recipe_default(over, &call->arena));
     TRY(call_overrides(call, over));
-    TRY(import_choose(import, call_option(call, "model"), call_option(call, "from"), over));
+    import->published = found.entry;
+    TRY(import_choose(import, found.entry ? NULL : call_option(call, "model"), call_option(call, "from"), over));
+    found.entry = import->published; /* timm's names are entries, too */
     if (import->assumed) call_note(call, "assumed: %s", import->assumed);
     TRY(import_network(import, &network));
     const char *report = call_option(call, "report");
     sk_status status = report ? write_report(import, report) : SK_OK;
-    if (status == SK_OK) status = finish(call, import, over, network, out);
+    if (status == SK_OK) status = finish(call, &found, import, over, network);
     network_free(network);
     return status;
 }
@@ -154,7 +162,7 @@ sk_status verb_import(struct call *call) {
     struct import import = {0};
     struct recipe over;
     TRY(call_need(call, "out", &out));
-    sk_status status = work(call, &import, &over, out);
+    sk_status status = work(call, &import, &over);
     import_end(&import);
     return status;
 }

@@ -1,8 +1,8 @@
 """EfficientNet-Lite imported by siskin beside the package that published the weights: logits and top-5 on photographs.
 
-Run: python check_lite.py [SISKIN [FOLDER]] after ./dev weights; needs torch, torchvision, scikit-image, scikit-learn, and the
-source of efficientnet-lite-pytorch (pip download, unpacked; its folder in PYTHONPATH). Prints the greatest relative
-difference of each model; exits 1 above 1e-4, where the five likeliest differ, or where the inputs are not the same bytes.
+Run: python check_lite.py [SISKIN [FOLDER]] after ./dev weights; needs torch, torchvision, scikit-image, scikit-learn and
+efficientnet-lite-pytorch. Prints the greatest relative difference of each model; exits 1 above 1e-4, where the five
+likeliest differ, or where the inputs are not the same bytes. Then writes fixtures/golden/lite.json: the package's logits for three of the pictures in fixtures/augment/published.
 SPDX-License-Identifier: Apache-2.0"""
 import glob, json, os, pathlib, subprocess, sys, tempfile
 import numpy as np
@@ -46,6 +46,18 @@ def ours(n, paths, folder):
     return np.load(x), np.load(y), top
 
 
+def golden():
+    """Every 64th logit and the five likeliest, for tests/verbs/test_lite.c."""
+    names, rows = ["odd.jpg", "cmyk.jpg", "turned.jpg"], []
+    for n in SIDES:
+        _, y = theirs(n, [ROOT / "tests/fixtures/augment/published" / name for name in names])
+        rows.append({"model": f"efficientnet_lite{n}", "logits": [[float(v) for v in row[::64]] for row in y],
+                     "top": [[int(i) for i in np.argsort(-row)[:5]] for row in y]})
+    text = ",\n".join(map(json.dumps, rows))
+    out = ROOT / "tests/fixtures/golden/lite.json"
+    out.write_text('{"pictures": %s,\n"models": [\n%s\n]}\n' % (json.dumps(names), text))
+
+
 failed = False
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
@@ -57,9 +69,10 @@ with tempfile.TemporaryDirectory() as name:
         difference = np.abs(y - our_y).max() / np.abs(y).max()
         same_top = all([t[0] for t in p] == list(np.argsort(-row)[:5]) for p, row in zip(top, y))
         failed |= not same_input or not same_top or not difference <= 1e-4
-        print(f"efficientnet_lite{n}: {len(paths)} photographs, inputs {'equal' if same_input else 'DIFFER'}, logits within "
-              f"{difference:.2g} of the largest, top-5 {'equal' if same_top else 'DIFFER'}")
+        print(f"efficientnet_lite{n}: {len(paths)} photographs, inputs {'equal' if same_input else 'DIFFER'}, logits "
+              f"within {difference:.2g} of the largest, top-5 {'equal' if same_top else 'DIFFER'}")
         if n == 0:
             for path, p in zip(paths, top):
                 print(f"  {path.stem}: " + ", ".join(f"{label} {score:.0%}" for _, label, score in p[:3]))
+golden()
 sys.exit(failed)
