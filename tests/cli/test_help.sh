@@ -8,7 +8,7 @@ expect 0 '{"version": "0.1.0"}' "$SISKIN" version --json
 expect 0 'siskin VERB [ARGUMENT ...]' "$SISKIN" help
 expect 2 'say what to do' "$SISKIN"
 verbs=$("$SISKIN" help --json | sed 's/.*\[\(.*\)\].*/\1/; s/[",]//g')
-for verb in train resume eval predict explain run import export recipe summary bench models doctor version help; do
+for verb in train resume eval predict explain run import export recipe data summary bench models doctor version help; do
     grep -qw "$verb" <<<"$verbs"
 done
 for verb in $verbs; do
