@@ -53,3 +53,14 @@ void metrics_class(const struct metrics *m, int class_index, int64_t *images, in
     for (int c = 0; c < m->classes; c++) *images += row[c];
     *right = row[class_index];
 }
+
+void metrics_write(const struct metrics_result *result, struct json_writer *w) {
+    jw_integer(w, "images", result->images);
+    jw_number(w, "loss", result->loss);
+    jw_number(w, "top1", result->top1);
+    jw_number(w, "top5", result->top5);
+    jw_array(w, "interval95");
+    jw_number(w, NULL, result->low);
+    jw_number(w, NULL, result->high);
+    jw_end_array(w);
+}

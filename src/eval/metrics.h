@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/status.h"
 
 struct metrics {
@@ -35,6 +36,8 @@ struct metrics_result {
     double low, high;  /* Wilson's 95 % interval of top-1, per cent */
 };
 struct metrics_result metrics_result(const struct metrics *metrics);
+/* As members of an open JSON object. */
+void metrics_write(const struct metrics_result *result, struct json_writer *w);
 
 /* Of one true class: pictures and how many were right (both 0 without a table). */
 void metrics_class(const struct metrics *metrics, int class_index, int64_t *images, int64_t *right);

@@ -42,3 +42,18 @@ sk_status chunks_join(struct arena *arena, const struct chunks *chunks, uint8_t 
     }
     return SK_OK;
 }
+
+sk_status chunks_encode(chunks_layout *layout, const void *what, struct arena *arena, uint8_t **bytes, size_t *size) {
+    struct chunks file = {0};
+    TRY(layout(arena, what, &file));
+    return chunks_join(arena, &file, bytes, size);
+}
+
+sk_status chunks_write(chunks_layout *layout, const void *what, const char *path) {
+    struct arena arena = {0};
+    struct chunks file = {0};
+    sk_status status = layout(&arena, what, &file);
+    status = status == SK_OK ? chunks_save(&file, path) : status_prefix(status, "%s", path);
+    arena_free(&arena);
+    return status;
+}

@@ -24,4 +24,10 @@ sk_status chunks_add(struct arena *arena, struct chunks *chunks, const void *byt
 sk_status chunks_save(const struct chunks *chunks, const char *path); /* atomic */
 sk_status chunks_join(struct arena *arena, const struct chunks *chunks, uint8_t **bytes, size_t *size);
 
+/* What a format's writer is: it lays `what` out as chunks, whose bytes live in the arena or in `what`. */
+typedef sk_status chunks_layout(struct arena *arena, const void *what, struct chunks *file);
+/* Lay out, then join or save; a failing layout's sentence gets the path in front. */
+sk_status chunks_encode(chunks_layout *layout, const void *what, struct arena *arena, uint8_t **bytes, size_t *size);
+sk_status chunks_write(chunks_layout *layout, const void *what, const char *path);
+
 #endif

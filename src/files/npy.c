@@ -221,7 +221,8 @@ sk_status npy_open(struct arena *arena, const char *path, struct tensor *out) {
     return npy_parse(arena, bytes, size, path, out);
 }
 
-static sk_status layout(struct arena *arena, const struct tensor *tensor, struct chunks *file) {
+static sk_status layout(struct arena *arena, const void *what, struct chunks *file) {
+    const struct tensor *tensor = what;
     const char *description = descriptions[tensor->dtype];
     FAIL_IF(!description, SK_EFORMAT, "NumPy has no type for %s; convert it to f32", dtype_name(tensor->dtype));
     char shape[200] = "";
@@ -253,19 +254,9 @@ static sk_status layout(struct arena *arena, const struct tensor *tensor, struct
 }
 
 sk_status npy_encode(struct arena *arena, const struct tensor *tensor, uint8_t **bytes, size_t *size) {
-    struct chunks file = {0};
-    TRY(layout(arena, tensor, &file));
-    return chunks_join(arena, &file, bytes, size);
+    return chunks_encode(layout, tensor, arena, bytes, size);
 }
 
 sk_status npy_save(const char *path, const struct tensor *tensor) {
-    struct arena arena = {0};
-    struct chunks file = {0};
-    sk_status status = layout(&arena, tensor, &file);
-    if (status == SK_OK)
-        status = chunks_save(&file, path);
-    else
-        status_prefix(status, "%s", path);
-    arena_free(&arena);
-    return status;
+    return chunks_write(layout, tensor, path);
 }

@@ -92,9 +92,10 @@ static sk_status pack(struct stored_zip_writer *zip, const struct weights *weigh
     return stored_zip_finish(zip);
 }
 
-static sk_status layout(struct arena *arena, const struct weights *weights, struct stored_zip_writer *zip) {
+static sk_status layout(struct arena *arena, const void *what, struct chunks *file) {
+    const struct weights *weights = what;
+    struct stored_zip_writer zip = {.arena = arena};
     TRY(weights_check(weights));
-    *zip = (struct stored_zip_writer){.arena = arena};
     const char **entries = arena_array(arena, weights->count, sizeof *entries);
     if (!entries) return SK_EMEMORY;
     struct text pickle = {0};
@@ -103,23 +104,15 @@ static sk_status layout(struct arena *arena, const struct weights *weights, stru
     size_t length = pickle.length;
     text_free(&pickle);
     if (!copy) return status != SK_OK ? status : SK_EMEMORY;
-    return pack(zip, weights, entries, copy, length);
+    TRY(pack(&zip, weights, entries, copy, length));
+    *file = zip.file;
+    return SK_OK;
 }
 
 sk_status pth_encode(struct arena *arena, const struct weights *weights, uint8_t **bytes, size_t *size) {
-    struct stored_zip_writer zip;
-    TRY(layout(arena, weights, &zip));
-    return chunks_join(arena, &zip.file, bytes, size);
+    return chunks_encode(layout, weights, arena, bytes, size);
 }
 
 sk_status pth_save(const char *path, const struct weights *weights) {
-    struct arena arena = {0};
-    struct stored_zip_writer zip;
-    sk_status status = layout(&arena, weights, &zip);
-    if (status == SK_OK)
-        status = chunks_save(&zip.file, path);
-    else
-        status_prefix(status, "%s", path);
-    arena_free(&arena);
-    return status;
+    return chunks_write(layout, weights, path);
 }

@@ -61,7 +61,8 @@ static sk_status build(struct arena *arena, const struct weights *weights, struc
     return text_check(&json->text);
 }
 
-static sk_status layout(struct arena *arena, const struct weights *weights, struct chunks *file) {
+static sk_status layout(struct arena *arena, const void *what, struct chunks *file) {
+    const struct weights *weights = what;
     TRY(weights_check(weights));
     for (size_t i = 0; i < weights->count; i++)
         FAIL_IF(strcmp(weights->tensors[i].name, "__metadata__") == 0, SK_EFORMAT,
@@ -84,19 +85,9 @@ static sk_status layout(struct arena *arena, const struct weights *weights, stru
 }
 
 sk_status safetensors_encode(struct arena *arena, const struct weights *weights, uint8_t **bytes, size_t *size) {
-    struct chunks file = {0};
-    TRY(layout(arena, weights, &file));
-    return chunks_join(arena, &file, bytes, size);
+    return chunks_encode(layout, weights, arena, bytes, size);
 }
 
 sk_status safetensors_save(const char *path, const struct weights *weights) {
-    struct arena arena = {0};
-    struct chunks file = {0};
-    sk_status status = layout(&arena, weights, &file);
-    if (status == SK_OK)
-        status = chunks_save(&file, path);
-    else
-        status_prefix(status, "%s", path);
-    arena_free(&arena);
-    return status;
+    return chunks_write(layout, weights, path);
 }

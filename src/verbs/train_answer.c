@@ -19,14 +19,7 @@ static void tell(const struct call *call, const char *run, const struct loop_res
 
 static void scored(struct json_writer *w, const char *part, const struct metrics_result *r) {
     jw_object(w, part);
-    jw_integer(w, "images", r->images);
-    jw_number(w, "loss", r->loss);
-    jw_number(w, "top1", r->top1);
-    jw_number(w, "top5", r->top5);
-    jw_array(w, "interval95");
-    jw_number(w, NULL, r->low);
-    jw_number(w, NULL, r->high);
-    jw_end_array(w);
+    metrics_write(r, w);
     jw_end_object(w);
 }
 

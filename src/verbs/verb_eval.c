@@ -102,14 +102,7 @@ static void answer(struct scoring *s, struct call *call, const struct metrics_re
     const struct metrics *m = evaluator_metrics(s->evaluator);
     uint64_t damaged = evaluator_damaged(s->evaluator);
     jw_string(w, "part", data_part_name(s->part));
-    jw_integer(w, "images", r->images);
-    jw_number(w, "loss", r->loss);
-    jw_number(w, "top1", r->top1);
-    jw_number(w, "top5", r->top5);
-    jw_array(w, "interval95");
-    jw_number(w, NULL, r->low);
-    jw_number(w, NULL, r->high);
-    jw_end_array(w);
+    metrics_write(r, w);
     jw_number(w, "images_per_s", seconds > 0 ? (double)r->images / seconds : 0);
     jw_integer(w, "damaged", (int64_t)damaged);
     if (m->confusion) confusion_json(w, m);
