@@ -23,8 +23,7 @@ struct grad_cam {
     float *logits; /* (classes) */
 };
 
-/* The answer's arrays lie in the arena. The way to the layer runs in the engine; the rest of the network and its
- * gradient by references in double: nothing for the default layer, about a second for the first one of a MobileNet. */
+/* The answer's arrays lie in the arena. */
 sk_status grad_cam(struct arena *arena, const struct network *network, struct team *team,
                    const struct grad_cam_request *request, struct grad_cam *answer);
 
