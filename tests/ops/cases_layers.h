@@ -34,8 +34,8 @@ static void max_pool_ties(void **state) {
     (void)state;
     const struct json *one = json_get(golden, "max_pool_ties");
     double fill = json_number(one, "fill", 0);
-    struct subject s = {.build = pool_layer, .with = one, .x = shape_of(json_get(one, "x")), .fill = constant_x,
-                        .fill_with = &fill};
+    struct subject s = {
+        .build = pool_layer, .with = one, .x = shape_of(json_get(one, "x")), .fill = constant_x, .fill_with = &fill};
     subject_reference(&s);
     subject_engine(&s, team);
     for (int engine = 0; engine < 2; engine++) {
@@ -177,7 +177,8 @@ static void dropouts_have_streams_of_their_own(void **state) {
     int differ = 0;
     for (int64_t i = 0; i < shape.dim[0]; i++) {
         struct rng rng[3];
-        for (uint64_t k = 0; k < 3; k++) rng[k] = rng_at(5 + 0x9E3779B97F4A7C15u * (k + 1), RNG_DROPOUT, 2, (uint64_t)i);
+        for (uint64_t k = 0; k < 3; k++)
+            rng[k] = rng_at(5 + 0x9E3779B97F4A7C15u * (k + 1), RNG_DROPOUT, 2, (uint64_t)i);
         bool first = rng_float(&rng[0]) >= 0.5f, third = rng_float(&rng[2]) >= 0.5f;
         differ += first != third;
         for (int64_t j = 0; j < 30; j++) {

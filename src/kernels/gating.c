@@ -1,4 +1,4 @@
-/* gate.c — channels times their image's factor, forward and backward (per-ISA: compiled once per level).
+/* gating.c — channels times their image's factor, forward and backward (per-ISA: compiled once per level).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/depthwise_core.h"

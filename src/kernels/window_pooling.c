@@ -1,4 +1,4 @@
-/* avg_pool.c — average pooling over windows, forward and backward (per-ISA: compiled once per level).
+/* window_pooling.c — average pooling over windows, forward and backward (per-ISA: compiled once per level).
  *
  * A tile is a row of pixels, and a pixel gathers what it needs in row order: no two tiles add to one place.
  * SPDX-License-Identifier: Apache-2.0 */

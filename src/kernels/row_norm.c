@@ -1,4 +1,4 @@
-/* layer_norm.c — layer norm over the channels of each pixel, forward and backward (per-ISA: compiled once per level).
+/* row_norm.c — layer norm over the channels of each pixel, forward and backward (per-ISA: compiled once per level).
  *
  * Here lanes are added up, which elsewhere they never are: a row's sums have ROW_LANES lanes whatever a vector holds,
  * added by one tree, so that all levels give equal bits. The variance is of x - mean, formed in a second walk over a
