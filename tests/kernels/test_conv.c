@@ -206,7 +206,7 @@ static double gradient(const struct conv_case *t, const struct arrays *a, size_t
 }
 
 /* One pair of an input element and an output element that a weight connects. */
-typedef void visit(void *arg, size_t in, size_t weight, size_t out, int64_t c, int64_t k);
+typedef void visit(void *arg, size_t in, size_t weight, size_t out, int64_t k);
 
 static void each_product(const struct conv_shape *s, visit *visit, void *arg) {
     int64_t in = s->c / s->groups, out = s->k / s->groups;
@@ -223,7 +223,7 @@ static void each_product(const struct conv_shape *s, visit *visit, void *arg) {
                                 int64_t c = k / out * in + i;
                                 visit(arg, (size_t)(((n * s->h + h) * s->w + w) * s->c + c),
                                       (size_t)(((r * s->s + t) * in + i) * s->k + k),
-                                      (size_t)(((n * s->p + p) * s->q + q) * s->k + k), c, k);
+                                      (size_t)(((n * s->p + p) * s->q + q) * s->k + k), k);
                             }
                     }
 }
@@ -235,19 +235,18 @@ struct sums {
     double *y, *y_size, *dx, *dx_size, *dw, *dw_size; /* sums, and sums of magnitudes */
 };
 
-static void visit_forward(void *arg, size_t in, size_t weight, size_t out, int64_t c, int64_t k) {
+static void visit_forward(void *arg, size_t in, size_t weight, size_t out, int64_t k) {
     struct sums *sums = arg;
     double term = sums->u[in] * (double)sums->a->w.data[weight];
-    (void)c, (void)k;
+    (void)k;
     sums->y[out] += term;
     sums->y_size[out] += fabs(term);
 }
 
-static void visit_backward(void *arg, size_t in, size_t weight, size_t out, int64_t c, int64_t k) {
+static void visit_backward(void *arg, size_t in, size_t weight, size_t out, int64_t k) {
     struct sums *sums = arg;
     double dy = gradient(sums->t, sums->a, out, k);
     double to_x = dy * (double)sums->a->w.data[weight], to_w = dy * sums->u[in];
-    (void)c;
     sums->dx[in] += to_x;
     sums->dx_size[in] += fabs(to_x);
     sums->dw[weight] += to_w;
@@ -322,13 +321,8 @@ static void check_dbias(const struct conv_case *t, const struct arrays *a, const
 static void check_backward(const struct conv_case *t, const struct arrays *a, const struct outputs *o) {
     struct conv_shape s = shape_of(t);
     size_t in = a->x.count, weights = a->w.count;
-    struct sums sums = {.t = t,
-                        .a = a,
-                        .u = viewed_input(t, a),
-                        .dx = doubles(in),
-                        .dx_size = doubles(in),
-                        .dw = doubles(weights),
-                        .dw_size = doubles(weights)};
+    struct sums sums = {.t = t, .a = a, .u = viewed_input(t, a), .dx = doubles(in), .dx_size = doubles(in)};
+    sums.dw = doubles(weights), sums.dw_size = doubles(weights);
     double terms = (double)(s.r * s.s * (s.k / s.groups) + 4);
     double rows = (double)(s.n * s.p * s.q + 20) + act_terms(t->in_act);
     each_product(&s, visit_backward, &sums);

@@ -1,4 +1,4 @@
-/* act.c — activations and slopes of rows that lie in L1 (per-ISA: compiled once per level).
+/* act_rows.c — activations and slopes of rows that lie in L1 (per-ISA: compiled once per level).
  *
  * One loop per activation; iterations do not depend on each other, so that processors overlap them.
  * SPDX-License-Identifier: Apache-2.0 */
