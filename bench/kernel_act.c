@@ -4,19 +4,9 @@
  * 224 px activates in a picture, come from memory. The best of many rounds. Build:
  *   cc -std=c17 -D_GNU_SOURCE -O2 -Iinclude -Isrc bench/kernel_act.c build/release/libsiskin-run.a -lm -lpthread
  * SISKIN_ISA chooses the level. SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <time.h>
-
-#include "base/arena.h"
 #include "base/cpu.h"
 #include "kernels/kernels.h"
-
-/* The thread's own time: what others do on this machine counts only where they take caches and memory. */
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "measure.h"
 
 static const struct kernels *kernels;
 
@@ -32,12 +22,12 @@ static double best_pass(const struct numbers *n, enum act act, bool backward, in
     double best = 1e9;
     kernels->affine_plan(&job), kernels->affine_backward_plan(&back);
     for (int round = 0; round < rounds; round++) {
-        double start = now();
+        double start = thread_time();
         for (int pass = 0; pass < passes; pass++) {
             for (int64_t i = 0; !backward && i < job.tiles; i++) kernels->affine_run(&job, i);
             for (int64_t i = 0; backward && i < back.tiles; i++) kernels->affine_backward_run(&back, i);
         }
-        double took = (now() - start) / passes;
+        double took = (thread_time() - start) / passes;
         if (took < best) best = took;
     }
     return best;
@@ -50,7 +40,6 @@ int main(void) {
 #undef ACT
     };
     enum { SMALL_ROWS = 16, LARGE_ROWS = 46875, CHANNELS = 128 };
-    struct region memory;
     enum isa isa;
     int64_t count = (int64_t)LARGE_ROWS * CHANNELS;
     if (cpu_isa(&isa) || region_new(&memory, (size_t)(3 * count) * sizeof(float))) return 1;

@@ -10,15 +10,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/arena.h"
 #include "base/cpu.h"
+#include "ceilings.h"
 #include "kernels/kernels.h"
-#include "kernels/simd.h"
 
 struct block {
     int size, c, hidden, k, stride, times;
@@ -29,75 +25,6 @@ static const struct block blocks[] = {
     {14, 96, 576, 96, 1, 2}, {14, 96, 576, 160, 2, 1}, {7, 160, 960, 160, 1, 2}, {7, 160, 960, 320, 1, 1},
 };
 enum { BLOCKS = sizeof blocks / sizeof *blocks, THREADS_MAX = 2, ROUNDS_MAX = 2048 };
-
-static double clock_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-static double thread_time(void) {
-    return clock_of(CLOCK_THREAD_CPUTIME_ID);
-}
-
-/* ---- ceilings ---- */
-
-static double peak_flops(void) {
-    double best = 0;
-    for (int attempt = 0; attempt < 10; attempt++) {
-        enum { CHAINS = 12, ROUNDS = 300000 };
-        vf x = vset(0.5f), a[CHAINS];
-        for (int i = 0; i < CHAINS; i++) a[i] = vset((float)i);
-        double start = thread_time();
-        for (int r = 0; r < ROUNDS; r++) {
-            _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) a[i] = vfma(a[i], x, x);
-        }
-        double rate = 2.0 * VL * CHAINS * ROUNDS / (thread_time() - start);
-        vf sum = vzero();
-        for (int i = 0; i < CHAINS; i++) sum = vadd(sum, a[i]);
-        float lanes[VL];
-        vstore(lanes, sum);
-        if (lanes[0] > 0 && rate > best) best = rate;
-    }
-    return best;
-}
-
-static double copy_bytes(void) {
-    struct region a = {0}, b = {0};
-    if (region_new(&a, (size_t)128 << 20) || region_new(&b, (size_t)128 << 20)) return 0;
-    double best = 0;
-    for (int i = 0; i < 4; i++) {
-        double start = thread_time();
-        memcpy(b.data, a.data, b.bytes);
-        double rate = 2.0 * (double)b.bytes / (thread_time() - start);
-        if (rate > best) best = rate;
-    }
-    region_free(&a);
-    region_free(&b);
-    return best;
-}
-
-/* ---- memory, one region handed out in pieces ---- */
-
-static struct region memory;
-static size_t used;
-static float *take(int64_t count) {
-    float *p = (float *)((char *)memory.data + used);
-    used += ((size_t)count * sizeof *p + 4095) / 4096 * 4096;
-    if (used > memory.bytes) {
-        fprintf(stderr, "kernel_block: %zu bytes are not enough\n", memory.bytes);
-        exit(1);
-    }
-    return p;
-}
-static float *take_random(int64_t count) {
-    float *p = take(count);
-    uint32_t state = 12345;
-    for (int64_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        p[i] = ((float)(state >> 8) / (float)(1 << 24) - 0.5f) * 0.5f;
-    }
-    return p;
-}
 
 /* ---- a list of fused blocks on some threads ---- */
 

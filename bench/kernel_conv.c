@@ -6,15 +6,11 @@
  *   cc -std=c17 -D_GNU_SOURCE -O3 -march=native -ffp-contract=off -DSK_ISA=avx512 -Iinclude -Isrc bench/kernel_conv.c
  *      build/release/libsiskin-run.a -lm -lpthread
  * Usage: kernel_conv [batch [filter]]. SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/arena.h"
 #include "base/cpu.h"
+#include "ceilings.h"
 #include "kernels/kernels.h"
-#include "kernels/simd.h"
 
 struct layer {
     int size, c, k, kernel, stride;
@@ -27,72 +23,6 @@ static const struct layer layers[] = {
     {7, 576, 160, 1, 1},   {7, 160, 960, 1, 1}, {7, 960, 160, 1, 1}, {7, 960, 320, 1, 1}, {7, 320, 1280, 1, 1},
     {1, 1280, 1000, 1, 1},
 };
-
-/* The thread's own time: what others do on this machine counts only where they take caches and memory. */
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Fused multiply-adds in registers alone: twelve chains hide the latency of two units. */
-static double peak_flops(void) {
-    double best = 0;
-    for (int attempt = 0; attempt < 10; attempt++) {
-        enum { CHAINS = 12, ROUNDS = 300000 };
-        vf x = vset(0.5f), a[CHAINS];
-        for (int i = 0; i < CHAINS; i++) a[i] = vset((float)i);
-        double start = now();
-        for (int r = 0; r < ROUNDS; r++) {
-            _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) a[i] = vfma(a[i], x, x);
-        }
-        double rate = 2.0 * VL * CHAINS * ROUNDS / (now() - start);
-        vf sum = vzero();
-        for (int i = 0; i < CHAINS; i++) sum = vadd(sum, a[i]);
-        float lanes[VL];
-        vstore(lanes, sum);
-        if (lanes[0] > 0 && rate > best) best = rate;
-    }
-    return best;
-}
-
-static double copy_bytes(void) {
-    enum { MEGABYTES = 128 };
-    struct region a = {0}, b = {0};
-    if (region_new(&a, MEGABYTES << 20) || region_new(&b, MEGABYTES << 20)) return 0;
-    double best = 0;
-    for (int i = 0; i < 4; i++) {
-        double start = now();
-        memcpy(b.data, a.data, b.bytes);
-        double rate = 2.0 * (double)b.bytes / (now() - start);
-        if (rate > best) best = rate;
-    }
-    region_free(&a);
-    region_free(&b);
-    return best;
-}
-
-/* One block of memory, handed out and taken back whole per layer. */
-static struct region memory;
-static size_t used;
-static float *take(int64_t count) {
-    float *p = (float *)((char *)memory.data + used);
-    used += ((size_t)count * sizeof *p + 4095) / 4096 * 4096;
-    if (used > memory.bytes) {
-        fprintf(stderr, "kernel_conv: %zu bytes are not enough\n", memory.bytes);
-        exit(1);
-    }
-    return p;
-}
-static float *take_random(int64_t count) {
-    float *p = take(count);
-    uint32_t state = 12345;
-    for (int64_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        p[i] = (float)(state >> 8) / (float)(1 << 24) - 0.5f;
-    }
-    return p;
-}
 
 static const struct kernels *kernels;
 
@@ -110,9 +40,9 @@ static void run_backward(const struct conv_backward *job, void *scratch) {
         (seconds) = 1e9;                                                                                               \
         double spent_ = 0;                                                                                             \
         for (int round_ = 0; round_ < 4 || spent_ < 0.1; round_++) {                                                   \
-            double start_ = now();                                                                                     \
+            double start_ = thread_time();                                                                             \
             call;                                                                                                      \
-            double took_ = now() - start_;                                                                             \
+            double took_ = thread_time() - start_;                                                                     \
             spent_ += took_;                                                                                           \
             if (took_ < (seconds)) (seconds) = took_;                                                                  \
         }                                                                                                              \
