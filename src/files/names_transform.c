@@ -67,10 +67,12 @@ sk_status names_transform(struct arena *arena, const struct tensor *from, const 
         TRY(permute(arena, from, how, to));
         *transform = how->name;
     }
-    FAIL_IF(!same_but_ones(&to->shape, &want), SK_ESHAPE,
-            "its shape %s%s%s does not become %s of %s; are the model's name and arguments (width, classes) right?",
-            shape_text(&from->shape, found, sizeof found), how ? ", a " : "", how ? how->name : "",
-            shape_text(&want, expected, sizeof expected), param->name);
+    FAIL_IF(
+        !same_but_ones(&to->shape, &want), SK_ESHAPE,
+        "its shape %s%s%s does not become %s, which the model wants for %s; are the model's name and arguments (width, "
+        "classes) right?",
+        shape_text(&from->shape, found, sizeof found), how ? ", a " : "", how ? how->name : "",
+        shape_text(&want, expected, sizeof expected), param->name);
     if (!shape_equal(&to->shape, &want) && !how) *transform = "reshaped by dimensions of one";
     to->shape = want;
     return SK_OK;

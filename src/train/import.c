@@ -23,11 +23,10 @@ void import_end(struct import *import) {
 
 /* ---- which network ---- */
 
-/* timm's name of a network, with a tag ("tf_efficientnet_b0.ns_jft_in1k") or without: then its first published file. */
-static const struct published *timm_entry(const char *name) {
+/* timm's name of a network without a tag, "tf_efficientnet_b0": its first published file. */
+static const struct published *timm_network(const char *name) {
     size_t count, length = strlen(name);
-    const struct published *table = published_table(&count), *exact = published_by_entry(NULL, name);
-    if (exact) return exact;
+    const struct published *table = published_table(&count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(table[i].source, "timm") == 0 && strncmp(table[i].entry, name, length) == 0 &&
             table[i].entry[length] == '.')
@@ -48,9 +47,10 @@ static sk_status choose_model(struct import *import, const char *model) {
         return import->published ? published_model(import->published, &import->args)
                                  : model_defaults(model, &import->args);
     }
-    const struct published *entry = timm_entry(model);
+    import->published = published_by_entry(NULL, model);
+    import->like = import->published ? NULL : timm_network(model);
+    const struct published *entry = import->published ? import->published : import->like;
     if (!entry) return model_find(model, &family); /* its sentence names the nearest */
-    import->published = entry;
     return published_model(entry, &import->args);
 }
 
@@ -96,10 +96,15 @@ sk_status import_choose(struct import *import, const char *model, const char *fr
     import->args = plain;
     import->preprocess = preprocess_default();
     import->preprocess.channels = (int)import->args.in_channels;
-    if (import->published)
-        TRY(published_preprocess(import->published, &import->preprocess));
+    const struct published *entry = import->published ? import->published : import->like;
+    if (entry)
+        TRY(published_preprocess(entry, &import->preprocess));
     else
         import->assumed = apply_rule(family->name, import->source, &import->args, &import->preprocess);
+    if (import->like) {
+        import->assumed = arena_printf(&import->arena, "arguments and preprocessing of timm's %s", import->like->entry);
+        if (!import->assumed) return SK_EMEMORY;
+    }
     TRY(recipe_model_over(over, &import->args));
     preprocess_scale(&import->preprocess, (int)import->args.height, (int)import->args.width);
     return SK_OK;
@@ -136,7 +141,7 @@ sk_status import_network(struct import *import, struct network **out) {
         network_free(network);
         return status;
     }
-    if (!import->published) take_pixels(import);
+    if (!import->published && !import->like) take_pixels(import);
     *out = network;
     return SK_OK;
 }

@@ -16,6 +16,7 @@ struct import {
     const char *path;
     struct weights weights;
     const struct published *published; /* what the file is known to be, or NULL; a caller that knows sets it first */
+    const struct published *like;      /* --model was timm's name of a network: a published file of it, or NULL */
     struct model_args args;
     struct preprocess preprocess;
     enum weights_source source;

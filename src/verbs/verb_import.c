@@ -96,14 +96,23 @@ static sk_status describe(struct call *call, const struct import_entry *found, s
     return classes ? read_classes(network, classes) : import_entry_classes(found->entry, network);
 }
 
-static sk_status verify(struct call *call, const struct network *network, struct team *team) {
-    const char *x = call_option(call, "verify"), *said = call_option(call, "tolerance");
-    const char *y = call->argument_count > 1 ? call->arguments[1] : NULL;
-    double tolerance = 1e-4, difference;
-    FAIL_IF(!x != !y, SK_EUSAGE, "an input and its logits go together: --verify X.npy Y.npy");
-    FAIL_IF(said && (!parse_f64(said, &tolerance) || tolerance < 0), SK_EUSAGE,
+/* What --verify accepts; fails where its parts do not go together. */
+static sk_status verify_tolerance(const struct call *call, double *tolerance) {
+    const char *said = call_option(call, "tolerance");
+    *tolerance = 1e-4;
+    FAIL_IF(call_switch(call, "verify") != (call->argument_count > 1), SK_EUSAGE,
+            "an input and its logits go together: --verify X.npy Y.npy");
+    FAIL_IF(said && (!parse_f64(said, tolerance) || *tolerance < 0), SK_EUSAGE,
             "--tolerance %s is no number of 0 or more", said);
+    return SK_OK;
+}
+
+static sk_status verify(struct call *call, const struct network *network, struct team *team) {
+    const char *x = call_option(call, "verify");
+    double tolerance, difference;
+    TRY(verify_tolerance(call, &tolerance));
     if (!x) return SK_OK;
+    const char *y = call->arguments[1];
     TRY(import_verify(network, team, x, y, &difference));
     jw_number(&call->json, "difference", difference);
     FAIL_IF(
@@ -140,6 +149,8 @@ static sk_status finish(struct call *call, const struct import_entry *found, str
 static sk_status work(struct call *call, struct import *import, struct recipe *over) {
     struct network *network = NULL;
     struct import_entry found;
+    double tolerance;
+    TRY(verify_tolerance(call, &tolerance)); /* before anything is read */
     TRY(import_entry_find(call, call->arguments[0], &found));
     TRY(import_begin(import, call->arguments[0], call_option(call, "key")));
     if (import->weights.note) call_note(call, "%s", import->weights.note);

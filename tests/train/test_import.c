@@ -209,7 +209,8 @@ static void misfits(void **state) {
     expect_map(&l, "it has 12 blocks, but the model has 11");
     *t = kept;
     t->shape.dim[0]++;
-    expect_map(&l, "it: 'blocks.2.1.conv_dw.weight': its shape (65, 1, 5, 5) does not become (64, 1, 5, 5) of "
+    expect_map(&l, "it: 'blocks.2.1.conv_dw.weight': its shape (65, 1, 5, 5) does not become (64, 1, 5, 5), which the "
+                   "model wants for "
                    "features.5.block.1.0.weight");
     *t = kept;
     assert_int_equal(names_source("resnet", l.network->graph, &l.theirs, "it", &source), SK_EFORMAT);
