@@ -61,6 +61,7 @@ static sk_status plan_engine(struct trainer *trainer, int stage, int64_t batch, 
     TRY(passes_run(&trainer->arena, graph, &(struct lowering){kernels, true}, &lowered));
     struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team)};
     TRY(plan_new(&trainer->arena, lowered, &options, out));
+    if (trainer->options.profile) TRY(plan_profile(*out, &trainer->arena));
     workspace_want(&trainer->workspace, *out);
     return SK_OK;
 }
