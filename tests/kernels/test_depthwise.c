@@ -317,10 +317,8 @@ static void test_large(void **state) {
 }
 
 /* More than 16 MiB, stored past the caches: too much for loops in double, so the levels against the plain one. */
-static void test_past_the_caches(void **state) {
-    (void)state;
-    struct dw_case k = {
-        .s = shape_of(1, 151, 152, 192, 3, 1, 1), .view = true, .gradient_view = true, .act = ACT_RELU6};
+static void past_the_caches(enum act act) {
+    struct dw_case k = {.s = shape_of(1, 151, 152, 192, 3, 1, 1), .view = true, .gradient_view = true, .act = act};
     struct forward_data f = forward_open(&k);
     struct backward_data d = backward_open(&k), e = d;
     float *plain = case_output(f.outputs), *y = case_output(f.outputs);
@@ -341,6 +339,12 @@ static void test_past_the_caches(void **state) {
     case_release(plain, f.outputs), case_release(y, f.outputs);
     backward_release(&d), backward_release(&e);
     forward_close(&f), backward_close(&d);
+}
+
+static void test_past_the_caches(void **state) {
+    (void)state;
+    past_the_caches(ACT_RELU6);
+    past_the_caches(ACT_SILU);
 }
 
 /* A guard that sees nothing would let every case pass. */
