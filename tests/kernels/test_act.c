@@ -195,8 +195,70 @@ static void tails(void **state) {
     free(x);
 }
 
+/* ---- products of more than 16 MiB, which are stored past the caches: every level against plain C ---- */
+
+enum { WIDE_ROWS = 131087, WIDE = 32, NARROW = 3 };
+
+static float *packed(const struct kernels *kernels, const struct conv_shape *s, enum pack_direction direction,
+                     const float *w) {
+    struct pack_job job = {.s = *s, .direction = direction, .w = w};
+    job.packed = case_output((int64_t)(kernels->packed_bytes(s, direction) / sizeof(float)));
+    kernels->pack_plan(&job);
+    for (int64_t i = 0; i < job.tiles; i++) kernels->pack_run(&job, i);
+    return job.packed;
+}
+
+/* y = gelu(x * w), narrow to wide. */
+static void wide_forward(const struct kernels *kernels, const float *x, const float *w, float *y, float *stats) {
+    struct conv_shape s = {1, WIDE_ROWS, 1, NARROW, WIDE_ROWS, 1, WIDE, 1, 1, 1, 1, 1, 1, 0, 0, 1};
+    struct conv_forward job = {.s = s, .in = {.x = x}, .act = ACT_GELU, .y = y, .stats = stats};
+    float *panels = packed(kernels, &s, PACK_FORWARD, w);
+    size_t bytes = kernels->conv_forward_plan(&job, 1);
+    void *scratch = case_scratch(bytes);
+    job.packed = panels;
+    for (int64_t i = 0; i < job.tiles; i++) kernels->conv_forward_run(&job, i, scratch);
+    case_scratch_release(scratch, bytes);
+    case_release(panels, (int64_t)(kernels->packed_bytes(&s, PACK_FORWARD) / sizeof(float)));
+}
+
+/* dx = (g * w) · silu'(x), narrow to wide. */
+static void wide_backward(const struct kernels *kernels, const float *x, const float *g, const float *w, float *dx,
+                          float *sums) {
+    struct conv_shape s = {1, WIDE_ROWS, 1, WIDE, WIDE_ROWS, 1, NARROW, 1, 1, 1, 1, 1, 1, 0, 0, 1};
+    struct conv_backward job = {.s = s, .dy = {.g = g}, .in = {.x = x, .act = ACT_SILU}, .dx = dx, .sums = sums};
+    float *panels = packed(kernels, &s, PACK_BACKWARD, w);
+    size_t bytes = kernels->conv_backward_plan(&job, 1);
+    void *scratch = case_scratch(bytes);
+    job.packed = panels;
+    for (int64_t i = 0; i < job.tiles; i++) kernels->conv_backward_run(&job, i, scratch);
+    case_scratch_release(scratch, bytes);
+    case_release(panels, (int64_t)(kernels->packed_bytes(&s, PACK_BACKWARD) / sizeof(float)));
+}
+
+static void products_past_the_caches(void **state) {
+    (void)state;
+    int64_t wide = (int64_t)WIDE_ROWS * WIDE, sums = conv_blocks(WIDE_ROWS) * 2 * WIDE;
+    float *narrow = case_input(WIDE_ROWS * NARROW, -2.0f, 2.0f, 1), *w = case_input(NARROW * WIDE, -2.0f, 2.0f, 2);
+    float *x = case_input(wide, -5.0f, 5.0f, 3), *plain[4], *made[4];
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kernels = case_level(isa);
+        float **to = isa == ISA_PLAIN ? plain : made;
+        if (!kernels) continue;
+        for (int i = 0; i < 4; i++) to[i] = case_output(i < 2 ? wide : sums);
+        wide_forward(kernels, narrow, w, to[0], to[2]);
+        wide_backward(kernels, x, narrow, w, to[1], to[3]);
+        for (int i = 0; isa != ISA_PLAIN && i < 4; i++) {
+            case_equal(i < 2 ? "product" : "sums", made[i], plain[i], i < 2 ? wide : sums);
+            case_release(made[i], i < 2 ? wide : sums);
+        }
+    }
+    for (int i = 0; i < 4; i++) case_release(plain[i], i < 2 ? wide : sums);
+    free(narrow), free(w), free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_and_slopes), cmocka_unit_test(any_bits_at_every_level),
-                                       cmocka_unit_test(special_numbers), cmocka_unit_test(tails)};
+                                       cmocka_unit_test(special_numbers), cmocka_unit_test(tails),
+                                       cmocka_unit_test(products_past_the_caches)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
