@@ -162,6 +162,18 @@ static void survives_a_lack_of_memory(void **state) {
     without_memory(COUNT(doctor), doctor);
 }
 
+static void looks_inside_without_memory(void **state) {
+    (void)state;
+    static const char *const onnx[] = {"export", "mobilenet_v2", SMALL, "-o", SCRATCH "/call.onnx", "--softmax"};
+    static const char *const list[] = {"run", "mobilenet_v2", SMALL, "--list"};
+    static const char *const cam[] = {"explain", "mobilenet_v2", FIXTURES "/data/pictures/rgb.png",
+                                      "preprocess.resize=0", "preprocess.crop=32", SMALL, "--at", "features.2",
+                                      "-o", SCRATCH "/call.png", "--raw", SCRATCH "/call.npy", "--threads", "1"};
+    without_memory(COUNT(onnx), onnx);
+    without_memory(COUNT(list), list);
+    without_memory(COUNT(cam), cam);
+}
+
 /* ---- training ---- */
 
 #define DATA SCRATCH "/call-data"
@@ -247,6 +259,7 @@ int main(void) {
         cmocka_unit_test(answers_are_json),      cmocka_unit_test(the_contract_of_keys),
         cmocka_unit_test(failures_are_answers),  cmocka_unit_test(survives_a_lack_of_memory),
         cmocka_unit_test(trains_without_memory), cmocka_unit_test(an_interrupt_saves),
+        cmocka_unit_test(looks_inside_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
