@@ -19,6 +19,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # File, and the command line behind `export`.
 FILES = {
     "mobilenet_v2": ["mobilenet_v2", "model.width_mult=0.1", "model.input_size=64"],
+    "mobilenet_v3_small": ["mobilenet_v3_small", "model.width_mult=0.1", "model.input_size=64"],
+    "efficientnet_b0": ["efficientnet_b0", "model.width_mult=0.1", "model.depth_mult=0.3", "model.input_size=65",
+                        "model.same_padding=true"],
+    "convnext_tiny": ["convnext_tiny", "model.width_mult=0.1", "model.depth_mult=0.3", "model.input_size=64"],
+    "resnet18": ["resnet18", "model.width_mult=0.1", "model.input_size=64"],
     "mobilenet_v2_options": ["mobilenet_v2", "model.width_mult=0.1", "model.input_size=32", "preprocess.order=bgr",
                              "preprocess.resize=0", "preprocess.crop=32", "--preprocess", "--softmax", "--batch=4",
                              "--no-fold-norm"],
