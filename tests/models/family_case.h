@@ -15,12 +15,8 @@
 #include "base/file.h"
 #include "base/team.h"
 #include "models/network.h"
+#include "ok.h"
 #include "plan/formula.h"
-
-static inline void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 /* The cases of fixtures/golden/<name>. */
 static inline const struct json *family_cases(struct arena *arena, const char *name) {

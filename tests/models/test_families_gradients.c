@@ -4,9 +4,8 @@
  * In training mode, without and with dropout and stochastic depth: PyTorch was given the same masks.
  * Fixture: tests/golden/make_models.py. SPDX-License-Identifier: Apache-2.0 */
 #include "models/family_case.h"
-#include "plan/passes.h"
+#include "plan/engine.h"
 #include "plan/reference.h"
-#include "plan/workspace.h"
 
 static struct arena fixture;
 static const struct json *cases;
@@ -94,48 +93,17 @@ static void reference_equals_pytorch(void **state) {
     }
 }
 
-struct engine {
-    struct arena arena;
-    struct graph *graph, *lowered;
-    struct plan *plan;
-    struct workspace workspace;
-    struct bound_plan bound;
-    struct region params, state, gradients;
-    float *images, *target;
-};
-
 static void engine_new(struct engine *e, const struct model_args *args, int64_t batch, int threads) {
     *e = (struct engine){0};
-    enum isa isa;
-    ok(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
     ok(model_graph(&e->arena, args, &(struct model_request){.batch = batch, .training = true, .loss = true},
                    &e->graph));
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, true}, &e->lowered));
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, false}, &e->plan));
-    ok(region_new(&e->params, (size_t)e->graph->param_elements * sizeof(float)));
-    ok(region_new(&e->state, (size_t)e->graph->state_elements * sizeof(float) + 64));
-    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * sizeof(float)));
-    workspace_want(&e->workspace, e->plan);
-    ok(workspace_allocate(&e->workspace));
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
-    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
-    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
-    e->images = arena_array(&e->arena, (size_t)(batch * args->height * args->width * 3), sizeof *e->images);
-    e->target = arena_array(&e->arena, (size_t)(batch * args->num_classes), sizeof *e->target);
-    formula_images(0, batch, args->height, e->images, NULL);
-    fill_target(args, batch, e->target, NULL);
-    bound_plan_input(&e->bound, "image", e->images);
-    bound_plan_input(&e->bound, "target", e->target);
-}
-
-static void engine_free(struct engine *e) {
-    bound_plan_free(&e->bound);
-    workspace_free(&e->workspace);
-    region_free(&e->params);
-    region_free(&e->state);
-    region_free(&e->gradients);
-    arena_free(&e->arena);
+    engine_make(e, true, threads);
+    float *images = arena_array(&e->arena, (size_t)(batch * args->height * args->width * 3), sizeof *images);
+    float *target = arena_array(&e->arena, (size_t)(batch * args->num_classes), sizeof *target);
+    formula_images(0, batch, args->height, images, NULL);
+    fill_target(args, batch, target, NULL);
+    bound_plan_input(&e->bound, "image", images);
+    bound_plan_input(&e->bound, "target", target);
 }
 
 /* PyTorch's float32 gives the measure: ten times its distance, and no less than a few roundings. */
@@ -145,8 +113,7 @@ static void engine_at_level(void *user) {
         struct model_args args = family_args(item);
         struct engine e;
         engine_new(&e, &args, json_integer(item, "batch", 0), team_size(team));
-        plan_prepare(e.plan, team);
-        plan_run(e.plan, team, &(struct run_env){.seed = (uint64_t)json_integer(item, "seed", 0)});
+        engine_run(&e, team, &(struct run_env){.seed = (uint64_t)json_integer(item, "seed", 0)});
         double loss = (double)bound_plan_output(&e.bound, "loss")[0], truth = json_number(item, "loss", 0);
         double gradients = gradients_off(e.graph, item, 1e-3, e.gradients.data, NULL);
         double torch = json_number(item, "torch_f32_gradients", 0);

@@ -1,17 +1,11 @@
 /* test_engine.c — the engine under all passes against the references under none: logits, gradients, statistics.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
 #include "models/model.h"
-#include "plan/formula.h"
-#include "plan/passes.h"
+#include "plan/engine.h"
 #include "plan/reference.h"
-#include "plan/workspace.h"
+
+enum { THREADS = 2 };
 
 static struct model_args small_net(int64_t side) {
     struct model_args args;
@@ -23,58 +17,18 @@ static struct model_args small_net(int64_t side) {
     return args;
 }
 
-struct engine {
-    struct arena arena;
-    struct graph *graph, *lowered;
-    struct plan *plan;
-    struct workspace workspace;
-    struct bound_plan bound;
-    struct region params, state, gradients;
-    struct team *team;
-};
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
-
-static void engine_new(struct engine *e, const struct model_args *args, int64_t batch, bool training, int threads) {
+static void engine_new(struct engine *e, const struct model_args *args, int64_t batch, bool training) {
     *e = (struct engine){0};
-    enum isa isa;
-    ok(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
-    ok(model_graph(&e->arena, args, &(struct model_request){.batch = batch, .training = training, .loss = training}, &e->graph));
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &e->lowered));
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
-    ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
-    ok(region_new(&e->state, (size_t)e->graph->state_elements * 4));
-    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
-    workspace_want(&e->workspace, e->plan);
-    ok(workspace_allocate(&e->workspace));
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
-    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
-    ok(team_new(&e->team, threads));
-    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
-    plan_prepare(e->plan, e->team);
+    ok(model_graph(&e->arena, args, &(struct model_request){.batch = batch, .training = training, .loss = training},
+                   &e->graph));
+    engine_make(e, training, THREADS);
 }
 
-static void engine_free(struct engine *e) {
-    team_free(e->team);
-    bound_plan_free(&e->bound);
-    workspace_free(&e->workspace);
-    region_free(&e->params);
-    region_free(&e->state);
-    region_free(&e->gradients);
-    arena_free(&e->arena);
-}
-
-static double difference(const float *a, const double *b, int64_t n) {
-    double worst = 0, largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (!(fabs(a[i] - b[i]) <= worst)) worst = fabs(a[i] - b[i]);
-        if (fabs(b[i]) > largest) largest = fabs(b[i]);
-    }
-    return largest > 0 ? worst / largest : worst;
+static void run_by_team(struct engine *e, const struct run_env *env) {
+    struct team *team;
+    ok(team_new(&team, THREADS));
+    engine_run(e, team, env);
+    team_free(team);
 }
 
 static void inference_equals_reference(void **state) {
@@ -82,7 +36,7 @@ static void inference_equals_reference(void **state) {
     struct model_args args = small_net(64);
     for (int batch = 1; batch <= 3; batch += 2) {
         struct engine e;
-        engine_new(&e, &args, batch, false, 2);
+        engine_new(&e, &args, batch, false);
         struct reference *reference;
         ok(reference_new(&e.arena, e.graph, &reference));
         formula_fill(e.graph, NULL, NULL, reference->params, reference->state);
@@ -90,10 +44,10 @@ static void inference_equals_reference(void **state) {
         formula_images(0, batch, 64, images, reference->values[graph_find_port(e.graph, "image")]);
         bound_plan_input(&e.bound, "image", images);
         struct run_env env = {0};
-        plan_run(e.plan, e.team, &env);
+        run_by_team(&e, &env);
         reference_run(reference, &env);
-        double d = difference(bound_plan_output(&e.bound, "logits"),
-                              reference->values[graph_find_port(e.graph, "logits")], batch * 10);
+        double d = engine_difference(bound_plan_output(&e.bound, "logits"),
+                                     reference->values[graph_find_port(e.graph, "logits")], batch * 10, 0);
         print_message("inference, batch %d: relative difference %.2g\n", batch, d);
         assert_true(d < 1e-5);
         engine_free(&e);
@@ -105,7 +59,7 @@ static void training_equals_reference(void **state) {
     struct model_args args = small_net(32);
     enum { BATCH = 8 };
     struct engine e;
-    engine_new(&e, &args, BATCH, true, 2);
+    engine_new(&e, &args, BATCH, true);
     struct graph *graph;
     ok(model_graph(&e.arena, &args, &(struct model_request){.batch = BATCH, .training = true, .loss = true}, &graph));
     ok(gradient_build(graph, graph_find_port(graph, "loss")));
@@ -123,7 +77,7 @@ static void training_equals_reference(void **state) {
     bound_plan_input(&e.bound, "image", images);
     bound_plan_input(&e.bound, "target", target);
     struct run_env env = {0};
-    plan_run(e.plan, e.team, &env);
+    run_by_team(&e, &env);
     reference_run(reference, &env);
     double loss = reference->values[graph_find_port(graph, "loss")][0];
     print_message("loss %.9g, reference %.9g\n", bound_plan_output(&e.bound, "loss")[0], loss);

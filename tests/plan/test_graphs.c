@@ -2,26 +2,15 @@
  * references, one thread against three, and no two values in one place at one time.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "base/rng.h"
 #include "ops/build.h"
-#include "plan/formula.h"
+#include "plan/engine.h"
 #include "plan/memory.h"
-#include "plan/passes.h"
 #include "plan/reference.h"
-#include "plan/workspace.h"
 
 enum { CLASSES = 5 };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static int pick(struct rng *rng, int n) {
     return (int)rng_below(rng, (uint64_t)n);
@@ -303,62 +292,23 @@ static void gradients_are_finite_differences(void **state) {
     assert_true(checked > (with_freezing ? 100 : 300) && kinks < checked / 10);
 }
 
-struct engine {
-    struct arena arena;
-    struct graph *graph;
-    struct plan *plan;
-    struct workspace workspace;
-    struct bound_plan bound;
-    struct region params, state, gradients;
-    struct team *team;
-};
-
-static void engine_run(struct engine *e, uint64_t seed, bool training, int threads) {
+static void engine_new(struct engine *e, uint64_t seed, bool training, int threads) {
     *e = (struct engine){0};
-    enum isa isa;
-    ok(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
     e->graph = random_graph(&e->arena, seed, training);
-    struct graph *lowered;
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &lowered));
-    ok(plan_new(&e->arena, lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
-    ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
-    ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 4));
-    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
-    workspace_want(&e->workspace, e->plan);
-    ok(workspace_allocate(&e->workspace));
-    memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
-    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
-    ok(team_new(&e->team, threads));
-    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
+    engine_make(e, training, threads);
     float *image = arena_array(&e->arena, (size_t)value_elements(e->graph, graph_find_port(e->graph, "image")), 4);
     float *target = arena_array(&e->arena, (size_t)value_elements(e->graph, graph_find_port(e->graph, "target")), 4);
     fill_inputs(e->graph, image, target, NULL, NULL);
     bound_plan_input(&e->bound, "image", image);
     bound_plan_input(&e->bound, "target", target);
-    plan_prepare(e->plan, e->team);
-    plan_run(e->plan, e->team, &env);
+    struct team *team;
+    ok(team_new(&team, threads));
+    engine_run(e, team, &env);
+    team_free(team);
 }
 
-static void engine_free(struct engine *e) {
-    team_free(e->team);
-    bound_plan_free(&e->bound);
-    workspace_free(&e->workspace);
-    region_free(&e->params);
-    region_free(&e->state);
-    region_free(&e->gradients);
-    arena_free(&e->arena);
-}
-
-/* Largest difference relative to the largest number. */
 static double difference(const float *a, const double *b, int64_t n) {
-    double worst = 0, largest = 1e-3;
-    for (int64_t i = 0; i < n; i++) {
-        if (!(fabs(a[i] - b[i]) <= worst)) worst = fabs(a[i] - b[i]);
-        if (fabs(b[i]) > largest) largest = fabs(b[i]);
-    }
-    return worst / largest;
+    return engine_difference(a, b, n, 1e-3);
 }
 
 /* True where an activation's input lies so near to a corner that f32 may see the other side: its slope is another. */
@@ -394,7 +344,7 @@ static void engine_equals_reference(void **state) {
         int corners = 0;
         for (uint64_t seed = 0; seed < 300; seed++) {
             struct engine e;
-            engine_run(&e, seed, training, 2);
+            engine_new(&e, seed, training, 2);
             struct reference *reference = reference_of(&e.arena, seed, training);
             reference_run(reference, &env);
             const struct graph *g = reference->graph;
@@ -426,8 +376,8 @@ static void threads_change_no_bit(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
         struct engine one, three;
-        engine_run(&one, seed, true, 1);
-        engine_run(&three, seed, true, 3);
+        engine_new(&one, seed, true, 1);
+        engine_new(&three, seed, true, 3);
         assert_memory_equal(one.gradients.data, three.gradients.data, (size_t)one.graph->param_elements * 4);
         assert_memory_equal(bound_plan_output(&one.bound, "loss"), bound_plan_output(&three.bound, "loss"), 4);
         engine_free(&one);
@@ -468,7 +418,7 @@ static void values_alive_at_once_do_not_overlap(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
         struct engine e;
-        engine_run(&e, seed, true, 2);
+        engine_new(&e, seed, true, 2);
         const struct graph *g = e.plan->graph;
         int *first = arena_array(&e.arena, g->value_count, sizeof *first);
         int *last = arena_array(&e.arena, g->value_count, sizeof *last);
