@@ -227,20 +227,12 @@ static sk_status read_marked(struct reader *reader, int mark, int depth, struct 
         value->integer = (int64_t)(number & INT64_MAX);
         return SK_OK;
     case 0xd0:
-        value->kind = INTEGER;
-        value->integer = (int8_t)number;
-        return SK_OK;
     case 0xd1:
-        value->kind = INTEGER;
-        value->integer = (int16_t)number;
-        return SK_OK;
     case 0xd2:
+    case 0xd3: /* two's complement of that width */
         value->kind = INTEGER;
-        value->integer = (int32_t)number;
-        return SK_OK;
-    case 0xd3:
-        value->kind = INTEGER;
-        value->integer = (int64_t)number;
+        if (width < 8 && number >> (8 * width - 1)) number |= ~(uint64_t)0 << (8 * width);
+        memcpy(&value->integer, &number, sizeof number);
         return SK_OK;
     case 0xd4:
     case 0xd5:

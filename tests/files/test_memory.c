@@ -3,6 +3,8 @@
  * This test fails allocations. SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include "files/keras_h5.h"
+#include "files/msgpack.h"
 #include "files/npy.h"
 #include "files/pth.h"
 #include "shim/failing.h"
@@ -20,6 +22,21 @@ static sk_status read_safetensors(struct arena *arena, const struct bytes *bytes
 static sk_status read_pth(struct arena *arena, const struct bytes *bytes) {
     struct weights w;
     return pth_parse(arena, bytes->data, bytes->size, "it", NULL, &w);
+}
+
+static sk_status read_msgpack(struct arena *arena, const struct bytes *bytes) {
+    struct weights w;
+    return msgpack_parse(arena, bytes->data, bytes->size, "it", &w);
+}
+
+/* Through the helper, whose own allocations are its own. */
+static sk_status read_h5(struct arena *arena, const struct bytes *bytes) {
+    (void)bytes;
+    struct weights w;
+    char *path = arena_printf(arena, "%s/files/good/keras2.h5", FIXTURES);
+    sk_status status = path ? weights_open(arena, path, NULL, &w) : SK_EMEMORY;
+    if (path) weights_close(&w);
+    return status;
 }
 
 static sk_status read_npy(struct arena *arena, const struct bytes *bytes) {
@@ -49,12 +66,16 @@ static sk_status write_all(struct arena *arena, const struct bytes *bytes) {
 
 static void each_allocation_fails(void **state) {
     (void)state;
+    setenv("SISKIN_H5", SISKIN_H5_PROGRAM, 1);
     static const struct job jobs[] = {
         {read_safetensors, "types.safetensors"},
         {read_safetensors, "misaligned.safetensors"},
         {read_pth, "types.pth"},
         {read_pth, "types_legacy.pth"},
         {read_pth, "checkpoint.pth"},
+        {read_msgpack, "flax.msgpack"},
+        {read_msgpack, "flax_chunks.msgpack"},
+        {read_h5, "keras2.h5"},
         {read_npy, "fortran.npy"},
         {write_all, "types.pth"},
     };
