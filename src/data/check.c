@@ -35,6 +35,7 @@ const char *check_full_path(struct check *check, const char *path) {
 const char *check_class_path(struct check *check, enum data_part part, int class_index) {
     const char *name = check->classes[class_index].name;
     const char *path = check->parts_named ? arena_printf(&check->arena, "%s/%s", data_part_name(part), name) : name;
+    check->failed = check->failed || !path;
     return path ? path : name;
 }
 

@@ -56,9 +56,11 @@ void check_format(struct check *check) {
     for (size_t i = 0; i < check->file_count; i++) {
         const struct check_file *file = &check->files[i];
         const struct signature *signature = unread_format(file);
+        if (!signature) continue;
         const char *path = check_full_path(check, file->path);
         struct text command = {0};
-        if (!signature || !path) continue;
+        check->failed = check->failed || !path;
+        if (!path) continue;
         signature_convert(signature, path, &command);
         if (text_check(&command) != SK_OK)
             check->failed = true;

@@ -48,6 +48,7 @@ static void say_pairs(struct check *check, bool same_bytes, enum relation relati
         uint32_t first = same_bytes ? file->twin : file->near;
         if (first == i || relation_of(&check->files[first], file) != relation) continue;
         const char *path = check_full_path(check, check->files[first].path);
+        check->failed = check->failed || !path;
         check_add(check, file->path, "%s %s", same_bytes ? "the same as" : "looks the same as", path ? path : "");
     }
 }

@@ -11,6 +11,8 @@
 
 #include "augment/augment.h"
 #include "augment/noise.h"
+#include "data/check.h"
+#include "data/data_stats.h"
 #include "data/decode.h"
 #include "data/loader.h"
 #include "data/png_write.h"
@@ -125,6 +127,51 @@ static sk_status load(void) {
     return status;
 }
 
+/* Twins, a format that is not read and a hidden file give the checks something to say. */
+static sk_status check(void) {
+    struct check check = {0};
+    struct check_options options = {0};
+    TRY(team_new(&options.team, 1));
+    sk_status status = check_run(&check, "folder:" ROOT "/faults", &options);
+    if (status == SK_OK) assert_int_equal(check.finding_count, 10);
+    check_free(&check);
+    team_free(options.team);
+    return status;
+}
+
+static sk_status statistics(void) {
+    struct dataset *dataset;
+    struct data_options options = {.val_fraction = -1};
+    struct stats_options how = {0};
+    struct arena arena = {0};
+    struct data_stats stats;
+    TRY(dataset_open(&dataset, "folder:" ROOT "/folder", &options));
+    sk_status status = team_new(&how.team, 1);
+    if (status == SK_OK) status = data_stats(&arena, dataset, &how, &stats);
+    team_free(how.team);
+    arena_free(&arena);
+    dataset_free(dataset);
+    return status;
+}
+
+static void checking(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    for (int i = 0; i < 4; i++) {
+        struct picture picture = noise(&arena, 40, 40, 3, (uint32_t)i / 2, false);
+        struct text png = {0};
+        assert_int_equal(encode_png(&picture, &png), SK_OK);
+        put(arena_printf(&arena, ROOT "/faults/train/%s/%d.png", i % 3 ? "a" : "b", i), png.data, png.length);
+        put(arena_printf(&arena, ROOT "/faults/val/a/%d.png", i), png.data, png.length - (i > 0 ? 30 : 0));
+        text_free(&png);
+    }
+    put(ROOT "/faults/train/a/moving.gif", "GIF89a", 6);
+    put(ROOT "/faults/train/a/.hidden", "", 0);
+    arena_free(&arena);
+    each_allocation(check, 6);
+    each_allocation(statistics, 4);
+}
+
 static void opening(void **state) {
     (void)state;
     each_allocation(open_idx, 2);
@@ -146,6 +193,7 @@ int main(void) {
         cmocka_unit_test(opening),
         cmocka_unit_test(decoding),
         cmocka_unit_test(loading),
+        cmocka_unit_test(checking),
     };
     return cmocka_run_group_tests(tests, make_data, NULL);
 }
