@@ -51,15 +51,17 @@ def v3(kind, **kw):
     return TV.MobileNetV3(rows, last)
 
 
-def narrow_resnet50():
+def narrow_resnet50(classes=CLASSES, dilate=(False, False, False, False)):
     """A quarter of the channels, as width_mult 0.25."""
-    model = TV.resnet50()
+    model = TV.resnet50(num_classes=classes)
+    model.dilation = 1
     model.inplanes = 16
     model.conv1 = torch.nn.Conv2d(3, 16, 7, 2, 3, bias=False)
     model.bn1 = torch.nn.BatchNorm2d(16)
     for i, (planes, n) in enumerate(zip((16, 32, 64, 128), (3, 4, 6, 3))):
-        setattr(model, f"layer{i + 1}", model._make_layer(resnet.Bottleneck, planes, n, 1 if i == 0 else 2))
-    model.fc = torch.nn.Linear(512, CLASSES)
+        setattr(model, f"layer{i + 1}", model._make_layer(resnet.Bottleneck, planes, n, 1 if i == 0 else 2,
+                                                            dilate[i]))
+    model.fc = torch.nn.Linear(512, classes)
     return model
 
 
@@ -129,6 +131,8 @@ NETWORKS = [
     *[("torchvision", getattr(TV, f"resnet{n}"), {"name": f"resnet{n}"}, n > 18) for n in (18, 34, 50, 101, 152)],
     ("torchvision dilated", lambda: TV.resnet50(replace_stride_with_dilation=[False, True, True]),
      {"name": "resnet50", "dilated": True}, LONG),
+    ("torchvision dilated, a quarter as wide", lambda: narrow_resnet50(1000, (False, False, True, True)),
+     {"name": "resnet50", "dilated": True, "width_mult": 0.25}, SHORT),
 ]
 
 
