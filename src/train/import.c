@@ -10,10 +10,33 @@
 #include "train/from_published.h"
 #include "train/from_recipe.h"
 
+/* Flax: the tree under `key` (an average of the weights, "ema_state/ema") instead of "params", which is set aside. */
+static sk_status choose_tree(struct import *import, const char *key) {
+    size_t length = strlen(key), found = 0;
+    for (size_t i = 0; i < import->weights.count; i++) {
+        struct tensor *t = &import->weights.tensors[i];
+        bool chosen = strncmp(t->name, key, length) == 0 && t->name[length] == '/';
+        const char *rest = chosen ? t->name + length + 1 : t->name;
+        bool collection = strncmp(rest, "params/", 7) == 0 || strncmp(rest, "batch_stats/", 12) == 0;
+        found += chosen;
+        if (chosen)
+            t->name = collection ? rest : arena_printf(&import->arena, "params/%s", rest);
+        else if (strncmp(t->name, "params/", 7) == 0)
+            t->name = arena_printf(&import->arena, "(not chosen)/%s", t->name);
+        if (!t->name) return SK_EMEMORY;
+    }
+    FAIL_IF(found == 0, SK_EUSAGE, "%s has no arrays under '%s'", import->path, key);
+    return SK_OK;
+}
+
 sk_status import_begin(struct import *import, const char *path, const char *key) {
     *import = (struct import){.path = path};
     struct weights_options options = {.key = key};
-    return weights_open(&import->arena, path, &options, &import->weights);
+    TRY(weights_open(&import->arena, path, &options, &import->weights));
+    enum weights_format format = import->weights.format;
+    if (!key || format == WEIGHTS_PTH || format == WEIGHTS_PTH_LEGACY) return SK_OK;
+    FAIL_IF(format != WEIGHTS_MSGPACK, SK_EUSAGE, "%s: only a .pth or msgpack has entries that --key can choose", path);
+    return choose_tree(import, key);
 }
 
 void import_end(struct import *import) {

@@ -24,7 +24,7 @@ struct import {
     struct name_map map;
 };
 
-/* Open the file; `key`: entry of a .pth, or NULL. */
+/* Open the file; `key`: entry of a .pth, or tree of a msgpack in place of its "params"; or NULL. */
 sk_status import_begin(struct import *import, const char *path, const char *key);
 void import_end(struct import *import); /* harmless after a failed begin */
 

@@ -16,7 +16,7 @@ const struct option options_import[] = {
     {"entry", 0, "NAME",
      "The published weights that these are, where their digest does not say so: see siskin models NAME."},
     {"out", 'o', "OUT.safetensors", "The model file to write."},
-    {"key", 0, "KEY", "Entry of a .pth that holds the tensors; found by itself where it has a usual name."},
+    {"key", 0, "KEY", "Entry of a .pth or msgpack that holds the tensors, as ema_state/ema; usual names are found."},
     {"classes", 0, "FILE", "Class names, one a line."},
     {"report", 0, "FILE", "Write what became of each tensor: name, shape, type, target, transform."},
     {"verify", 0, "X.npy", "Run this input, (N,C,H,W) or (N,H,W,C), and compare with the logits in Y.npy."},

@@ -277,6 +277,24 @@ static void whole_way(void **state) {
     close_listing(&l);
 }
 
+/* A tree beside "params" is taken in its place; a key that leads nowhere, or into a file without entries, is said. */
+static void chosen_tree(void **state) {
+    (void)state;
+    struct import import;
+    const char *const msgpack = FIXTURES "/files/good/flax.msgpack", *const safe =
+                                                                         FIXTURES "/files/good/flax.safetensors";
+    assert_int_equal(import_begin(&import, msgpack, "params/Net_0"), SK_OK);
+    assert_non_null(weights_find(&import.weights, "params/Stem/kernel"));
+    assert_non_null(weights_find(&import.weights, "(not chosen)/params/Head/kernel"));
+    assert_non_null(weights_find(&import.weights, "batch_stats/Net_0/Norm/mean"));
+    import_end(&import);
+    assert_int_equal(import_begin(&import, msgpack, "ema"), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "has no arrays under 'ema'"));
+    import_end(&import);
+    assert_int_equal(import_begin(&import, safe, "model"), SK_EUSAGE);
+    import_end(&import);
+}
+
 static void verifying(void **state) {
     (void)state;
     struct listing l;
@@ -319,8 +337,8 @@ static void verifying(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(listings),  cmocka_unit_test(misfits),   cmocka_unit_test(wrapped),
-        cmocka_unit_test(whole_way), cmocka_unit_test(verifying),
+        cmocka_unit_test(listings),  cmocka_unit_test(misfits),     cmocka_unit_test(wrapped),
+        cmocka_unit_test(whole_way), cmocka_unit_test(chosen_tree), cmocka_unit_test(verifying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
