@@ -30,7 +30,8 @@ sk_status preprocess_check(const struct preprocess *p) {
     FAIL_IF(p->resize < 0 || p->resize > INPUT_SIDE_MAX, SK_EUSAGE,
             "preprocessing: resize is %d; expected 0 (no resize) to %d pixels", p->resize, INPUT_SIDE_MAX);
     FAIL_IF((int)p->filter < 0 || p->filter >= RESIZE_FILTERS, SK_EUSAGE, "preprocessing: unknown resize filter");
-    FAIL_IF(!p->antialias, SK_EUSAGE, "preprocessing: antialias false is not supported; only antialiased resizing is");
+    FAIL_IF(!p->antialias && p->filter == RESIZE_BOX, SK_EUSAGE,
+            "preprocessing: the box filter has no form without antialias");
     FAIL_IF(p->crop_height < 1 || p->crop_width < 1 || p->crop_height > INPUT_SIDE_MAX ||
                 p->crop_width > INPUT_SIDE_MAX,
             SK_EUSAGE, "preprocessing: the crop is %d x %d; expected 1 to %d pixels a side", p->crop_height,
@@ -272,7 +273,10 @@ sk_status preprocess_geometry(const struct preprocess *p, const struct picture *
      * waits until the picture is small. */
     struct picture step = *picture;
     if (p->channels == 1) TRY(preprocess_colour(p, picture, scratch, &step));
-    TRY(resize_picture(&step, NULL, height, width, p->filter, scratch, result));
+    if (p->antialias)
+        TRY(resize_picture(&step, NULL, height, width, p->filter, scratch, result));
+    else
+        TRY(resize_plain(&step, height, width, p->filter, scratch, result));
     if (result->height != p->crop_height || result->width != p->crop_width) {
         size_t bytes = (size_t)p->crop_height * (size_t)p->crop_width * (size_t)result->channels;
         uint8_t *crop = scratch_reserve(scratch, SCRATCH_CROP, bytes);

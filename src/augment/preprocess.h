@@ -22,7 +22,7 @@ struct preprocess {
     int resize;  /* the shorter side in pixels; 0 = no resize */
     bool squash; /* the height is brought to `resize` and the width to the crop's shape, whatever the picture's */
     enum resize_filter filter;
-    bool antialias;              /* always true so far; false is refused in a sentence */
+    bool antialias; /* as Pillow; false: as torch's interpolate without it, which shrunk pictures suffer from */
     int crop_height, crop_width; /* the input's size */
     int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */
     float divisor;               /* 255: numbers from 0 to 1 before mean and std */

@@ -1,4 +1,5 @@
-/* resize.c — Pillow's antialiased resize: weights in double, then 22-bit fixed point, two passes with 8 bits between.
+/* resize.c — Pillow's antialiased resize: weights in double, then 22-bit fixed point, two passes with 8 bits between;
+ * and torch's without antialias, in float32.
  *
  * Integer sums are exact, so the order of additions is free and the compiler may use vectors; only the
  * weights' arithmetic must follow Pillow's (libImaging/Resample.c) operation by operation.
@@ -241,6 +242,13 @@ static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height
     return SK_OK;
 }
 
+static sk_status check_target(const struct picture_box *box, int height, int width) {
+    FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
+            SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
+            box->width, height, width, (long long)pixels_max);
+    return SK_OK;
+}
+
 sk_status resize_picture(const struct picture *source, const struct picture_box *box, int height, int width,
                          enum resize_filter filter, struct scratch *scratch, struct picture *result) {
     struct picture_box whole = {.height = source->height, .width = source->width};
@@ -251,9 +259,7 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
                 box->height > source->height - box->top || box->width > source->width - box->left,
             SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left, box->height,
             box->width, source->height, source->width);
-    FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
-            SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
-            box->width, height, width, (long long)pixels_max);
+    TRY(check_target(box, height, width));
     /* Between the passes the picture has one old and one new side. */
     FAIL_IF((int64_t)box->height * width > 4 * pixels_max, SK_EDATA,
             "a picture of %dx%d pixels cannot be resized to %dx%d: too many pixels between the passes", box->height,
@@ -279,4 +285,81 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
         return SK_OK;
     }
     return resize_filtered(in, stride, box->height, box->width, filter, scratch, result);
+}
+
+/* ---- without antialias ---- */
+
+enum { PLAIN_TAPS = 4 };
+
+/* Where one output position looks. */
+struct plain_window {
+    int count, index[PLAIN_TAPS];
+    float weight[PLAIN_TAPS];
+};
+
+static float cubic_near(float x, float a) {
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+}
+
+static float cubic_far(float x, float a) {
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+}
+
+static int within(int index, int in) {
+    return index < 0 ? 0 : index >= in ? in - 1 : index;
+}
+
+/* In float32 as torch does; its "nearest" looks at the left of a pixel, not at its middle. */
+static struct plain_window plain_window(int in, int out, int o, enum resize_filter filter) {
+    float scale = (float)in / (float)out;
+    if (filter == RESIZE_NEAREST) return (struct plain_window){1, {within((int)floorf((float)o * scale), in)}, {1}};
+    float at = scale * ((float)o + 0.5F) - 0.5F;
+    if (filter == RESIZE_BILINEAR) {
+        if (at < 0) at = 0;
+        int first = within((int)at, in);
+        float part = fminf(fmaxf(at - (float)first, 0), 1);
+        return (struct plain_window){2, {first, within(first + 1, in)}, {1 - part, part}};
+    }
+    const float a = -0.75F;
+    float whole = floorf(at), x = at - whole;
+    int first = (int)whole - 1;
+    return (struct plain_window){
+        PLAIN_TAPS,
+        {within(first, in), within(first + 1, in), within(first + 2, in), within(first + 3, in)},
+        {cubic_far(x + 1, a), cubic_near(x, a), cubic_near(1 - x, a), cubic_far(1 - x + 1, a)}};
+}
+
+static uint8_t plain_pixel(const struct plain_window *down, const struct plain_window *across, const uint8_t *in,
+                           size_t stride, size_t channels) {
+    float sum = 0;
+    for (int i = 0; i < down->count; i++) {
+        const uint8_t *row = in + (size_t)down->index[i] * stride;
+        float line = 0;
+        for (int k = 0; k < across->count; k++)
+            line += across->weight[k] * (float)row[(size_t)across->index[k] * channels];
+        sum += down->weight[i] * line;
+    }
+    return (uint8_t)rintf(fminf(fmaxf(sum, 0), 255));
+}
+
+sk_status resize_plain(const struct picture *source, int height, int width, enum resize_filter filter,
+                       struct scratch *scratch, struct picture *result) {
+    const struct picture from = *source;
+    FAIL_IF(filter == RESIZE_BOX, SK_EUSAGE, "the box filter has no form without antialias");
+    TRY(check_target(&(struct picture_box){.height = from.height, .width = from.width}, height, width));
+    *result = from;
+    if (height == from.height && width == from.width) return SK_OK;
+    size_t channels = (size_t)from.channels;
+    struct plain_window *across = scratch_reserve(scratch, SCRATCH_WEIGHTS, (size_t)width * sizeof *across);
+    uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * channels);
+    if (!across || !out) return SK_EMEMORY;
+    *result = (struct picture){.pixels = out, .height = height, .width = width, .channels = from.channels};
+    for (int x = 0; x < width; x++) across[x] = plain_window(from.width, width, x, filter);
+    for (int y = 0; y < height; y++) {
+        struct plain_window down = plain_window(from.height, height, y, filter);
+        for (int x = 0; x < width; x++)
+            for (size_t c = 0; c < channels; c++)
+                *out++ = plain_pixel(&down, &across[x], from.pixels + c, (size_t)from.width * channels, channels);
+    }
+    return SK_OK;
 }

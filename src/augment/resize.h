@@ -26,4 +26,9 @@ struct picture_box {
 sk_status resize_picture(const struct picture *source, const struct picture_box *box, int height, int width,
                          enum resize_filter filter, struct scratch *scratch, struct picture *result);
 
+/* The same without antialias, as torch's interpolate does it on float32: bilinear, bicubic (of the constant -0.75) and
+ * nearest look at two, four and one pixels along each side however much the picture shrinks; rounded to bytes once. */
+sk_status resize_plain(const struct picture *source, int height, int width, enum resize_filter filter,
+                       struct scratch *scratch, struct picture *result);
+
 #endif

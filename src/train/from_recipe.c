@@ -30,8 +30,9 @@ static sk_status agree(struct recipe *recipe, enum recipe_key_id a, const int64_
     I(num_classes)                                                                                                     \
     I(in_channels)                                                                                                     \
     I(stem_stride)                                                                                                     \
-    I(round_nearest) N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale)                         \
-        B(stochastic_depth_reaches_end) B(same_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
+    I(round_nearest)                                                                                                   \
+    N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale) B(stochastic_depth_reaches_end)          \
+        B(same_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
 
 static const enum act choice_acts[] = {
     [CHOICE_ACT_OWN] = ACT_NONE,
@@ -226,7 +227,9 @@ static void fill_numbers(const struct f64_list *list, float numbers[PREPROCESS_C
 sk_status recipe_preprocess_over(const struct recipe *r, struct preprocess *p) {
     if (recipe_is_set(r, RECIPE_preprocess_resize)) p->resize = (int)r->preprocess_resize;
     if (recipe_is_set(r, RECIPE_preprocess_crop)) p->crop_height = p->crop_width = (int)r->preprocess_crop;
+    if (recipe_is_set(r, RECIPE_preprocess_squash)) p->squash = r->preprocess_squash;
     if (recipe_is_set(r, RECIPE_preprocess_filter)) p->filter = filter_of(r->preprocess_filter);
+    if (recipe_is_set(r, RECIPE_preprocess_antialias)) p->antialias = r->preprocess_antialias;
     if (recipe_is_set(r, RECIPE_preprocess_channels)) p->channels = (int)r->preprocess_channels;
     if (recipe_is_set(r, RECIPE_preprocess_divisor)) p->divisor = (float)r->preprocess_divisor;
     if (recipe_is_set(r, RECIPE_preprocess_mean)) fill_numbers(&r->preprocess_mean, p->mean);
@@ -240,7 +243,9 @@ sk_status recipe_preprocess_over(const struct recipe *r, struct preprocess *p) {
 /* All keys over what *p says. */
 static sk_status fill_preprocess(const struct recipe *r, struct preprocess *p) {
     p->resize = (int)r->preprocess_resize;
+    p->squash = r->preprocess_squash;
     p->filter = filter_of(r->preprocess_filter);
+    p->antialias = r->preprocess_antialias;
     p->crop_height = p->crop_width = (int)r->preprocess_crop;
     p->channels = (int)r->preprocess_channels;
     p->divisor = (float)r->preprocess_divisor;
@@ -270,7 +275,9 @@ sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess 
     TRY(settle_number(recipe, RECIPE_preprocess_crop, p->crop_height));
     TRY(settle_number(recipe, RECIPE_preprocess_channels, p->channels));
     TRY(settle_number(recipe, RECIPE_preprocess_divisor, (double)p->divisor));
+    TRY(recipe_settle_key(recipe, RECIPE_preprocess_squash, p->squash ? "true" : "false"));
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_filter, resize_filter_name(p->filter)));
+    TRY(recipe_settle_key(recipe, RECIPE_preprocess_antialias, p->antialias ? "true" : "false"));
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_order, p->order == COLOUR_BGR ? "bgr" : "rgb"));
     TRY(take_numbers(recipe, RECIPE_preprocess_mean, p->mean, p->channels));
     return take_numbers(recipe, RECIPE_preprocess_std, p->std, p->channels);

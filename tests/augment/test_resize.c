@@ -53,6 +53,36 @@ static void equals_pillow(void **state) {
     arena_free(&arena);
 }
 
+/* Without antialias: torchvision's bytes of a uint8 tensor. */
+static void equals_torch(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct scratch scratch = {0};
+    const struct json *json = fixture(&arena, FIXTURES "/augment/resize_plain.json");
+    assert_non_null(json);
+    int count = 0;
+    for (const struct json *c = json_get(json, "cases")->child; c; c = c->next, count++) {
+        const struct json *from = json_get(c, "source"), *to = json_get(c, "to");
+        struct picture result, source = noise(&arena, list_item(from, 0), list_item(from, 1), list_item(from, 2),
+                                              (uint32_t)json_integer(c, "seed", 0), json_boolean(c, "extreme", false));
+        enum resize_filter filter;
+        char hash[17];
+        assert_true(resize_filter_by_name(json_string(c, "filter", "?"), &filter));
+        if (resize_plain(&source, list_item(to, 0), list_item(to, 1), filter, &scratch, &result) != SK_OK)
+            fail_msg("%s", sk_error());
+        fnv(result.pixels, (size_t)result.height * (size_t)result.width * (size_t)result.channels, hash);
+        if (strcmp(hash, json_string(c, "fnv", "")) != 0)
+            fail_msg("%s %dx%dx%d -> %dx%d differs", json_string(c, "filter", "?"), source.height, source.width,
+                     source.channels, result.height, result.width);
+    }
+    assert_int_equal(count, 70);
+    struct picture one = noise(&arena, 4, 4, 3, 1, false), result;
+    assert_int_equal(resize_plain(&one, 2, 2, RESIZE_BOX, &scratch, &result), SK_EUSAGE);
+    assert_int_equal(resize_plain(&one, 1 << 14, 1 << 14, RESIZE_BILINEAR, &scratch, &result), SK_EDATA);
+    scratch_free(&scratch);
+    arena_free(&arena);
+}
+
 static void same_size_is_free(void **state) {
     (void)state;
     struct scratch scratch = {0};
@@ -85,6 +115,7 @@ static void refuses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pillow),
+        cmocka_unit_test(equals_torch),
         cmocka_unit_test(same_size_is_free),
         cmocka_unit_test(refuses),
     };

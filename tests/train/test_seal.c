@@ -104,10 +104,10 @@ static void any_bit(void **state) {
     size_t classes = find(s, "siskin.classes"), preprocess = find(s, "siskin.preprocess"), seal = find(s, SEAL_KEY);
     flip(s, 0, 64, 1);
     flip(s, classes, classes + 60, 1);
-    flip(s, preprocess, preprocess + 300, 3);
-    flip(s, seal, seal + sizeof SEAL_KEY + 70, 1);
-    flip(s, 64, s->header, 211);
-    flip(s, s->header, s->size, (s->size - s->header) / 97);
+    flip(s, preprocess, preprocess + 300, 5);
+    flip(s, seal, seal + sizeof SEAL_KEY + 70, 2);
+    flip(s, 64, s->header, 401);
+    flip(s, s->header, s->size, (s->size - s->header) / 41);
     flip(s, s->size - 16, s->size, 1);
 }
 
