@@ -142,7 +142,8 @@ static sk_status divide_class(struct split *s, int c) {
     }
     if (count == 0) return SK_OK; /* IDX files may lack a class */
     want[DATA_VAL] = wanted(s, DATA_VAL, count), want[DATA_TEST] = wanted(s, DATA_TEST, count);
-    while (want[DATA_VAL] + want[DATA_TEST] > count - 1) want[want[DATA_VAL] >= want[DATA_TEST] ? DATA_VAL : DATA_TEST]--;
+    while (want[DATA_VAL] + want[DATA_TEST] > count - 1)
+        want[want[DATA_VAL] >= want[DATA_TEST] ? DATA_VAL : DATA_TEST]--;
     shuffle_class(s, c, SPLIT);
     for (uint32_t i = s->start[c]; i < s->start[c + 1]; i++) {
         uint32_t picture = s->ordered[i], size = s->part[picture] == OPEN ? group_size(s, picture) : 0;
@@ -177,11 +178,13 @@ static sk_status check_counts(const struct split *s) {
     }
     sk_status status = text_check(&text);
     if (status == SK_OK && few > 0)
-        status = status_fail(
-            SK_EDATA, "%s: %s%s; at least %u are needed to split %s: add pictures%s", s->dataset->path, text.data,
-            few > 8 ? ", and others" : "", parts,
-            s->share[DATA_VAL] == 0 ? "train and test" : parts == 2 ? "train and val" : "train, val and test",
-            parts == 2 && s->share[DATA_VAL] > 0 ? " or give a val folder" : " or take the class's folder away");
+        status = status_fail(SK_EDATA, "%s: %s%s; at least %u are needed to split %s: add pictures%s", s->dataset->path,
+                             text.data, few > 8 ? ", and others" : "", parts,
+                             s->share[DATA_VAL] == 0 ? "train and test"
+                             : parts == 2            ? "train and val"
+                                                     : "train, val and test",
+                             parts == 2 && s->share[DATA_VAL] > 0 ? " or give a val folder"
+                                                                  : " or take the class's folder away");
     text_free(&text);
     return status;
 }

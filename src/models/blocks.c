@@ -4,6 +4,7 @@
 #include "models/blocks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int64_t make_divisible(double v, int64_t divisor) {
     int64_t n = (int64_t)(v + (double)divisor / 2) / divisor * divisor;
@@ -52,6 +53,19 @@ int inverted_residual_v2(struct graph *graph, int x, const char *name, const str
     x = build_batch_norm(graph, x, style->norm, part);
     if (block->stride != 1 || block->in != block->out) return x;
     return residual_add(graph, input, x, block->drop, style->norm.training, name);
+}
+
+int last_layers(struct graph *graph, const struct model_args *args, int x, bool training, const char *name) {
+    char part[128];
+    for (int64_t i = 0; i < args->head_count; i++) {
+        int before = snprintf(part, sizeof part, "%.*s.hidden%d", (int)strcspn(name, "."), name, (int)i);
+        x = build_linear(graph, x, args->head_hidden[i], part);
+        snprintf(part + before, sizeof part - (size_t)before, ".act");
+        x = build_act(graph, x, args->head_activation, part);
+        snprintf(part + before, sizeof part - (size_t)before, ".drop");
+        if (training) x = build_dropout(graph, x, args->head_dropout, false, part);
+    }
+    return build_linear(graph, x, args->num_classes, name);
 }
 
 int residual_add(struct graph *graph, int input, int x, double drop, bool training, const char *name) {

@@ -47,6 +47,10 @@ struct mbconv {
 };
 int mbconv(struct graph *graph, int x, const char *name, const struct mbconv *block, const struct block_style *style);
 
+/* What ends a classifier: the hidden layers that the arguments ask for, called "<module>.hidden0" … beside the last one,
+ * each with its activation and dropout, and the last linear layer, called `name`. */
+int last_layers(struct graph *graph, const struct model_args *args, int x, bool training, const char *name);
+
 /* input + x, with stochastic depth on x while training. */
 int residual_add(struct graph *graph, int input, int x, double drop, bool training, const char *name);
 

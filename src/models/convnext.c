@@ -107,7 +107,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
     x = build_gap(graph, x, "avgpool");
     x = build_layer_norm(graph, x, args->norm_eps, "classifier.0");
     if (training) x = build_dropout(graph, x, args->dropout, false, "classifier.1");
-    return build_linear(graph, x, args->num_classes, "classifier.2");
+    return last_layers(graph, args, x, training, "classifier.2");
 }
 
 const struct model_family family_convnext = {

@@ -116,12 +116,21 @@ struct init_call {
     const struct param *head; /* the last linear layer's weight, or NULL */
 };
 
+/* A hidden layer of one's own head: no published network has it, so it starts as torch's Linear does in all. */
+static const struct init_rule hidden_rule = WITHIN_IN;
+
+static bool is_hidden(const struct init_call *call, const struct param *param) {
+    return call->args->head_count > 0 && strstr(param->name, ".hidden");
+}
+
 static void initialise_one(const struct init_call *call, const struct param *param, struct rng *rng, float *to) {
     const struct init_rules *rules = call->rules;
     const struct init_rule *rule = &rules->conv;
     bool zero = false;
     switch (param->kind) {
-    case PARAM_LINEAR: rule = param == call->head ? &rules->head : &rules->linear; /* fall through */
+    case PARAM_LINEAR:
+        rule = param == call->head ? &rules->head : is_hidden(call, param) ? &hidden_rule : &rules->linear;
+        /* fall through */
     case PARAM_CONV:
     case PARAM_DEPTHWISE: draw(rule, deviation_of(rule, param->kind, &param->shape), rng, to, param->count); break;
     case PARAM_NORM_WEIGHT:

@@ -82,7 +82,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
     x = conv_norm_act(graph, x, name, last, &style);
     x = build_gap(graph, x, "avgpool");
     if (training) x = build_dropout(graph, x, args->dropout, false, "classifier.0");
-    return build_linear(graph, x, args->num_classes, "classifier.1");
+    return last_layers(graph, args, x, training, "classifier.1");
 }
 
 static const char *const published[] = {"mobilenet_v2", NULL};

@@ -139,7 +139,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
     x = conv_norm_act(graph, x, name, (struct conv){.out = WIDER * in}, &style);
     x = build_head(graph, args, x, which, style.act);
     if (training) x = build_dropout(graph, x, args->dropout, false, "classifier.2");
-    return build_linear(graph, x, args->num_classes, "classifier.3");
+    return last_layers(graph, args, x, training, "classifier.3");
 }
 
 const struct model_family family_mobilenet_v3 = {

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "ops/build.h"
 
-enum { MODEL_STAGES = 64, MODEL_ROW = 8 };
+enum { MODEL_STAGES = 64, MODEL_ROW = 8, MODEL_HEAD = 4 };
 /* Whose initialisation; what it is for a family stands in its struct init_table (models/init.h). */
 enum model_init { INIT_TORCHVISION, INIT_TF, INIT_TIMM, INIT_KERAS, INIT_FLAX, INIT_COUNT };
 
@@ -55,6 +55,10 @@ struct model_args {
     enum act activation;                 /* instead of the family's own; ACT_NONE: the family's own */
     struct model_row rows[MODEL_STAGES]; /* instead of the family's own table */
     int64_t row_count;                   /* 0: the family's own */
+    /* Hidden layers before the last one, each with activation and dropout: one's own head. */
+    int64_t head_hidden[MODEL_HEAD], head_count;
+    enum act head_activation;
+    double head_dropout;
 };
 
 struct init_table;

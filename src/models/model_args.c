@@ -32,6 +32,13 @@ static sk_status check_rates(const struct model_args *args) {
             SK_EUSAGE, "dropout %g and stochastic depth %g must lie in [0, 1)", args->dropout, args->stochastic_depth);
     FAIL_IF(!(args->layer_scale >= -16 && args->layer_scale <= 16), SK_EUSAGE, "a layer scale of %g is not possible",
             args->layer_scale);
+    FAIL_IF(args->head_count < 0 || args->head_count > MODEL_HEAD, SK_EUSAGE, "%lld hidden layers; at most %d",
+            (long long)args->head_count, MODEL_HEAD);
+    for (int64_t i = 0; i < args->head_count; i++)
+        FAIL_IF(args->head_hidden[i] < 1 || args->head_hidden[i] > 65536, SK_EUSAGE,
+                "a hidden layer of %lld numbers is not possible", (long long)args->head_hidden[i]);
+    FAIL_IF(!(args->head_dropout >= 0 && args->head_dropout < 1) || args->head_activation >= ACT_COUNT, SK_EUSAGE,
+            "a head with dropout %g and activation %d is not possible", args->head_dropout, (int)args->head_activation);
     FAIL_IF(args->activation >= ACT_COUNT, SK_EUSAGE, "there is no activation %d", (int)args->activation);
     return SK_OK;
 }
@@ -188,10 +195,17 @@ void model_args_write(const struct model_args *args, struct json_writer *writer)
     jw_array(writer, "strides");
     for (int64_t i = 0; i < args->stages; i++) jw_integer(writer, NULL, args->strides[i]);
     jw_end_array(writer);
-    if (!args->row_count) return;
-    jw_array(writer, "blocks");
-    for (int64_t i = 0; i < args->row_count; i++) write_row(&args->rows[i], writer);
+    if (args->row_count) {
+        jw_array(writer, "blocks");
+        for (int64_t i = 0; i < args->row_count; i++) write_row(&args->rows[i], writer);
+        jw_end_array(writer);
+    }
+    if (!args->head_count) return;
+    jw_array(writer, "head_hidden");
+    for (int64_t i = 0; i < args->head_count; i++) jw_integer(writer, NULL, args->head_hidden[i]);
     jw_end_array(writer);
+    jw_string(writer, "head_activation", act_name(args->head_activation));
+    jw_number(writer, "head_dropout", args->head_dropout);
 }
 
 static sk_status read_strides(const struct json *json, const char *what, struct model_args *args) {
@@ -229,11 +243,28 @@ static sk_status read_rows(const struct json *json, const char *what, struct mod
     return SK_OK;
 }
 
-static sk_status read_activation(const struct json *json, const char *what, struct model_args *args) {
+static sk_status read_activation(const struct json *json, const char *what, enum act *to) {
     int64_t act;
-    FAIL_IF(json->kind != JSON_STRING || !find_act(json->string, &act), SK_EFORMAT,
-            "%s: activation must be the name of one", what);
-    args->activation = (enum act)act;
+    FAIL_IF(json->kind != JSON_STRING || !find_act(json->string, &act), SK_EFORMAT, "%s: %s must be an activation's name",
+            what, json->key);
+    *to = (enum act)act;
+    return SK_OK;
+}
+
+static sk_status read_head(const struct json *json, const char *what, struct model_args *args) {
+    FAIL_IF(json->kind != JSON_ARRAY || json->count > MODEL_HEAD, SK_EFORMAT,
+            "%s: head_hidden must be a list of at most %d integers", what, MODEL_HEAD);
+    args->head_count = 0;
+    for (const struct json *item = json->child; item; item = item->next) {
+        FAIL_IF(!item->is_integer, SK_EFORMAT, "%s: head_hidden must be integers", what);
+        args->head_hidden[args->head_count++] = item->integer;
+    }
+    return SK_OK;
+}
+
+static sk_status read_head_dropout(const struct json *json, const char *what, struct model_args *args) {
+    FAIL_IF(json->kind != JSON_NUMBER, SK_EFORMAT, "%s: head_dropout must be a number", what);
+    args->head_dropout = json->number;
     return SK_OK;
 }
 
@@ -264,7 +295,10 @@ static sk_status read_member(const struct json *member, const char *what, struct
 #undef X
     if (strcmp(member->key, "strides") == 0) return read_strides(member, what, args);
     if (strcmp(member->key, "blocks") == 0) return read_rows(member, what, args);
-    if (strcmp(member->key, "activation") == 0) return read_activation(member, what, args);
+    if (strcmp(member->key, "activation") == 0) return read_activation(member, what, &args->activation);
+    if (strcmp(member->key, "head_hidden") == 0) return read_head(member, what, args);
+    if (strcmp(member->key, "head_activation") == 0) return read_activation(member, what, &args->head_activation);
+    if (strcmp(member->key, "head_dropout") == 0) return read_head_dropout(member, what, args);
     if (strcmp(member->key, "name") == 0) return SK_OK;
     return status_fail(SK_EFORMAT, "%s: the model has an argument %s that this siskin does not know", what,
                        member->key);

@@ -107,7 +107,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
     }
     x = build_gap(graph, x, "avgpool");
     if (training) x = build_dropout(graph, x, args->dropout, false, "dropout");
-    return build_linear(graph, x, args->num_classes, "fc");
+    return last_layers(graph, args, x, training, "fc");
 }
 
 const struct model_family family_resnet = {

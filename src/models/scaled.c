@@ -77,7 +77,7 @@ int scaled_build(struct graph *graph, const struct model_args *args, const struc
     x = conv_norm_act(graph, x, "features.8", last, &style);
     x = build_gap(graph, x, "avgpool");
     if (training) x = build_dropout(graph, x, args->dropout, false, "classifier.0");
-    return build_linear(graph, x, args->num_classes, "classifier.1");
+    return last_layers(graph, args, x, training, "classifier.1");
 }
 
 void scaled_notes(const struct model_args *args, const struct scaled_table *table, struct text *text) {

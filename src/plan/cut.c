@@ -73,8 +73,8 @@ static bool *nodes_before(struct arena *arena, const struct graph *graph, int va
     return before;
 }
 
-static sk_status begin(struct arena *arena, const struct graph *graph, const struct graph_cut *cut, struct rewrite *rewrite,
-                       int *value, bool **before) {
+static sk_status begin(struct arena *arena, const struct graph *graph, const struct graph_cut *cut,
+                       struct rewrite *rewrite, int *value, bool **before) {
     *value = cut_value(graph, cut);
     FAIL_IF(!*value, SK_EINTERNAL, "the graph has no one node %s to be cut at", cut->name ? cut->name : "");
     TRY(rewrite_begin(arena, graph, rewrite));

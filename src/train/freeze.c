@@ -200,7 +200,8 @@ sk_status freeze_make(struct freeze *freeze, struct arena *arena, const struct r
     size_t trained = 0;
     for (size_t i = 0; i < graph->param_count; i++)
         trained += !graph->params[i].state && !freeze_holds(freeze, 0, graph->params[i].name);
-    if (trained == 0) return recipe_fail(recipe, RECIPE_freeze, "this freezes every parameter: nothing is left to train");
+    if (trained == 0)
+        return recipe_fail(recipe, RECIPE_freeze, "this freezes every parameter: nothing is left to train");
     for (int stage = 0; stage < freeze->stages; stage++) {
         struct freeze_view *view = &freeze->views[stage];
         *view = (struct freeze_view){.freeze = freeze, .epoch = freeze->begins[stage]};

@@ -20,8 +20,8 @@ struct thaw {
 
 struct freeze {
     const struct recipe *recipe;
-    const char *head;              /* beginning of the head's parameter names: "classifier." */
-    struct thaw *thaws;            /* of unfreeze, in its order */
+    const char *head;   /* beginning of the head's parameter names: "classifier." */
+    struct thaw *thaws; /* of unfreeze, in its order */
     size_t thaw_count;
     int64_t begins[FREEZE_STAGES]; /* first epoch of each stage, rising from 0 */
     int stages;

@@ -88,7 +88,23 @@ static void norm_over(const struct recipe *recipe, struct model_args *args) {
         args->norm_unbiased = recipe->batch_norm_variance == CHOICE_VARIANCE_UNBIASED;
 }
 
+/* The keys of group head; where head.hidden is not set, the head is the model file's, or plain. */
+static void head_over(const struct recipe *recipe, struct model_args *args) {
+    static const enum act acts[] = {
+        [CHOICE_HEAD_RELU] = ACT_RELU, [CHOICE_HEAD_RELU6] = ACT_RELU6, [CHOICE_HEAD_HARDSWISH] = ACT_HARDSWISH,
+        [CHOICE_HEAD_SILU] = ACT_SILU, [CHOICE_HEAD_GELU] = ACT_GELU,   [CHOICE_HEAD_GELU_TANH] = ACT_GELU_TANH,
+    };
+    if (recipe_is_set(recipe, RECIPE_head_hidden)) {
+        args->head_count = (int64_t)recipe->head_hidden.count;
+        for (size_t i = 0; i < recipe->head_hidden.count; i++) args->head_hidden[i] = recipe->head_hidden.item[i];
+        args->head_activation = acts[recipe->head_activation];
+    }
+    if (recipe_is_set(recipe, RECIPE_head_activation)) args->head_activation = acts[recipe->head_activation];
+    if (recipe_is_set(recipe, RECIPE_head_dropout)) args->head_dropout = recipe->head_dropout;
+}
+
 sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args) {
+    head_over(recipe, args);
     TRY(phi_over(recipe, args));
 #define X(field)                                                                                                       \
     if (recipe_is_set(recipe, RECIPE_model_##field)) args->field = recipe->model_##field;

@@ -65,8 +65,9 @@ sk_status judge_run(struct loop *loop) {
     TRY(file_exists(path) ? read_back(&loop->arena, path, &r) : score(loop, path, &r));
     loop->result->test = r;
     loop->result->has_test = true;
-    loop_say(loop, "result line",
-             "%lld test pictures, the best model: top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · loss %.4f",
-             (long long)r.images, r.top1, r.low, r.high, r.top5, r.loss);
+    loop_say(
+        loop, "result line",
+        "%lld test pictures, the best model: top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · loss %.4f",
+        (long long)r.images, r.top1, r.low, r.high, r.top5, r.loss);
     return SK_OK;
 }

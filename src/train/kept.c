@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "augment/augment.h"
+
+enum { SMALL = 16384 };
+
 sk_status kept_make(struct kept *kept, const struct kept_options *options, size_t *budget) {
     *kept = (struct kept){.options = *options, .loader = *options->loader, .stage = -1};
     kept->loader.in_order = true;
@@ -14,7 +18,10 @@ sk_status kept_make(struct kept *kept, const struct kept_options *options, size_
     size_t most = 0;
     for (int s = 0; s < trainer_stages(options->trainer); s++) {
         size_t bytes = (size_t)trainer_feature_floats(options->trainer, s) * sizeof(float) * (size_t)kept->pictures;
-        kept->wanted[s] = bytes > 0 && bytes <= *budget;
+        /* Many numbers, and more than a picture has: the first layers, where keeping costs much and saves little. */
+        int64_t floats = trainer_feature_floats(options->trainer, s);
+        bool small = floats <= SMALL || floats <= pipeline_size(kept->loader.pipeline);
+        kept->wanted[s] = bytes > 0 && bytes <= *budget && small;
         if (kept->wanted[s] && bytes > most) most = bytes;
     }
     *budget -= most;

@@ -21,10 +21,10 @@ struct kept_options {
 struct kept {
     struct kept_options options;
     struct loader_options loader;
-    struct region rows;             /* (pictures, floats) of the stage */
+    struct region rows; /* (pictures, floats) of the stage */
     int64_t pictures;
     bool wanted[FREEZE_STAGES]; /* stages whose features are kept */
-    int stage;                      /* that the rows are of; -1: none yet */
+    int stage;                  /* that the rows are of; -1: none yet */
     uint64_t damaged;
 };
 

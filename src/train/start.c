@@ -113,8 +113,10 @@ static sk_status take_param(const struct start *start, const struct recipe *reci
                             const struct param *p) {
     const struct network *from = start->from;
     const struct param *q = graph_find_param(from->graph, p->name);
-    FAIL_IF(!q, SK_ESHAPE, "%s has no %s, which this recipe's %s wants: model keys that change its layers cannot be "
-            "used with init_from", recipe->init_from, p->name, to->args.name);
+    FAIL_IF(!q, SK_ESHAPE,
+            "%s has no %s, which this recipe's %s wants: model keys that change its layers cannot be "
+            "used with init_from",
+            recipe->init_from, p->name, to->args.name);
     struct shape found = param_file_shape(q), want = param_file_shape(p);
     char a[96], b[96];
     FAIL_IF(!shape_equal(&found, &want), SK_ESHAPE,
@@ -145,10 +147,10 @@ sk_status start_take(const struct start *start, const struct start_call *call, s
     if (!call->say) return SK_OK;
     snprintf(sentence, sizeof sentence, "%s: %lld of %lld parameter tensors are taken%s%s", call->recipe->init_from,
              (long long)taken, (long long)all, taken < all ? "; the others, of the head, start afresh" : "",
-             taken == all           ? ""
-             : !same                ? ", since the classes are others"
+             taken == all               ? ""
+             : !same                    ? ", since the classes are others"
              : call->recipe->head_reset ? ", as head.reset says"
-                                    : "");
+                                        : "");
     call->say(call->user, sentence);
     return SK_OK;
 }

@@ -65,6 +65,8 @@ struct run_options {
     int threads, workers;
 };
 
+static const int64_t *run_class_counts; /* for class_weights: balanced; or NULL */
+
 static void run_begin(struct run *run, const struct run_options *options) {
     *run = (struct run){0};
     ok(recipe_default(&run->recipe, &run->arena));
@@ -82,7 +84,8 @@ static void run_begin(struct run *run, const struct run_options *options) {
                      run->network->state);
     ok(team_new(&run->team, options->threads));
     ok(epoch_plan_make(&run->epochs, &run->recipe, RUN_PICTURES, 1));
-    struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs, .reference = false};
+    struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs,
+                                      .class_counts = run_class_counts};
     ok(trainer_new(&run->trainer, &trainer, 0));
     struct loader_options loader = {.dataset = run->dataset, .pipeline = &run->pipeline, .part = DATA_TRAIN,
                                     .batch_size = RUN_BATCH, .workers = options->workers,

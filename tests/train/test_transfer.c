@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "ops/op.h"
+#include "plan/plan.h"
 #include "train/freeze.h"
 #include "train/run.h"
 
@@ -163,7 +165,7 @@ static bool weights_alone(const struct param *p) {
 }
 
 static struct run_options options_of(const char *const *recipe, int threads) {
-    return (struct run_options){FOLDER, recipe, threads, 0};
+    return (struct run_options){.folder = FOLDER, .recipe = recipe, .threads = threads};
 }
 
 static void moves_of(const char *const *recipe, bool (*moves)(const struct param *param)) {
@@ -182,14 +184,14 @@ static void what_is_frozen_stays(void **state) {
     moves_of((const char *const[]){"freeze=backbone", NULL}, head_alone);
     moves_of((const char *const[]){"freeze=backbone", "model.stochastic_depth=0.5", NULL}, head_alone);
     moves_of((const char *const[]){"freeze=*.bias", NULL}, weights_alone);
-    moves_of((const char *const[]){"freeze=features.0-12", "weight_decay.order=decoupled", "weight_decay.exclude=[]",
-                                   NULL},
-             above_12);
+    moves_of(
+        (const char *const[]){"freeze=features.0-12", "weight_decay.order=decoupled", "weight_decay.exclude=[]", NULL},
+        above_12);
 }
 
-static const char *const gradual[] = {"freeze=backbone", "unfreeze=[1: features.13-18, 2: features.9-12, 2: features.8]",
-                                      "lr_mult=[features.*: 0.5, features.13-18: 0.25]",
-                                      "optimizer.bias_correction=true", NULL};
+static const char *const gradual[] = {
+    "freeze=backbone", "unfreeze=[1: features.13-18, 2: features.9-12, 2: features.8]",
+    "lr_mult=[features.*: 0.5, features.13-18: 0.25]", "optimizer.bias_correction=true", NULL};
 
 static bool above_7(const struct param *p) {
     return !name_hit("features.0-7", p->name, "classifier.");
@@ -235,9 +237,12 @@ static void rates_by_part(void **state) {
     (void)state;
     static const char *const plain[] = {"optimizer.name=sgd", "optimizer.momentum=0", "schedule.lr=0.5",
                                         "weight_decay.value=0", NULL};
-    static const char *const rated[] = {"optimizer.name=sgd",    "optimizer.momentum=0",
-                                        "schedule.lr=0.5",       "weight_decay.value=0",
-                                        "lr_mult=[features.*: 0.125, features.3-4: 2, *.1.bias: 0.5]", NULL};
+    static const char *const rated[] = {"optimizer.name=sgd",
+                                        "optimizer.momentum=0",
+                                        "schedule.lr=0.5",
+                                        "weight_decay.value=0",
+                                        "lr_mult=[features.*: 0.125, features.3-4: 2, *.1.bias: 0.5]",
+                                        NULL};
     struct run a, b;
     struct run_options plainly = options_of(plain, 2), by_part = options_of(rated, 2);
     run_begin(&a, &plainly);
@@ -263,6 +268,174 @@ static void rates_by_part(void **state) {
     run_end(&b);
 }
 
+/* ---- the cut ---- */
+
+static int nodes_of(const struct graph *graph, const struct op *op) {
+    int count = 0;
+    for (size_t i = 0; i < graph->node_count; i++) count += graph->nodes[i].op == op;
+    return count;
+}
+
+/* Engine runs fall in two below the first trained layer; reference runs do not: both must say the same. */
+static void cut_changes_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *freeze, *norms, *cut;
+    } cases[] = {
+        {"freeze=backbone", "freeze_batch_norm=auto", "avgpool"},
+        {"freeze=features.0-12", "freeze_batch_norm=auto", "features.12.add"},
+        {"freeze=features.0-12", "freeze_batch_norm=false", "features.0.0"}, /* the first norm is live */
+        {"freeze=features.5-9", "freeze_batch_norm=true", NULL},             /* trained layers below */
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        const char *const recipe[] = {cases[c].freeze,
+                                      cases[c].norms,
+                                      "augment.flip=0",
+                                      "model.dropout=0.5",
+                                      "schedule.lr=0.0001",
+                                      "accumulate=1",
+                                      NULL};
+        struct run engine, exact;
+        struct run_options options = options_of(recipe, 2);
+        run_begin(&engine, &options);
+        run_begin(&exact, &options);
+        trainer_free(exact.trainer);
+        struct trainer_options reference = {&exact.recipe, exact.network, exact.team, &exact.epochs, .reference = true};
+        ok(trainer_new(&exact.trainer, &reference, 0));
+        const char *name = trainer_cut(engine.trainer, 0).name;
+        assert_int_equal(name != NULL, cases[c].cut != NULL);
+        if (name) assert_string_equal(name, cases[c].cut);
+        const struct batch *a, *b; /* one step: norms over four numbers make later ones drift apart at once */
+        struct trainer_result x, y;
+        ok(loader_next(engine.loader, &a));
+        ok(loader_next(exact.loader, &b));
+        ok(trainer_step(engine.trainer, a, false, &x));
+        ok(trainer_step(exact.trainer, b, false, &y));
+        if (!(fabs(x.loss - y.loss) < 1e-5 * y.loss)) print_error("case %d: %.9g, %.9g\n", (int)c, x.loss, y.loss);
+        assert_true(fabs(x.loss - y.loss) < 1e-5 * y.loss);
+        assert_true(fabs(x.gradient_norm - y.gradient_norm) < 1e-3 * y.gradient_norm);
+        run_end(&engine);
+        run_end(&exact);
+    }
+}
+
+/* A frozen backbone costs no backward pass: the training graph of the head holds no convolution but the last layer. */
+static void frozen_costs_nothing(void **state) {
+    (void)state;
+    struct run run;
+    struct run_options options = options_of((const char *const[]){"freeze=backbone", NULL}, 1);
+    run_begin(&run, &options);
+    const struct graph *graph = trainer_full_plan(run.trainer)->graph;
+    assert_int_equal(nodes_of(graph, &op_conv), 1);
+    assert_int_equal(nodes_of(graph, &op_conv_grad), 1);
+    run_end(&run);
+    options = options_of((const char *const[]){"freeze=features.0-16", "freeze_batch_norm=false", NULL}, 1);
+    run_begin(&run,
+              &options); /* live norms: cut behind the first convolution, but backwards no further than features.17 */
+    graph = trainer_full_plan(run.trainer)->graph;
+    assert_int_equal(nodes_of(graph, &op_conv), 52);
+    assert_int_equal(nodes_of(graph, &op_conv_grad), 5);
+    run_end(&run);
+}
+
+/* Rows that are kept give the bits that pictures give. */
+static void kept_rows_change_no_bit(void **state) {
+    (void)state;
+    static const char *const recipe[] = {"freeze=features.0-12", "augment.flip=0",
+                                         "augment.random_resized_crop.enabled=false", NULL};
+    struct run plain, kept;
+    struct run_options options = options_of(recipe, 2);
+    run_begin(&plain, &options);
+    run_begin(&kept, &options);
+    int64_t floats = trainer_feature_floats(kept.trainer, 0);
+    float *rows = arena_array(&kept.arena, (size_t)(RUN_PICTURES * floats), sizeof *rows);
+    struct loader_options in_order = {.dataset = kept.dataset,
+                                      .pipeline = &kept.pipeline,
+                                      .part = DATA_TRAIN,
+                                      .batch_size = 3,
+                                      .seed = 42,
+                                      .train = true,
+                                      .in_order = true,
+                                      .end = 1};
+    struct loader *loader;
+    ok(loader_new(&loader, &in_order));
+    const struct batch *batch;
+    for (ok(loader_next(loader, &batch)); batch; ok(loader_next(loader, &batch)))
+        trainer_features(kept.trainer, 0, batch->count, batch->images, rows + batch->indices[0] * floats);
+    loader_free(loader);
+    trainer_keep(kept.trainer, rows);
+    loader_labels_only(kept.loader, true);
+    ok(loader_seek(kept.loader, 0, 0, 0));
+    run_steps(&plain, 30);
+    run_steps(&kept, 30);
+    assert_true(run_hash(&plain) == run_hash(&kept));
+    run_end(&plain);
+    run_end(&kept);
+}
+
+/* ---- class weights ---- */
+
+static void weights_are_torchs(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct json *json;
+    uint8_t *bytes;
+    size_t size;
+    ok(file_read(&arena, FIXTURES "/golden/class_weights.json", 1 << 20, &bytes, &size));
+    ok(json_parse(&arena, (const char *)bytes, size, "class_weights.json", &json));
+    enum { N = 6, K = 4 };
+    int cases = 0;
+    for (const struct json *c = json_get(json, "cases")->child; c; c = c->next, cases++) {
+        double weights[K], logits[N * K], loss = 0;
+        int32_t labels[N];
+        float target[N * K];
+        int i = 0, count = 0;
+        for (const struct json *v = json_get(c, "weights")->child; v; v = v->next) weights[count++] = v->number;
+        for (const struct json *v = json_get(c, "labels")->child; v; v = v->next) labels[i++] = (int32_t)v->integer;
+        i = 0;
+        for (const struct json *v = json_get(c, "logits")->child; v; v = v->next) logits[i++] = v->number;
+        struct target_rule rule = {K, json_number(c, "smoothing", 0), count ? weights : NULL};
+        trainer_targets(&rule, labels, N, target);
+        const struct json *gradient = json_get(c, "gradient")->child;
+        for (int row = 0; row < N; row++) { /* what softmax_xent makes of targets of any mass */
+            double sum = 0, mass = 0;
+            for (int k = 0; k < K; k++) sum += exp(logits[row * K + k]), mass += target[row * K + k];
+            for (int k = 0; k < K; k++, gradient = gradient->next) {
+                double p = exp(logits[row * K + k]) / sum;
+                loss -= target[row * K + k] * log(p) / N;
+                assert_true(fabs((p * mass - target[row * K + k]) / N - gradient->number) < 1e-7);
+            }
+        }
+        assert_true(fabs(loss - json_number(c, "loss", 0)) < 1e-6);
+    }
+    assert_int_equal(cases, 4);
+    arena_free(&arena);
+}
+
+/* pictures / (classes * pictures of the class): weighting changes the loss as an explicit list of the same numbers does. */
+static void balanced_weights(void **state) {
+    (void)state;
+    static const char *const balanced[] = {"class_weights=balanced", "augment.flip=0", NULL};
+    static const char *const listed[] = {"class_weights=[2, 0.5, 1, 1, 1, 0.25, 4]", "augment.flip=0", NULL};
+    static const int64_t counts[] = {10, 40, 20, 20, 20, 80, 5};
+    struct run_options a = options_of(balanced, 1), b = options_of(listed, 1);
+    struct run x, y;
+    run_class_counts = counts;
+    run_begin(&x, &a);
+    run_begin(&y, &b);
+    for (int i = 0; i < 3; i++) {
+        const struct batch *batch;
+        struct trainer_result p, q;
+        ok(loader_next(x.loader, &batch));
+        ok(trainer_step(x.trainer, batch, false, &p));
+        ok(trainer_step(y.trainer, batch, false, &q));
+        assert_true(fabs(p.loss - q.loss) < 1e-6 * p.loss); /* the lists are each other's multiples */
+    }
+    run_class_counts = NULL;
+    run_end(&x);
+    run_end(&y);
+}
+
 static int setup(void **state) {
     (void)state;
     run_pictures(FOLDER);
@@ -271,8 +444,17 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),          cmocka_unit_test(refusals),       cmocka_unit_test(what_is_frozen_stays),
-        cmocka_unit_test(thaws_by_epoch), cmocka_unit_test(stop_and_go_on), cmocka_unit_test(rates_by_part),
+        cmocka_unit_test(names),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(what_is_frozen_stays),
+        cmocka_unit_test(thaws_by_epoch),
+        cmocka_unit_test(stop_and_go_on),
+        cmocka_unit_test(rates_by_part),
+        cmocka_unit_test(cut_changes_nothing),
+        cmocka_unit_test(frozen_costs_nothing),
+        cmocka_unit_test(kept_rows_change_no_bit),
+        cmocka_unit_test(weights_are_torchs),
+        cmocka_unit_test(balanced_weights),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
