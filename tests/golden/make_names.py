@@ -103,6 +103,14 @@ def keras_files():
         write(family, "keras", ours, paths)
         if family == "convnext":
             continue
+        if ours == "mobilenet_v3_small":  # as Keras 2 called them
+            old = [re.sub("_bn/", "/BatchNorm/", p) for p in paths]
+            old = [re.sub(r"^(expanded_conv(_\d+)?)_(squeeze_excite)_conv", r"\1/\3/Conv", p) for p in old]
+            old = [re.sub(r"^(expanded_conv(_\d+)?)_([a-z])", r"\1/\3", p) for p in old]
+            old = [re.sub(r"/depthwise/kernel", "/depthwise/depthwise_kernel", p) for p in old]
+            old = [re.sub(r"^conv", "Conv", re.sub(r"^logits", "Logits", p)) for p in old]
+            write(family, "keras", ours, old)
+            (OUT / f"keras.{ours}.tsv").rename(OUT / f"keras.{ours}.old.tsv")
         counts, numbered, last = {}, [], None
         for w in net.weights:
             if w.path.startswith("normalization"):
