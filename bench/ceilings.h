@@ -1,4 +1,4 @@
-/* ceilings.h — what one core can do at most: multiply-adds in registers, bytes of a copy. Compiled for one level (SK_ISA).
+/* ceilings.h — what one core can do at most: multiply-adds in registers, bytes of a copy; for one level (SK_ISA).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_BENCH_CEILINGS_H

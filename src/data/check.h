@@ -1,7 +1,7 @@
 /* check.h — looks through a dataset before training: everything that would stop it, spoil it, or surprise.
  *
- * Unlike dataset_open, which stops at the first fault, a check walks on and gathers findings. To add a check: a function
- * check_<name> in one of check_*.c, and a row in checks.def. SPDX-License-Identifier: Apache-2.0 */
+ * Unlike dataset_open, which stops at the first fault, a check walks on and gathers findings. To add a check: a
+ * function check_<name> in one of check_*.c, and a row in checks.def. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_DATA_CHECK_H
 #define SK_DATA_CHECK_H
 

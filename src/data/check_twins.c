@@ -1,6 +1,7 @@
 /* check_twins.c — files with the same bytes and pictures that look the same: in one part, in two, under two classes.
  *
- * Of a pair that is several of these the worst is said: two classes, then two parts. SPDX-License-Identifier: Apache-2.0 */
+ * Of a pair that is several of these the worst is said: two classes, then two parts.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* check_walk.c — lists everything below a dataset's folder: pictures with their part and class, and what else lies there.
+/* check_walk.c — lists all below a dataset's folder: pictures with their part and class, and what else is there.
  *
  * The same rules as folder.c, which training opens the folder by, but nothing ends the walk.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -1,4 +1,4 @@
-/* signature.h — which format a picture's file is in, told by its first bytes; and what to do with those that are not read.
+/* signature.h — the format of a picture's file, told by its first bytes; and what to do with those that are not read.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_DATA_SIGNATURE_H

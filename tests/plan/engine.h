@@ -1,4 +1,4 @@
-/* engine.h — a graph made ready for the engine as a trainer or runner does it: all passes, a plan, memory, weights by formula.
+/* engine.h — a graph made ready for the engine: all passes, a plan, memory, weights by formula.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TEST_ENGINE_H
