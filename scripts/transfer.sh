@@ -64,8 +64,8 @@ for stage in "${@:-head full scratch table}"; do
     for part in $stage; do
         case $part in
         head) for seed in $SEEDS; do run head "$seed" transfer/head init_from="$MODEL"; done ;;
-        full) for seed in $SEEDS; do run full "$seed" transfer/full init_from="$MODEL"; done ;;
-        scratch) for seed in $SEEDS; do run scratch "$seed" transfer/full "${scratch[@]}"; done ;;
+        full) for seed in $SEEDS; do run full "$seed" transfer/default init_from="$MODEL"; done ;;
+        scratch) for seed in $SEEDS; do run scratch "$seed" transfer/default "${scratch[@]}"; done ;;
         table) table ;;
         *) echo "transfer: no stage $part; there are head, full, scratch and table" >&2; exit 2 ;;
         esac

@@ -309,6 +309,25 @@ static bool find_accumulate_statistics(const struct lint *l, struct text *t) {
                (long long)r->accumulate, (long long)r->batch_size);
 }
 
+static bool find_frozen_fresh(const struct lint *l, struct text *t) {
+    const struct recipe *r = l->recipe;
+    return r->freeze.count > 0 && !r->init_from[0] &&
+           say(t, "%s is frozen, but the run begins with fresh weights; set init_from to a model file", r->freeze.item[0]);
+}
+
+static bool find_frozen_moving(const struct lint *l, struct text *t) {
+    const struct recipe *r = l->recipe;
+    return r->freeze.count > 0 && r->freeze_batch_norm == CHOICE_FREEZE_NORM_FALSE &&
+           say(t, "false: batch norms of frozen layers look at each batch and move their statistics, so that what the "
+                  "frozen layers give goes on changing; auto holds them");
+}
+
+static bool find_balanced_twice(const struct lint *l, struct text *t) {
+    const struct recipe *r = l->recipe;
+    return r->sampling == CHOICE_SAMPLING_BALANCED && r->class_weights.count > 0 &&
+           say(t, "each class is shown equally often, and class_weights weigh it as well: one of them is enough");
+}
+
 static bool find_no_validation(const struct lint *l, struct text *t) {
     bool none = strcmp(l->recipe->data_split, "none") == 0 || (l->input->train_images > 0 && l->input->val_images == 0);
     return none && say(t, "no validation picture: the best model cannot be told from the last");

@@ -137,6 +137,10 @@ static const struct {
     {{"batch_size=4"}, "images_left_out batch_statistics", 1},
     {{"accumulate=2"}, "images_left_out accumulate_statistics", 0},
     {{"data.split=none"}, "images_left_out no_validation", 1},
+    {{"freeze=backbone"}, "images_left_out frozen_fresh", 1},
+    {{"freeze=backbone", "init_from=a.safetensors"}, "images_left_out", 0},
+    {{"freeze=backbone", "init_from=a.safetensors", "freeze_batch_norm=false"}, "images_left_out frozen_moving", 1},
+    {{"sampling=balanced", "class_weights=balanced"}, "images_left_out balanced_twice", 1},
 };
 
 static void test_lints(void **state) {
@@ -174,7 +178,7 @@ static void test_short_batch(void **state) {
 /* Every row of the table fires in some case above: the names are all covered. */
 static void test_table(void **state) {
     (void)state;
-    assert_int_equal(lint_count(), 27);
+    assert_int_equal(lint_count(), 30);
     for (size_t i = 0; i < lint_count(); i++) {
         assert_true(strlen(lint_about(i)) > 10);
         for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
