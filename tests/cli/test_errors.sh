@@ -21,7 +21,7 @@ expect 2 'imagenet/mobilenet_v3 (did you mean imagenet/mobilenet_v2?)' "$SISKIN"
 expect 2 'this version computes on the cpu alone' "$SISKIN" summary mobilenet_v2 --device cuda
 expect 2 'eval needs --data' "$SISKIN" eval mobilenet_v2
 expect 2 'does not say which pictures to train on' "$SISKIN" train mobilenet_v2
-expect 2 'must end in .pth or .safetensors' "$SISKIN" export mobilenet_v2 -o model.onnx
+expect 2 'must end in .pth, .safetensors or .onnx' "$SISKIN" export mobilenet_v2 -o model.tflite
 
 # files
 expect 1 'missing.safetensors: No such file' "$SISKIN" summary missing.safetensors
