@@ -71,11 +71,11 @@ expect 0 '"predictions": [{"image": "test/0", "label": 0, "top": [{"index": ' "$
 [ "$(head -c 4 sheet.png | tail -c 3)" = PNG ]
 expect 0 'gives its golden logits' "$SISKIN" doctor whole/last.safetensors
 
-# A model file whose weights were changed no longer gives its golden logits.
+# A model file whose weights were changed is told by its seal.
 cp whole/last.safetensors changed.safetensors
 size=$(stat -c %s changed.safetensors)
 head -c 40000 /dev/zero | dd of=changed.safetensors bs=1 seek=$((size - 60000)) conv=notrunc 2>/dev/null
-expect 4 'differ by' "$SISKIN" doctor changed.safetensors
+expect 4 'was changed since it was saved' "$SISKIN" doctor changed.safetensors
 
 # Weights go out and come back bit by bit.
 "$SISKIN" export whole/last.safetensors -o out.pth -q >/dev/null

@@ -135,6 +135,30 @@ static void doctor_fails(void **state) {
     sk_free_text(answer);
 }
 
+/* A file that is whole, but whose logits this engine does not give: another golden text under a seal of its own. */
+static void other_logits(void **state) {
+    const struct subject *s = *state;
+    static const char *const damaged[] = {"doctor", DAMAGED};
+    struct arena arena = {0};
+    struct weights weights;
+    char seal[SHA256_TEXT], *answer;
+    ok(safetensors_parse(&arena, s->bytes, s->size, "file", &weights));
+    struct weights_pair *kept = NULL;
+    for (size_t i = 0; i < weights.metadata_count; i++) {
+        if (strcmp(weights.metadata[i].key, "siskin.golden") == 0)
+            weights.metadata[i].value = "{\"seed\": 20260101, \"logits\": [1, -1, 0.5]}";
+        if (strcmp(weights.metadata[i].key, SEAL_KEY) == 0) kept = &weights.metadata[i];
+    }
+    assert_non_null(kept);
+    ok(seal_compute(&weights, seal));
+    kept->value = seal;
+    ok(safetensors_save(DAMAGED, &weights));
+    assert_int_equal(sk_call(2, damaged, NULL, NULL, &answer), SK_EGATE);
+    if (!strstr(sk_error(), "differ by")) fail_msg("%s", sk_error());
+    sk_free_text(answer);
+    arena_free(&arena);
+}
+
 /* Another order of tensors and pairs is the same content; another name, shape or value is not. */
 static void content_alone(void **state) {
     (void)state;
@@ -163,6 +187,6 @@ static void content_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(any_bit), cmocka_unit_test(doctor_fails),
-                                       cmocka_unit_test(content_alone)};
+                                       cmocka_unit_test(other_logits), cmocka_unit_test(content_alone)};
     return cmocka_run_group_tests(tests, save, drop);
 }
