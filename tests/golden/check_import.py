@@ -44,13 +44,23 @@ def siskin(*arguments):
     return done.returncode, done.stdout or json.dumps({"error": done.stderr})
 
 
-def check(name, path, x, y, *arguments):
-    """x (N,H,W,C) as the network gets it, y its logits."""
+def preprocess_of(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return json.loads(header["__metadata__"]["siskin.preprocess"])
+
+
+def check(name, path, x, y, *arguments, pixels=None):
+    """x (N,H,W,C) as the network gets it, y its logits; pixels: the mean and deviation that the model file must say."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/x.npy", np.ascontiguousarray(x, np.float32))
         np.save(f"{folder}/y.npy", np.ascontiguousarray(y, np.float32))
         code, text = siskin("import", path, "-o", f"{folder}/m.safetensors", "--json", "--verify", f"{folder}/x.npy",
                             f"{folder}/y.npy", *arguments)
+        if code == 0 and pixels:
+            said = preprocess_of(f"{folder}/m.safetensors")
+            if not np.allclose([said["mean"], said["std"]], pixels, atol=1e-6):
+                code, text = 1, json.dumps({"error": f"pixels are prepared by {said}"})
     answer, ok = json.loads(text), code == 0
     if not ok:
         failed.append(name)
@@ -117,9 +127,11 @@ def keras_cases(folder):
             x = (raw - np.array([0.485, 0.456, 0.406]) * 255) / (np.array([0.229, 0.224, 0.225]) * 255)
         y = net.predict(feed, verbose=0)
         options = ["--model", model, f"model.input_size={size}", *keys]
+        prepared = {"half": ([0.5] * 3, [0.5] * 3), "convnext": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+                    "unit": ([0.4, 0.5, 0.45], list(np.sqrt([0.05, 0.06, 0.07])))}[pixels]
         new = f"{folder}/k.weights.h5"
         net.save_weights(new)
-        check(name + " .weights.h5", new, x, y, *options)
+        check(name + " .weights.h5", new, x, y, *options, pixels=prepared)
         if "EfficientNetB0" in name or "V2" in name or "V3Large" in name:
             with h5py.File(new, "r+") as f:
                 for layer in f["layers"].values():
@@ -127,7 +139,7 @@ def keras_cases(folder):
             check(name + " .weights.h5 without names", new, x, y, *options)
         whole = f"{folder}/k.h5"
         net.save(whole)
-        check(name + " .h5", whole, x, y, *options)
+        check(name + " .h5", whole, x, y, *options, pixels=prepared)
 
 
 # ---- timm ----
