@@ -12,16 +12,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline void fuzz_decoder(sk_status (*decode)(struct decode_job *job), const uint8_t *data, size_t size) {
     struct scratch scratch = {0};
     struct picture picture = {0};
+    struct decode_traits traits = {.orientation = 1};
     struct decode_job job = {.bytes = data,
                              .size = size,
                              .what = "fuzz",
                              .pixels_max = 1 << 18,
                              .scratch = &scratch,
                              .picture = &picture,
-                             .want_orientation = true,
-                             .orientation = 1};
+                             .traits = &traits};
     if (decode(&job) == SK_OK) {
-        if (exif_turn(job.orientation, &scratch, &picture) != SK_OK) __builtin_trap();
+        if (exif_turn(traits.orientation, &scratch, &picture) != SK_OK) __builtin_trap();
         size_t count = (size_t)picture.height * (size_t)picture.width * (size_t)picture.channels, sum = 0;
         for (size_t i = 0; i < count; i++) sum += picture.pixels[i];
         if (sum > count * 255 || (picture.channels != 1 && picture.channels != 3)) __builtin_trap();
