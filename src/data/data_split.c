@@ -4,6 +4,7 @@
  * another. The first ones become val, the next test; a picture takes those that look like it along. All parts keep the
  * source's order. SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -64,6 +65,7 @@ struct hashing {
     struct scratch *scratch; /* [member] */
     struct phash *hash;
     const struct phash **known; /* [picture] NULL: unreadable, or left out */
+    atomic_bool no_memory;
 };
 
 static void hash_picture(void *arg, int64_t index, int member) {
@@ -72,9 +74,10 @@ static void hash_picture(void *arg, int64_t index, int member) {
     if (!h->known[index]) return;
     const struct dataset *d = h->dataset;
     struct scratch *scratch = &h->scratch[member];
-    if (d->format->read(d, DATA_TRAIN, (uint32_t)index, scratch, &picture) != SK_OK ||
-        phash_of(&picture, scratch, &h->hash[index]) != SK_OK)
-        h->known[index] = NULL; /* whoever trains on it will be told */
+    sk_status status = d->format->read(d, DATA_TRAIN, (uint32_t)index, scratch, &picture);
+    if (status == SK_OK) status = phash_of(&picture, scratch, &h->hash[index]);
+    if (status == SK_EMEMORY) atomic_store(&h->no_memory, true);
+    if (status != SK_OK) h->known[index] = NULL; /* not readable: whoever trains on it will be told */
 }
 
 static sk_status hash_all(struct hashing *h, struct arena *arena, uint32_t count) {
@@ -86,6 +89,8 @@ static sk_status hash_all(struct hashing *h, struct arena *arena, uint32_t count
     team_for(team, count, hash_picture, h);
     team_free(team);
     for (int i = 0; i < threads; i++) scratch_free(&h->scratch[i]);
+    FAIL_IF(atomic_load(&h->no_memory), SK_EMEMORY, "there is no memory to look for near-duplicates in %s",
+            h->dataset->path);
     return SK_OK;
 }
 

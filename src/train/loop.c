@@ -143,7 +143,7 @@ static void check_expectation(const struct loop *loop, int64_t epoch, double top
 }
 
 static void tell_damaged(struct loop *loop) {
-    uint64_t damaged = loader_damaged(loop->loader);
+    uint64_t damaged = loader_damaged(loop->loader) + loop->kept_train.damaged;
     if (damaged > loop->damaged && loop->damaged == 0)
         loop_say(loop, "warning", "%llu pictures of this epoch were read although their files are damaged",
                  (unsigned long long)damaged);

@@ -103,6 +103,11 @@ static bool same_classes(const struct network *from, const struct network *to, c
     return true;
 }
 
+static bool same_hidden(const struct model_args *from, const struct model_args *to) {
+    size_t bytes = (size_t)to->head_count * sizeof *to->head_hidden;
+    return from->head_count == to->head_count && memcmp(from->head_hidden, to->head_hidden, bytes) == 0;
+}
+
 /* Of the module "classifier.1": "classifier.1.weight". */
 static bool is_below(const char *name, const char *module) {
     size_t length = strlen(module);
@@ -132,25 +137,24 @@ sk_status start_take(const struct start *start, const struct start_call *call, s
     const struct model_family *family;
     char sentence[512];
     TRY(model_find(to->args.name, &family));
-    bool same = same_classes(start->from, to, call->classes), fresh = !same || call->recipe->head_reset;
+    bool same = same_classes(start->from, to, call->classes), hidden = same_hidden(&start->from->args, &to->args);
+    bool fresh = !same || !hidden || call->recipe->head_reset;
     int64_t taken = 0, all = 0;
     for (size_t i = 0; i < to->graph->param_count; i++) {
         const struct param *p = &to->graph->params[i];
         all += !p->state;
-        /* A hidden layer that the recipe asks for is new as well. */
-        bool in_head = strncmp(p->name, family->head, strlen(family->head)) == 0;
-        bool new_layer = in_head && !graph_find_param(start->from->graph, p->name);
-        if ((fresh && is_below(p->name, family->classifier)) || new_layer) continue;
+        bool own = strstr(p->name, ".hidden") != NULL; /* a layer of a head of one's own */
+        if ((fresh && is_below(p->name, family->classifier)) || (!hidden && own)) continue;
         TRY(take_param(start, call->recipe, to, p));
         taken += !p->state;
     }
     if (!call->say) return SK_OK;
     snprintf(sentence, sizeof sentence, "%s: %lld of %lld parameter tensors are taken%s%s", call->recipe->init_from,
              (long long)taken, (long long)all, taken < all ? "; the others, of the head, start afresh" : "",
-             taken == all               ? ""
-             : !same                    ? ", since the classes are others"
-             : call->recipe->head_reset ? ", as head.reset says"
-                                        : "");
+             taken == all ? ""
+             : !same      ? ", since the classes are others"
+             : !hidden    ? ", since its hidden layers are others"
+                          : ", as head.reset says");
     call->say(call->user, sentence);
     return SK_OK;
 }

@@ -77,7 +77,7 @@ static sk_status open_idx(void) {
 
 static sk_status open_folder(void) {
     struct dataset *dataset;
-    struct data_options options = {.val_fraction = 0.3};
+    struct data_options options = {.share = {0.5, 0.25, 0.25}, .near_duplicates = true};
     sk_status status = dataset_open(&dataset, "folder:" ROOT "/folder", &options);
     if (status == SK_OK) dataset_free(dataset);
     return status;

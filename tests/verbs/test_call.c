@@ -204,19 +204,17 @@ static void make_data(void) {
 static const char *const train_call[] = {"train", SCRATCH "/call.yaml", "--out", RUN, "threads=1"};
 
 /* Whatever allocation fails, a run ends with a sentence, and what it left can be gone on with or is no run. */
-static void trains_without_memory(void **state) {
-    (void)state;
+static void runs_without_memory(int argc, const char *const argv[]) {
     static const char *const resume[] = {"resume", RUN};
     int failures = 0;
-    make_data();
     for (long n = 1;; n += 1 + n / 8) {
         assert_int_equal(folder_remove(RUN), SK_OK);
         fail_allocation(n);
-        sk_status status = sk_call(COUNT(train_call), train_call, NULL, NULL, NULL);
+        sk_status status = sk_call(argc, argv, NULL, NULL, NULL);
         bool failed = allocation_failed();
         fail_allocation(0);
         if (!failed) {
-            assert_int_equal(status, SK_OK);
+            if (status != SK_OK) fail_msg("%s", sk_error());
             break;
         }
         failures += status != SK_OK;
@@ -225,11 +223,36 @@ static void trains_without_memory(void **state) {
         assert_true(file_exists(RUN "/last.safetensors"));
     }
     assert_true(failures > 20);
+}
+
+static void trains_without_memory(void **state) {
+    (void)state;
+    make_data();
+    runs_without_memory(COUNT(train_call), train_call);
     static const char *const eval[] = {"eval", RUN "/last.safetensors", "--data", "idx:" DATA, "--threads", "1"};
     static const char *const predict[] = {"predict", RUN "/last.safetensors", "--data",    "idx:" DATA, "--count", "2",
                                           "--sheet", SCRATCH "/call.png",     "--threads", "1"};
     without_memory(COUNT(eval), eval);
     without_memory(COUNT(predict), predict);
+}
+
+/* The same where a run begins with a model file, thaws a part on the way, keeps features and divides its data. */
+static void fine_tunes_without_memory(void **state) {
+    (void)state;
+    static const char start[] = SCRATCH "/call-start.safetensors";
+    static const char *const tune[] = {"train", SCRATCH "/call.yaml", "--out", RUN, "threads=1",
+                                       "init_from=" SCRATCH "/call-start.safetensors", "epochs=2", "freeze=backbone",
+                                       "unfreeze=1: features.18", "freeze_batch_norm=true", "lr_mult=features: 0.1",
+                                       "head.hidden=8", "class_weights=balanced", "sampling=balanced",
+                                       "data.split=0.5/0.25/0.25", "data.per_class=6", "batch_size=3"};
+    make_data();
+    assert_int_equal(folder_remove(RUN), SK_OK);
+    assert_int_equal(sk_call(COUNT(train_call), train_call, NULL, NULL, NULL), SK_OK);
+    assert_int_equal(file_rename(RUN "/last.safetensors", start), SK_OK);
+    runs_without_memory(COUNT(tune), tune);
+    assert_true(file_exists(RUN "/test.json") && file_exists(RUN "/split/val.txt"));
+    static const char *const eval[] = {"eval", RUN, "--threads", "1"};
+    without_memory(COUNT(eval), eval);
 }
 
 /* An interrupt that comes with the first event stops the run at its next safe point, saved. */
@@ -258,7 +281,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_json),      cmocka_unit_test(the_contract_of_keys),
         cmocka_unit_test(failures_are_answers),  cmocka_unit_test(survives_a_lack_of_memory),
-        cmocka_unit_test(trains_without_memory), cmocka_unit_test(an_interrupt_saves),
+        cmocka_unit_test(trains_without_memory), cmocka_unit_test(fine_tunes_without_memory),
+        cmocka_unit_test(an_interrupt_saves),
         cmocka_unit_test(looks_inside_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
