@@ -140,7 +140,7 @@ static void what_makes_no_sense_is_refused(void **state) {
     refused("{\"name\": \"efficientnet_b0\", \"depth_mult\": 1e9}", "depth multiplier");
     refused("{\"name\": \"efficientnet_b0\", \"stochastic_depth\": 1}", "[0, 1)");
     refused("{\"name\": \"convnext_tiny\", \"strides\": [2, 2, 2, 2]}", "model.stem_stride");
-    refused("{\"name\": \"convnext_tiny\", \"activation\": \"jelu\"}", "activation must be the name of one");
+    refused("{\"name\": \"convnext_tiny\", \"activation\": \"jelu\"}", "activation must be an activation's name");
     refused("{\"name\": \"convnext_tiny\", \"height\": 16, \"width\": 16}", "features.6.1");
 }
 
