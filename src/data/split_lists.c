@@ -92,7 +92,7 @@ static sk_status take_names(struct dataset *dataset, const struct index *index, 
                             struct data_list *list) {
     size_t capacity = 0;
     for (char *line = text, *end; *line; line = end) {
-        struct place place;
+        struct place place = {0};
         end = line + strcspn(line, "\n");
         if (*end) *end++ = 0;
         if (!*line) continue;
