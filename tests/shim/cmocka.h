@@ -62,8 +62,12 @@ _Noreturn void shim_skip(const char *file, int line);
     shim_check(shim_int(a) == shim_int(b), "%s = %lld, but %s = %lld", #a, (long long)(a), #b, (long long)(b))
 #define assert_int_not_equal(a, b)                                                                                     \
     shim_check(shim_int(a) != shim_int(b), "%s and %s are both %lld", #a, #b, (long long)(a))
+/* A function, so that a lower end of 0 is no comparison that is always true. */
+static inline int shim_between(unsigned long long x, unsigned long long low, unsigned long long high) {
+    return low <= x && x <= high;
+}
 #define assert_in_range(x, low, high)                                                                                  \
-    shim_check(shim_int(x) >= shim_int(low) && shim_int(x) <= shim_int(high), "%s = %lld is not in range", #x,         \
+    shim_check(shim_between(shim_int(x), shim_int(low), shim_int(high)), "%s = %lld is not in range", #x,              \
                (long long)(x))
 #define assert_float_equal(a, b, epsilon)                                                                              \
     shim_check((a) - (b) <= (epsilon) && (b) - (a) <= (epsilon), "%s = %.9g, but %s = %.9g", #a, (double)(a), #b,      \
