@@ -14,14 +14,10 @@
 #include "data/data.h"
 #include "data/loader.h"
 #include "data/png_write.h"
+#include "ok.h"
 
 #define ROOT SCRATCH "/split.tmp"
 enum { SIDE = 6 };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static void put(const char *path, const void *bytes, size_t size) {
     char folder[512];

@@ -11,11 +11,7 @@
 #include "base/file.h"
 #include "eval/grad_cam.h"
 #include "plan/formula.h"
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
+#include "ok.h"
 
 static struct network *formula_network(const char *name, int64_t size) {
     struct model_args args;

@@ -13,11 +13,7 @@
 #include "models/layer_name.h"
 #include "models/network.h"
 #include "plan/formula.h"
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
+#include "ok.h"
 
 static struct team *team;
 

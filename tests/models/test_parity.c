@@ -12,13 +12,9 @@
 #include "base/team.h"
 #include "models/network.h"
 #include "plan/formula.h"
+#include "ok.h"
 
 enum { CLASSES = 1000, SLOW_SIZE = 97 };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static double logits_off(const struct json *one, const float *logits, const struct json *index) {
     double worst = 0, largest = json_number(one, "max_abs", 0);

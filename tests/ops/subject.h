@@ -14,13 +14,9 @@
 #include "plan/passes.h"
 #include "plan/reference.h"
 #include "plan/workspace.h"
+#include "ok.h"
 
 enum { STREAM_X, STREAM_W, STREAM_B, STREAM_DY, STREAM_MEAN, STREAM_VARIANCE };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 /* ---- numbers ---- */
 
@@ -31,7 +27,9 @@ static int64_t planar_index(const struct shape *s, int64_t j) {
     return ((j / (s->dim[1] * s->dim[2] * s->dim[3]) * s->dim[3] + c) * s->dim[1] + h) * s->dim[2] + w;
 }
 
-static double symmetric(int64_t j, int64_t stream) { return (float)(2 * formula_u(j, stream) - 1); }
+static double symmetric(int64_t j, int64_t stream) {
+    return (float)(2 * formula_u(j, stream) - 1);
+}
 
 /* x at planar index j, channel c. */
 typedef double filling(int64_t j, int64_t c, void *with);
@@ -63,7 +61,7 @@ struct subject {
     struct shape x;
     filling *fill; /* of x; NULL: the formula's */
     void *fill_with;
-    bool ones;     /* dy = 1 */
+    bool ones; /* dy = 1 */
     bool inference;
 
     struct arena arena;
@@ -158,8 +156,7 @@ static void subject_engine(struct subject *s, struct team *team) {
     ok(bound_plan_new(&s->bound, &s->arena, s->plan, &s->workspace, &blocks));
     int dy = graph_find_port(s->graph, "dy"), x = graph_find_port(s->graph, "x");
     if (dy)
-        bound_plan_input(&s->bound, "dy",
-                         as_floats(&s->arena, s->reference->values[dy], value_elements(s->graph, dy)));
+        bound_plan_input(&s->bound, "dy", as_floats(&s->arena, s->reference->values[dy], value_elements(s->graph, dy)));
     else
         bound_plan_input(&s->bound, "x", as_floats(&s->arena, s->reference->values[x], value_elements(s->graph, x)));
     plan_prepare(s->plan, team);

@@ -15,14 +15,10 @@
 #include "models/network.h"
 #include "shim/failing.h"
 #include "train/model_file.h"
+#include "ok.h"
 
 enum { SIDE = 32, CLASSES = 7, BATCH = 3, FLOATS = SIDE * SIDE * 3 };
 static const char PATH[] = SCRATCH "/test_run.safetensors";
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static struct network *make_network(void) {
     static const char *const classes[CLASSES] = {"a", "b", "c", "d", "e", "f", "g"};
@@ -102,7 +98,8 @@ static void allocates_nothing_once_loaded(void **state) {
     file_unmap(&bytes);
     long loaded = allocation_count();
     assert_true(loaded > before); /* the counter counts */
-    for (int i = 0; i < 20; i++) ok(sk_run(model, 1 + i % BATCH, images + (i % 2) * FLOATS, logits)); /* at two addresses */
+    for (int i = 0; i < 20; i++)
+        ok(sk_run(model, 1 + i % BATCH, images + (i % 2) * FLOATS, logits)); /* at two addresses */
     assert_int_equal(allocation_count(), loaded);
     sk_free(model);
 }

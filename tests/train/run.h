@@ -12,13 +12,9 @@
 #include "plan/formula.h"
 #include "train/from_recipe.h"
 #include "train/trainer.h"
+#include "ok.h"
 
 enum { RUN_PICTURES = 95, RUN_SIDE = 20, RUN_CLASSES = 7, RUN_BATCH = 4 };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 /* 95 grey pictures of 20 x 20 in the IDX format, under `folder`. */
 static void run_pictures(const char *folder) {
@@ -40,12 +36,27 @@ static void run_pictures(const char *folder) {
     arena_free(&arena);
 }
 
-static const char *const run_recipe[] = {
-    "batch_size=4", "accumulate=2", "epochs=20", "model.name=mobilenet_v2", "model.width_mult=0.35",
-    "model.input_size=32", "model.in_channels=1", "model.dropout=0.2", "preprocess.channels=1", "preprocess.mean=[0.4]",
-    "preprocess.std=[0.3]", "preprocess.resize=32", "preprocess.crop=32", "augment.flip=0.5", "optimizer.name=rmsprop",
-    "optimizer.alpha=0.9", "optimizer.eps=0.01", "schedule.lr=0.001", "label_smoothing=0.1",
-    "weight_decay.value=1e-4", "weight_decay.exclude=[bias, norm]"};
+static const char *const run_recipe[] = {"batch_size=4",
+                                         "accumulate=2",
+                                         "epochs=20",
+                                         "model.name=mobilenet_v2",
+                                         "model.width_mult=0.35",
+                                         "model.input_size=32",
+                                         "model.in_channels=1",
+                                         "model.dropout=0.2",
+                                         "preprocess.channels=1",
+                                         "preprocess.mean=[0.4]",
+                                         "preprocess.std=[0.3]",
+                                         "preprocess.resize=32",
+                                         "preprocess.crop=32",
+                                         "augment.flip=0.5",
+                                         "optimizer.name=rmsprop",
+                                         "optimizer.alpha=0.9",
+                                         "optimizer.eps=0.01",
+                                         "schedule.lr=0.001",
+                                         "label_smoothing=0.1",
+                                         "weight_decay.value=1e-4",
+                                         "weight_decay.exclude=[bias, norm]"};
 
 struct run {
     struct arena arena;
@@ -80,16 +91,21 @@ static void run_begin(struct run *run, const struct run_options *options) {
     struct model_args args;
     ok(recipe_model(&run->recipe, &args));
     ok(network_new(&run->network, &args));
-    model_initialise(run->network->graph, &args, recipe_init(&run->recipe), (uint64_t)run->recipe.seed, run->network->params,
-                     run->network->state);
+    model_initialise(run->network->graph, &args, recipe_init(&run->recipe), (uint64_t)run->recipe.seed,
+                     run->network->params, run->network->state);
     ok(team_new(&run->team, options->threads));
     ok(epoch_plan_make(&run->epochs, &run->recipe, RUN_PICTURES, 1));
     struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs,
                                       .class_counts = run_class_counts};
     ok(trainer_new(&run->trainer, &trainer, 0));
-    struct loader_options loader = {.dataset = run->dataset, .pipeline = &run->pipeline, .part = DATA_TRAIN,
-                                    .batch_size = RUN_BATCH, .workers = options->workers,
-                                    .seed = (uint64_t)run->recipe.seed, .train = true, .drop_last = true};
+    struct loader_options loader = {.dataset = run->dataset,
+                                    .pipeline = &run->pipeline,
+                                    .part = DATA_TRAIN,
+                                    .batch_size = RUN_BATCH,
+                                    .workers = options->workers,
+                                    .seed = (uint64_t)run->recipe.seed,
+                                    .train = true,
+                                    .drop_last = true};
     ok(loader_new(&run->loader, &loader));
 }
 

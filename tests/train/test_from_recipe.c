@@ -10,11 +10,7 @@
 #include <cmocka.h>
 
 #include "train/from_recipe.h"
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
+#include "ok.h"
 
 /* A recipe of assignments, ended by NULL, not yet settled. */
 static void recipe_of(struct recipe *recipe, struct arena *arena, const char *const *assignments) {

@@ -14,11 +14,7 @@
 #include "plan/formula.h"
 #include "train/onnx_emit.h"
 #include "train/onnx_export.h"
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
+#include "ok.h"
 
 /* ---- a reader of the wire format ---- */
 

@@ -14,14 +14,10 @@
 #include "base/team.h"
 #include "files/seal.h"
 #include "train/model_file.h"
+#include "ok.h"
 
 enum { SIDE = 32, CLASSES = 3 };
 static const char PATH[] = SCRATCH "/test_seal.safetensors", DAMAGED[] = SCRATCH "/test_seal_damaged.safetensors";
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static struct network *small_network(void) {
     static const char *const classes[CLASSES] = {"astronaut", "cup", "cat"};

@@ -12,13 +12,9 @@
 #include "plan/formula.h"
 #include "base/team.h"
 #include "train/trainer.h"
+#include "ok.h"
 
 enum { BATCH = 8, STEPS = 10, CLASSES = 10 };
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 struct golden {
     struct arena arena;

@@ -17,15 +17,11 @@
 #include "train/from_published.h"
 #include "train/model_file.h"
 #include "verbs/array_order.h"
+#include "ok.h"
 
 enum { PICTURES = 9 };
 #define PICTURE(name) FIXTURES "/augment/published/" name
 static const char MODEL[] = SCRATCH "/test_dump.safetensors", DUMP[] = SCRATCH "/test_dump.npy";
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static void save_model(const struct published *entry) {
     struct model_args args;

@@ -11,17 +11,13 @@
 
 #include "base/file.h"
 #include "verbs/import_entry.h"
+#include "ok.h"
 
 static const char STAND_IN[] = "siskin's stand-in for published weights, number 53237706\n";
 static const char FOLDER[] = SCRATCH "/import-entry";
 #define ANY     SCRATCH "/import-entry/anything.pth"
 #define FALSE   SCRATCH "/import-entry/mobilenet_v2-b0353104.pth"
 #define UNKNOWN SCRATCH "/import-entry/unknown.pth"
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static int write_files(void **state) {
     (void)state;

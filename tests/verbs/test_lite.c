@@ -13,14 +13,10 @@
 
 #include "augment/noise.h"
 #include "data/decode.h"
+#include "ok.h"
 
 enum { PICTURES = 3, CLASSES = 1000, EVERY = 64, TOP = 5 };
 static const char MODEL[] = SCRATCH "/test_lite.safetensors";
-
-static void ok(sk_status status) {
-    if (status != SK_OK) print_error("%s\n", sk_error());
-    assert_int_equal(status, SK_OK);
-}
 
 static const char *weights_path(struct arena *arena, const char *file) {
     const char *folder = getenv("SISKIN_WEIGHTS");
