@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "augment/preprocess.h"
+#include "augment/augment_trace.h"
 #include "base/status.h"
 #include "data/picture.h"
 
@@ -51,7 +52,7 @@ struct sample_key {
 /* False where training makes the same input of a picture every time. */
 bool pipeline_is_random(const struct pipeline *pipeline);
 
-/* Training input (H,W,C) of a picture. */
+/* Training input (H,W,C) of a picture. What was done to it goes to scratch->trace (augment/augment_trace.h), if that is set. */
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input);
 /* Evaluation input: preprocess_apply. */

@@ -24,6 +24,7 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
         }
     }
     picture->pixels = flipped;
+    augment_say(scratch, "flip");
     return SK_OK;
 }
 

@@ -72,6 +72,7 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
             cut_row(picture, at, left, width, options->pad_mode, out + (size_t)y * stride);
     }
     picture->pixels = out;
+    augment_say(scratch, "crop at %d,%d of the padded picture", top, left);
     picture->height = height;
     picture->width = width;
     return SK_OK;

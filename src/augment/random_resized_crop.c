@@ -65,6 +65,7 @@ static sk_status apply(const struct augment_options *o, struct rng *rng, struct 
     } else {
         crop_fallback(height, width, o->ratio_min, o->ratio_max, &box);
     }
+    augment_say(scratch, "crop %dx%d at %d,%d of %dx%d", box.height, box.width, box.top, box.left, height, width);
     const struct picture source = *picture;
     return resize_picture(&source, &box, o->preprocess.crop_height, o->preprocess.crop_width, o->train_filter, scratch,
                           picture);

@@ -21,18 +21,24 @@ struct picture {
 enum exif_policy { EXIF_IGNORE, EXIF_APPLY };
 
 enum scratch_use {
-    SCRATCH_FILE,    /* a file's bytes */
-    SCRATCH_DECODE,  /* pixels as decoded */
-    SCRATCH_ROWS,    /* row pointers and single rows of the decoders */
-    SCRATCH_TURN,    /* after the EXIF orientation */
-    SCRATCH_COLOUR,  /* after grey <-> RGB */
-    SCRATCH_WEIGHTS, /* resize: windows and weights */
-    SCRATCH_PASS,    /* resize: between its two passes */
-    SCRATCH_RESIZED, /* after resize */
-    SCRATCH_CROP,    /* after pad and crop */
-    SCRATCH_FLIP,    /* after the flip */
+    SCRATCH_FILE,     /* a file's bytes */
+    SCRATCH_DECODE,   /* pixels as decoded */
+    SCRATCH_ROWS,     /* row pointers and single rows of the decoders */
+    SCRATCH_TURN,     /* after the EXIF orientation */
+    SCRATCH_COLOUR,   /* after grey <-> RGB */
+    SCRATCH_WEIGHTS,  /* resize: windows and weights */
+    SCRATCH_PASS,     /* resize: between its two passes */
+    SCRATCH_RESIZED,  /* after resize */
+    SCRATCH_CROP,     /* after pad and crop */
+    SCRATCH_FLIP,     /* after the flip */
+    SCRATCH_PIXELS,   /* after an operation on pixels, and … */
+    SCRATCH_PIXELS_2, /* … after the next one */
+    SCRATCH_WORK,     /* what such an operation needs beside its result */
+    SCRATCH_MIX,      /* AugMix: the picture as it came, and the sum */
     SCRATCH_COUNT,
 };
+
+struct augment_trace;
 
 /* Zero-initialise; scratch_free at the end. */
 struct scratch {
@@ -40,6 +46,8 @@ struct scratch {
         void *data;
         size_t capacity;
     } slot[SCRATCH_COUNT];
+    struct augment_trace
+        *trace;       /* augment/augment_trace.h: who wants to know what is done to a picture; NULL: nobody */
     uint64_t damaged; /* pictures decoded although their file is damaged, as other decoders do */
 };
 
