@@ -5,10 +5,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "files/recipe_keys.h"
 #include "files/yaml_flat.h"
 
@@ -100,118 +98,12 @@ bool recipe_is_set(const struct recipe *recipe, enum recipe_key_id id) {
     return origin != RECIPE_FROM_DEFAULT && origin != RECIPE_FROM_MODEL;
 }
 
-/* ---- a file's entries ---- */
-
-static sk_status take_citation(const struct yaml_entry *entry, struct recipe_citation *citation) {
-    const char *key = entry->key + strlen("source.");
-    FAIL_IF(entry->kind != YAML_TEXT, SK_EUSAGE, "source: expected one text for '%s'", key);
-    if (strcmp(key, "recipe") != 0 && recipe_find_key(key) < 0 && !recipe_is_group(key)) {
-        recipe_unknown_key(key);
-        return status_prefix(SK_EUSAGE, "source");
-    }
-    FAIL_IF(!utf8_valid(entry->item[0].text, strlen(entry->item[0].text)), SK_EUSAGE, "source: not UTF-8");
-    *citation = (struct recipe_citation){.key = key, .text = entry->item[0].text};
-    return SK_OK;
-}
-
-static sk_status take_expectation(const struct yaml_entry *entry, struct recipe_expect *expect) {
-    const char *epoch = entry->key + strlen("expect.");
-    double ends[2];
-    FAIL_IF(!parse_i64(epoch, &expect->epoch) || expect->epoch < 1, SK_EUSAGE,
-            "expect: found '%.40s', expected an epoch's number from 1", epoch);
-    bool sound = entry->kind == YAML_LIST && entry->count == 2;
-    for (size_t i = 0; sound && i < 2; i++) sound = parse_f64(entry->item[i].text, &ends[i]);
-    FAIL_IF(!sound || ends[0] < 0 || ends[0] > ends[1] || ends[1] > 100, SK_EUSAGE,
-            "expect: epoch %s: expected [low, high] in per cent of top-1, 0 <= low <= high <= 100", epoch);
-    expect->low = ends[0];
-    expect->high = ends[1];
-    return SK_OK;
-}
-
-static sk_status take_value(struct recipe *recipe, const struct yaml_entry *entry, const struct yaml_item **about) {
-    int id = recipe_find_key(entry->key);
-    if (id < 0) return recipe_unknown_key(entry->key);
-    const char **list = arena_array(recipe->arena, entry->count, sizeof *list);
-    if (!list) return SK_EMEMORY;
-    for (size_t i = 0; i < entry->count; i++) list[i] = entry->item[i].text;
-    struct recipe_texts texts = {.text = list, .count = entry->count, .is_list = entry->kind == YAML_LIST};
-    size_t bad = 0;
-    sk_status status = recipe_read_value(recipe, id, &texts, &bad);
-    if (bad < entry->count) *about = &entry->item[bad];
-    recipe->place[id] = (struct recipe_place){RECIPE_FROM_FILE, entry->line, entry->column};
-    return status;
-}
-
-/* A group that stands where a key takes a value, or that does not exist. */
-static sk_status check_group(const char *key) {
-    FAIL_IF(recipe_find_key(key) >= 0, SK_EUSAGE, "%s: found a map, expected a value", key);
-    if (!strcmp(key, "source") || !strcmp(key, "expect") || !strncmp(key, "source.", 7) || recipe_is_group(key))
-        return SK_OK;
-    return recipe_unknown_key(key);
-}
-
-static sk_status take_entry(struct recipe *recipe, const struct yaml_entry *entry, struct recipe_citation *citations,
-                            struct recipe_expect *expects) {
-    const struct yaml_item *about = NULL;
-    sk_status status;
-    if (entry->kind == YAML_GROUP)
-        status = check_group(entry->key);
-    else if (!strcmp(entry->key, "source") || !strcmp(entry->key, "expect"))
-        status = status_fail(SK_EUSAGE, "%s: found a value, expected a map", entry->key);
-    else if (!strncmp(entry->key, "source.", 7))
-        status = take_citation(entry, &citations[recipe->source_count++]);
-    else if (!strncmp(entry->key, "expect.", 7))
-        status = take_expectation(entry, &expects[recipe->expect_count++]);
-    else
-        status = take_value(recipe, entry, &about);
-    if (status == SK_OK || status == SK_EMEMORY) return status;
-    if (about && entry->kind == YAML_LIST)
-        return status_prefix(status, "%s:%d:%d", recipe->path, about->line, about->column);
-    return status_prefix(status, "%s:%d:%d", recipe->path, entry->line, entry->column);
-}
-
-static int by_epoch(const void *a, const void *b) {
-    int64_t x = ((const struct recipe_expect *)a)->epoch, y = ((const struct recipe_expect *)b)->epoch;
-    return (x > y) - (x < y);
-}
-
-static sk_status take_entries(struct recipe *recipe, const struct yaml_flat *flat) {
-    struct recipe_citation *citations = arena_array(recipe->arena, flat->count, sizeof *citations);
-    struct recipe_expect *expects = arena_array(recipe->arena, flat->count, sizeof *expects);
-    if (!citations || !expects) return SK_EMEMORY;
-    for (size_t i = 0; i < flat->count; i++) TRY(take_entry(recipe, &flat->entry[i], citations, expects));
-    qsort(expects, recipe->expect_count, sizeof *expects, by_epoch);
-    for (size_t i = 1; i < recipe->expect_count; i++) {
-        FAIL_IF(expects[i].epoch == expects[i - 1].epoch, SK_EUSAGE, "%s: expect: epoch %lld stands twice",
-                recipe->path, (long long)expects[i].epoch);
-    }
-    recipe->source = citations;
-    recipe->expect = expects;
-    return SK_OK;
-}
-
-sk_status recipe_parse(struct recipe *recipe, struct arena *arena, const char *bytes, size_t size, const char *name) {
-    struct yaml_flat flat;
-    TRY(recipe_default(recipe, arena));
-    recipe->path = arena_strdup(arena, name);
-    if (!recipe->path) return SK_EMEMORY;
-    TRY(yaml_flatten(arena, bytes, size, recipe->path, &flat));
-    return take_entries(recipe, &flat);
-}
-
-sk_status recipe_load(struct recipe *recipe, struct arena *arena, const char *path) {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    TRY(file_read(arena, path, YAML_BYTES_MAX, &bytes, &size));
-    return recipe_parse(recipe, arena, (const char *)bytes, size, path);
-}
-
 /* ---- where a value came from ---- */
 
 sk_status recipe_origin_text(const struct recipe *recipe, enum recipe_key_id id, struct text *text) {
     const struct recipe_place *place = &recipe->place[id];
     if (place->origin == RECIPE_FROM_FILE)
-        text_addf(text, "%s:%d", recipe->path, place->line);
+        text_addf(text, "%s:%d", place->path, place->line);
     else
         text_add(text, place->origin == RECIPE_FROM_DEFAULT ? "default"
                        : place->origin == RECIPE_FROM_MODEL ? "the model's"
@@ -227,8 +119,8 @@ sk_status recipe_fail(const struct recipe *recipe, enum recipe_key_id id, const 
     va_end(arguments);
     const struct recipe_place *place = &recipe->place[id];
     if (place->origin == RECIPE_FROM_FILE)
-        return status_fail(SK_EUSAGE, "%s:%d:%d: %s: %s", recipe->path, place->line, place->column,
-                           recipe_keys[id].name, sentence);
+        return status_fail(SK_EUSAGE, "%s:%d:%d: %s: %s", place->path, place->line, place->column, recipe_keys[id].name,
+                           sentence);
     return status_fail(SK_EUSAGE, "%s%s: %s", recipe_keys[id].name, recipe_is_set(recipe, id) ? "" : " (default)",
                        sentence);
 }

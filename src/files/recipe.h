@@ -57,11 +57,17 @@ enum recipe_origin { RECIPE_FROM_DEFAULT, RECIPE_FROM_FILE, RECIPE_FROM_OVERRIDE
 struct recipe_place {
     enum recipe_origin origin;
     int line, column; /* of the value, where it came from a file */
+    const char *path; /* of that file: the recipe's own, or one that it begins with (`base:`) */
 };
 
-/* `source:` says where a value was published. */
+/* `source:` says where a value was published; `path` is the file that says so. */
 struct recipe_citation {
-    const char *key, *text;
+    const char *key, *text, *path;
+};
+
+/* `lint_ok:` a mistake that is reproduced on purpose: the lint's name and the reason. */
+struct recipe_excuse {
+    const char *lint, *reason;
 };
 
 /* `expect:` the top-1 accuracy in per cent, low to high, that a right run has after `epoch` epochs. */
@@ -88,15 +94,18 @@ struct recipe {
     const char *path; /* of the file, or NULL */
     const struct recipe_citation *source;
     size_t source_count;
-    const struct recipe_expect *expect; /* by rising epoch */
+    const struct recipe_expect *expect; /* by rising epoch; never a base's */
     size_t expect_count;
+    const struct recipe_excuse *excuse;
+    size_t excuse_count;
 };
 
 /* The defaults. */
 sk_status recipe_default(struct recipe *recipe, struct arena *arena);
-/* The defaults, then a file. */
+/* The defaults, then a file; one with `base: NAME` begins with the values of that file (NAME.yaml in the same folder, or
+ * a path from there), its citations and excuses, and not with its expectations. */
 sk_status recipe_load(struct recipe *recipe, struct arena *arena, const char *path);
-/* The same from memory; `name` stands for the file in sentences. */
+/* The same from memory, where no base can be found; `name` stands for the file in sentences. */
 sk_status recipe_parse(struct recipe *recipe, struct arena *arena, const char *bytes, size_t size, const char *name);
 /* "schedule.lr=0.1"; lists as a,b,c or [a, b, c]. */
 sk_status recipe_override(struct recipe *recipe, const char *assignment);
@@ -130,6 +139,8 @@ const char *recipe_word(enum recipe_key_id id, int value);
 
 /* The fully resolved recipe as YAML; reads back equal. */
 sk_status recipe_write(const struct recipe *recipe, struct text *text);
+/* A recipe to keep and edit: the maps first, then only what is set. */
+sk_status recipe_write_set(const struct recipe *recipe, struct text *text);
 /* The same with each value's origin behind it; only_set leaves the defaults out. */
 sk_status recipe_show(const struct recipe *recipe, bool only_set, struct text *text);
 /* True where every value, citation and expectation is the same, wherever it came from. */

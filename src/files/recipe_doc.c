@@ -12,8 +12,10 @@ static const char intro[] =
     "leaves out has its default. Numbers are strict: `0.064abc`, `1e3` for a whole number or `yes` for a bool are\n"
     "errors that name the line; so is a key that does not exist or stands twice. Anchors, aliases and tags are not\n"
     "read.\n\n"
-    "Two maps are kept beside the keys: `source:` cites where a value was published (key, group or `recipe` to text),\n"
-    "`expect:` holds the top-1 accuracy that a right run has after an epoch (`5: [60, 65]`).\n\n"
+    "Three maps are kept beside the keys: `source:` cites where a value was published (key, group or `recipe` to text),\n"
+    "`expect:` holds the top-1 accuracy that a right run has after an epoch (`5: [60, 65]`), `lint_ok:` names lints whose\n"
+    "finding is meant, with the reason (`warmup_twice: the author's code has it`). `base: NAME` begins with the recipe\n"
+    "NAME.yaml of the same folder (or a path from there): its values, citations and excuses, not its expectations.\n\n"
     "`siskin recipe show` prints every value with its origin, `siskin recipe trace` what it will do, `siskin recipe\n"
     "lint` what looks like a mistake.\n\n"
     "This file is rendered from `src/files/keys.def`; change it there.\n";

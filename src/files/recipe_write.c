@@ -35,6 +35,12 @@ static void write_origins(const struct recipe *recipe, struct text *text) {
         recipe_print_f64(recipe->expect[i].high, text);
         text_add(text, "]\n");
     }
+    if (recipe->excuse_count) text_add(text, "lint_ok:\n");
+    for (size_t i = 0; i < recipe->excuse_count; i++) {
+        text_addf(text, "  %s: ", recipe->excuse[i].lint);
+        recipe_print_text(recipe->excuse[i].reason, text);
+        text_add(text, "\n");
+    }
 }
 
 sk_status recipe_write(const struct recipe *recipe, struct text *text) {
@@ -56,6 +62,24 @@ static const char *citation_of(const struct recipe *recipe, const char *key) {
         if (!strcmp(recipe->source[i].key, key)) return recipe->source[i].text;
     }
     return NULL;
+}
+
+sk_status recipe_write_set(const struct recipe *recipe, struct text *text) {
+    const char *last = "";
+    write_origins(recipe, text);
+    for (int id = 0; id < RECIPE_KEYS; id++) {
+        int depth = 0;
+        if (!recipe_is_set(recipe, id)) continue;
+        const char *dot = strchr(recipe_keys[id].name, '.');
+        size_t group = dot ? (size_t)(dot - recipe_keys[id].name) : 0;
+        if (!*last || (dot && strncmp(last, recipe_keys[id].name, group + 1) != 0)) text_add(text, "\n");
+        const char *part = open_groups(text, last, recipe_keys[id].name, &depth);
+        text_addf(text, "%*s%s: ", 2 * depth, "", part);
+        recipe_print_value(recipe, id, text);
+        text_add(text, "\n");
+        last = recipe_keys[id].name;
+    }
+    return text_check(text);
 }
 
 sk_status recipe_show(const struct recipe *recipe, bool only_set, struct text *text) {
@@ -80,7 +104,8 @@ sk_status recipe_show(const struct recipe *recipe, bool only_set, struct text *t
 }
 
 bool recipe_equal(const struct recipe *a, const struct recipe *b) {
-    bool same = a->source_count == b->source_count && a->expect_count == b->expect_count;
+    bool same = a->source_count == b->source_count && a->expect_count == b->expect_count &&
+                a->excuse_count == b->excuse_count;
     for (int id = 0; same && id < RECIPE_KEYS; id++) same = recipe_value_equal(a, b, id);
     for (size_t i = 0; same && i < a->source_count; i++)
         same = !strcmp(a->source[i].key, b->source[i].key) && !strcmp(a->source[i].text, b->source[i].text);
@@ -88,5 +113,7 @@ bool recipe_equal(const struct recipe *a, const struct recipe *b) {
         const struct recipe_expect *x = &a->expect[i], *y = &b->expect[i];
         same = x->epoch == y->epoch && x->low == y->low && x->high == y->high;
     }
+    for (size_t i = 0; same && i < a->excuse_count; i++)
+        same = !strcmp(a->excuse[i].lint, b->excuse[i].lint) && !strcmp(a->excuse[i].reason, b->excuse[i].reason);
     return same;
 }
