@@ -13,7 +13,15 @@ int64_t make_divisible(double v, int64_t divisor) {
     return n;
 }
 
-double next_drop(struct drop_rates *rates) {
+struct drop_rates drop_rates(const struct model_args *args, int stages) {
+    return (struct drop_rates){.rate = args->stochastic_depth,
+                               .reaches_end = args->stochastic_depth_reaches_end,
+                               .by_stage = args->stochastic_depth_by_stage,
+                               .stages = stages};
+}
+
+double next_drop(struct drop_rates *rates, int stage) {
+    if (rates->by_stage) return rates->rate * (stage + 2) / (rates->stages + 1);
     int of = rates->blocks - rates->reaches_end;
     return of > 0 ? rates->rate * rates->done++ / of : 0;
 }
@@ -21,12 +29,15 @@ double next_drop(struct drop_rates *rates) {
 struct block_style block_style(const struct model_args *args, bool training, enum act act) {
     if (args->activation != ACT_NONE) act = args->activation;
     struct norm norm = {args->norm_eps, args->norm_momentum, args->norm_unbiased, training};
-    return (struct block_style){norm, act, args->same_padding ? PADDING_SAME : PADDING_SYMMETRIC};
+    return (struct block_style){.norm = norm,
+                                .act = act,
+                                .padding = args->same_padding ? PADDING_SAME : PADDING_SYMMETRIC,
+                                .wrap = args->wrap_padding};
 }
 
 int conv_norm_act(struct graph *graph, int x, const char *name, struct conv conv, const struct block_style *style) {
     char part[128];
-    conv.padding = style->padding;
+    if (conv.padding != PADDING_WRAP) conv.padding = style->padding;
     snprintf(part, sizeof part, "%s.0", name);
     x = build_conv(graph, x, conv, part);
     snprintf(part, sizeof part, "%s.1", name);
@@ -46,6 +57,7 @@ int inverted_residual_v2(struct graph *graph, int x, const char *name, const str
     snprintf(part, sizeof part, "%s.conv.%d", name, index++);
     struct conv depthwise = {
         .out = block->hidden, .kernel = block->kernel, .stride = block->stride, .groups = (int)block->hidden};
+    if (style->wrap && block->stride > 1) depthwise.padding = PADDING_WRAP;
     x = conv_norm_act(graph, x, part, depthwise, style);
     snprintf(part, sizeof part, "%s.conv.%d", name, index++);
     x = build_conv(graph, x, (struct conv){.out = block->out}, part);

@@ -15,16 +15,19 @@ struct block_style {
     struct norm norm;
     enum act act;
     enum padding padding;
+    bool wrap; /* depthwise convolutions with a stride: PADDING_WRAP */
 };
 struct block_style block_style(const struct model_args *args, bool training, enum act act);
 
-/* Stochastic depth over a network's residual blocks: start with `blocks` and `rate`, ask once a block, in order. */
+/* Stochastic depth over a network's residual blocks: begin with `stages`, count `blocks`, ask once a block, in order. */
 struct drop_rates {
     double rate;
     bool reaches_end; /* the last block has the whole rate: i/(N-1) rather than i/N */
-    int blocks, done;
+    bool by_stage;    /* all blocks of stage i of S have (i+2)/(S+1) of it: TF Model Garden's and jax_examples' ResNet */
+    int stages, blocks, done;
 };
-double next_drop(struct drop_rates *rates);
+struct drop_rates drop_rates(const struct model_args *args, int stages);
+double next_drop(struct drop_rates *rates, int stage);
 
 /* "<name>.0" convolution, "<name>.1" norm, activation: torchvision's Conv2dNormActivation. */
 int conv_norm_act(struct graph *graph, int x, const char *name, struct conv conv, const struct block_style *style);

@@ -83,7 +83,7 @@ static int block(struct graph *graph, const struct model_args *args, int x, cons
 }
 
 static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
-    struct drop_rates drops = {.rate = args->stochastic_depth, .reaches_end = args->stochastic_depth_reaches_end};
+    struct drop_rates drops = drop_rates(args, STAGES);
     for (int i = 0; i < STAGES; i++) drops.blocks += repeats(args, i);
     const int *dims = networks[model_which(published, args->name)].dims;
     char name[64];
@@ -101,7 +101,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
         }
         for (int j = 0; j < repeats(args, i); j++) {
             snprintf(name, sizeof name, "features.%d.%d", 2 * i + 1, j);
-            x = block(graph, args, x, name, next_drop(&drops), training);
+            x = block(graph, args, x, name, next_drop(&drops, i), training);
         }
     }
     x = build_gap(graph, x, "avgpool");

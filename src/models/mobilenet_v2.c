@@ -53,7 +53,7 @@ static int repeats(const struct model_args *args, int i) {
 
 static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
     struct block_style style = block_style(args, training, ACT_RELU6);
-    struct drop_rates drops = {.rate = args->stochastic_depth, .reaches_end = args->stochastic_depth_reaches_end};
+    struct drop_rates drops = drop_rates(args, (int)args->stages);
     double wide = args->fixed_head ? 1 : args->width_mult;
     int index = 0;
     for (int i = 0; i < args->stages; i++) drops.blocks += repeats(args, i);
@@ -72,7 +72,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
                                                     .in = in,
                                                     .hidden = in * stage.t,
                                                     .out = out,
-                                                    .drop = next_drop(&drops)};
+                                                    .drop = next_drop(&drops, i)};
             x = inverted_residual_v2(graph, x, name, &block, &style);
             in = out;
         }
@@ -93,7 +93,7 @@ const struct model_family family_mobilenet_v2 = {
     .defaults = defaults,
     .check = check,
     .build = build,
-    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_FIXED_HEAD | USES_ROWS | USES_DROPOUT | USES_BATCH_NORM,
+    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_WRAP_PADDING | USES_FIXED_HEAD | USES_ROWS | USES_DROPOUT | USES_BATCH_NORM,
     .head = "classifier.",
     .classifier = "classifier.1",
     .init = &init_mobilenet,

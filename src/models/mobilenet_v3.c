@@ -92,6 +92,13 @@ static struct row shaped_row(const struct model_args *args, int which, int i, in
     return row;
 }
 
+/* Stages among the first `rows` rows: one begins where the channels change. */
+static int stages_before(const struct model_args *args, int which, int rows) {
+    int stages = 0;
+    for (int i = 0; i < rows; i++) stages += i == 0 || row_of(args, which, i).out != row_of(args, which, i - 1).out;
+    return stages;
+}
+
 static int64_t squeeze_of(const struct row *row, int64_t hidden) {
     return row->squeeze == 1 ? make_divisible((double)(hidden / 4), 8) : row->squeeze;
 }
@@ -108,7 +115,8 @@ static int build_head(struct graph *graph, const struct model_args *args, int x,
 static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
     int which = model_which(published, args->name), count = (int)args->stages, tail = 0;
     struct block_style style = block_style(args, training, args->minimal ? ACT_RELU : ACT_HARDSWISH);
-    struct drop_rates drops = {args->stochastic_depth, args->stochastic_depth_reaches_end, count, 0};
+    struct drop_rates drops = drop_rates(args, stages_before(args, which, count));
+    drops.blocks = count;
     for (int i = 0; i < count; i++)
         if (row_of(args, which, i).stride > 1) tail = i;
 
@@ -130,7 +138,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
                                .out = make_divisible(row.out * w, args->round_nearest),
                                .act = row.act,
                                .se = {squeeze_of(&row, hidden), ACT_RELU, ACT_HARDSIGMOID},
-                               .drop = next_drop(&drops)};
+                               .drop = next_drop(&drops, stages_before(args, which, i + 1) - 1)};
         snprintf(name, sizeof name, "features.%d", i + 1);
         x = mbconv(graph, x, name, &block, &style);
         in = block.out, before = row.out;

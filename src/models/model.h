@@ -30,7 +30,8 @@ enum { ROW_ACT = 4 }; /* in rows of more than four items, this one is an activat
     X(width_mult) X(depth_mult) X(dropout) X(stochastic_depth) X(norm_eps) X(norm_momentum) X(layer_scale)
 #define MODEL_SWITCHES(X)                                                                                              \
     X(norm_unbiased)                                                                                                   \
-    X(same_padding) X(reduced_tail) X(dilated) X(minimal) X(fixed_head) X(stochastic_depth_reaches_end)
+    X(same_padding) X(wrap_padding) X(reduced_tail) X(dilated) X(minimal) X(fixed_head) X(stochastic_depth_reaches_end)                            \
+    X(stochastic_depth_by_stage)
 struct model_args {
     char name[64]; /* the published network, "efficientnet_b3" */
     int64_t num_classes, height, width, in_channels, round_nearest;
@@ -44,6 +45,7 @@ struct model_args {
     double layer_scale;             /* fresh value of layer scales */
     bool norm_unbiased;
     bool same_padding; /* TF SAME rather than torch's symmetric padding */
+    bool wrap_padding; /* MobileNetV2: depthwise convolutions with a stride see the opposite side beyond the border */
     bool reduced_tail; /* MobileNetV3: the last blocks and the head have half the channels */
     bool dilated;      /* dilation instead of the last stride: MobileNetV3; ResNet: of the last two */
     bool minimal;      /* MobileNetV3: no squeeze-excite, relu, kernels 3x3 */
@@ -52,6 +54,7 @@ struct model_args {
     bool fixed_head;
     /* rate of residual block i of N: stochastic_depth * i/(N-1) (ConvNeXt) rather than i/N (EfficientNet) */
     bool stochastic_depth_reaches_end;
+    bool stochastic_depth_by_stage; /* stochastic_depth * (i+2)/(S+1) in all blocks of stage i of S */
     enum act activation;                 /* instead of the family's own; ACT_NONE: the family's own */
     struct model_row rows[MODEL_STAGES]; /* instead of the family's own table */
     int64_t row_count;                   /* 0: the family's own */
@@ -75,6 +78,7 @@ enum model_uses {
     USES_DROPOUT = 1 << 7,
     USES_LAYER_SCALE = 1 << 8,
     USES_BATCH_NORM = 1 << 9, /* momentum, and which variance; every family has an eps */
+    USES_WRAP_PADDING = 1 << 10,
 };
 
 struct model_family {

@@ -55,6 +55,7 @@ static sk_status check_uses(const struct model_family *family, const struct mode
 #define ROW(use, field) {use, #field, args->field != own.field}
         ROW(USES_DEPTH_MULT, depth_mult),
         ROW(USES_SAME_PADDING, same_padding),
+        ROW(USES_WRAP_PADDING, wrap_padding),
         ROW(USES_REDUCED_TAIL, reduced_tail),
         ROW(USES_DILATED, dilated),
         ROW(USES_MINIMAL, minimal),

@@ -82,7 +82,7 @@ static int block(struct graph *graph, int x, const char *name, const struct resi
 static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
     int which = model_which(published, args->name), dilation = 1;
     struct block_style style = block_style(args, training, ACT_RELU);
-    struct drop_rates drops = {.rate = args->stochastic_depth, .reaches_end = args->stochastic_depth_reaches_end};
+    struct drop_rates drops = drop_rates(args, STAGES);
     for (int i = 0; i < STAGES; i++) drops.blocks += networks[which].repeats[i];
 
     char name[64];
@@ -100,7 +100,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
                                  .stride = j == 0 ? stride : 1,
                                  .dilation = j == 0 ? before : dilation,
                                  .width = make_divisible((STEM << i) * args->width_mult, args->round_nearest),
-                                 .drop = next_drop(&drops)};
+                                 .drop = next_drop(&drops, i)};
             snprintf(name, sizeof name, "layer%d.%d", i + 1, j);
             x = block(graph, x, name, &r, &style);
         }

@@ -53,7 +53,7 @@ static int build_stage(struct graph *graph, const struct model_args *args, const
                                .hidden = in * stage->t,
                                .out = make_divisible(stage->c * args->width_mult, args->round_nearest),
                                .act = style->act,
-                               .drop = next_drop(drops)};
+                               .drop = next_drop(drops, i)};
         if (table->squeeze) block.se = (struct squeeze_excite){in >= 8 ? in / 4 : 1, style->act, ACT_SIGMOID};
         snprintf(name, sizeof name, "features.%d.%d", i + 1, j);
         x = mbconv(graph, x, name, &block, style);
@@ -64,7 +64,7 @@ static int build_stage(struct graph *graph, const struct model_args *args, const
 int scaled_build(struct graph *graph, const struct model_args *args, const struct scaled_table *table, int image,
                  bool training) {
     struct block_style style = block_style(args, training, table->act);
-    struct drop_rates drops = {.rate = args->stochastic_depth, .reaches_end = args->stochastic_depth_reaches_end};
+    struct drop_rates drops = drop_rates(args, SCALED_STAGES);
     for (int i = 0; i < SCALED_STAGES; i++) drops.blocks += repeats(args, table, i);
 
     double wide = table->fixed_ends ? 1 : args->width_mult;

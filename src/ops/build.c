@@ -42,7 +42,19 @@ static struct conv_shape conv_geometry(const struct shape *x, const struct conv 
     return s;
 }
 
+/* A tensor with its own opposite sides around it, of which a convolution without padding makes what PADDING_WRAP is. */
+static int wrapped(struct graph *graph, int x, struct conv *conv, const char *name) {
+    char part[128];
+    int dilation = conv->dilation ? conv->dilation : 1;
+    int64_t h = (int64_t)(first_of(conv->kernel_h, conv->kernel, 1) - 1) * dilation;
+    int64_t w = (int64_t)(first_of(conv->kernel_w, conv->kernel, 1) - 1) * dilation;
+    conv->padding = PADDING_EXPLICIT, conv->pad_h = conv->pad_w = 0;
+    snprintf(part, sizeof part, "%s.pad", name);
+    return build_wrap_pad(graph, x, (struct wrap){h / 2, h - h / 2, w / 2, w - w / 2}, part);
+}
+
 int build_conv(struct graph *graph, int x, struct conv conv, const char *name) {
+    if (graph->status == SK_OK && conv.padding == PADDING_WRAP) x = wrapped(graph, x, &conv, name);
     if (graph->status != SK_OK) return 0;
     struct shape in = *value_shape(graph, x);
     if (in.rank == 2) in = (struct shape){4, {in.dim[0], 1, 1, in.dim[1]}};

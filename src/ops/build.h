@@ -14,6 +14,7 @@ enum padding {
     PADDING_SYMMETRIC, /* torch: (kernel-1)/2*dilation on both sides */
     PADDING_SAME,      /* TF: out = ceil(n/stride), the extra pixel after */
     PADDING_EXPLICIT,  /* pad_h, pad_w on both sides */
+    PADDING_WRAP,      /* JAX's CIRCULAR: the opposite side, (reach-1)/2 before and the rest of reach-1 after */
 };
 
 /* Zeros mean: kernel 1, stride 1, dilation 1, groups 1, symmetric padding, no bias. */
@@ -66,6 +67,11 @@ int build_max_pool(struct graph *graph, int x, struct pool pool, const char *nam
 int build_avg_pool(struct graph *graph, int x, struct pool pool, bool exclude_padding, const char *name);
 /* Along channels. */
 int build_concat(struct graph *graph, const int *x, int count, const char *name);
+/* So many rows and columns of the opposite side before and after. */
+struct wrap {
+    int64_t top, bottom, left, right;
+};
+int build_wrap_pad(struct graph *graph, int x, struct wrap wrap, const char *name);
 /* Zero with probability p, scale by 1/(1-p); rows: one draw per row of the batch (stochastic depth, row mode). */
 int build_dropout(struct graph *graph, int x, double p, bool rows, const char *name);
 /* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.

@@ -32,7 +32,7 @@ static sk_status agree(struct recipe *recipe, enum recipe_key_id a, const int64_
     I(stem_stride)                                                                                                     \
     I(round_nearest)                                                                                                   \
     N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale) B(stochastic_depth_reaches_end)          \
-        B(same_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
+        B(same_padding) B(wrap_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
 
 static const enum act choice_acts[] = {
     [CHOICE_ACT_OWN] = ACT_NONE,
@@ -110,6 +110,8 @@ sk_status recipe_model_over(const struct recipe *recipe, struct model_args *args
     if (recipe_is_set(recipe, RECIPE_model_##field)) args->field = recipe->model_##field;
     MODEL_KEYS(X, X, X)
 #undef X
+    if (recipe_is_set(recipe, RECIPE_model_stochastic_depth_by))
+        args->stochastic_depth_by_stage = recipe->model_stochastic_depth_by == CHOICE_DEPTH_BY_STAGE;
     if (recipe_is_set(recipe, RECIPE_model_input_size)) args->height = args->width = recipe->model_input_size;
     if (recipe_is_set(recipe, RECIPE_model_activation)) args->activation = choice_acts[recipe->model_activation];
     norm_over(recipe, args);
@@ -191,6 +193,7 @@ static sk_status settle_model(struct recipe *recipe, const struct model_args *ba
     MODEL_KEYS(NUMBER, NUMBER, SWITCH)
 #undef NUMBER
 #undef SWITCH
+    TRY(recipe_settle_key(recipe, RECIPE_model_stochastic_depth_by, args.stochastic_depth_by_stage ? "stage" : "block"));
     TRY(settle_blocks(recipe, &args));
     TRY(settle_activation(recipe, &args));
     TRY(settle_strides(recipe, &args));

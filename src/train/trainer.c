@@ -189,6 +189,8 @@ static sk_status make_rule(struct trainer *trainer) {
 
 static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     const struct recipe *recipe = trainer->options.recipe;
+    if (recipe->batch_norm_group)
+        return recipe_fail(recipe, RECIPE_batch_norm_group, "the trainer does not know groups yet");
     trainer->graph = trainer->options.network->graph;
     trainer->batch = recipe->batch_size;
     trainer->short_batch = short_batch;

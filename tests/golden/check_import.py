@@ -211,7 +211,8 @@ def flax_cases(folder):
             skip, wide = x, x.shape[-1] * self.t
             if self.t > 1:
                 x = nn.relu(self.norm()(nn.Conv(wide, (1, 1), use_bias=False, name="Expand_Conv")(x)))
-            x = nn.Conv(wide, (3, 3), self.stride, feature_group_count=wide, use_bias=False, name="DepthWise_Conv")(x)
+            x = nn.Conv(wide, (3, 3), self.stride, feature_group_count=wide, use_bias=False, name="DepthWise_Conv",
+                        padding="CIRCULAR" if self.stride == 2 else "SAME")(x)
             x = nn.relu(self.norm()(x))
             x = self.norm()(nn.Conv(self.out, (1, 1), use_bias=False, name="Project_Conv")(x))
             return x + skip if self.stride == 1 and skip.shape == x.shape else x

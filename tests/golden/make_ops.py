@@ -246,6 +246,37 @@ def avg_pool_case(shape, kernel, stride, padding, exclude):
             "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx)}
 
 
+def wrap_pad_case(shape, pads):
+    """numpy's mode="wrap" for top, bottom, left, right; flax's CIRCULAR is this and a VALID convolution."""
+    x = leaf(formula.symmetric(X, shape))
+    _, _, h, w = shape
+    rows, columns = ((torch.arange(n + a + b) - a) % n for n, a, b in ((h, *pads[:2]), (w, *pads[2:])))
+    y = x[:, :, rows][:, :, :, columns]
+    padded = np.pad(x.detach().numpy(), ((0, 0), (0, 0), pads[:2], pads[2:]), mode="wrap")
+    assert np.array_equal(y.detach().numpy(), padded)
+    (dx,) = backward(y, [x])
+    return {"x": list(shape), "pad_top_bottom_left_right": list(pads), "y": formula.checksum(y.detach().numpy()),
+            "dx": formula.checksum(dx)}
+
+
+def wrap_conv_case(shape, kernel, stride, dilation):
+    """A depthwise convolution as flax pads it in a circle."""
+    n, c, h, w = shape
+    x, k = leaf(formula.symmetric(X, shape)), leaf(formula.symmetric(W, (c, 1, kernel, kernel)))
+    before = (kernel - 1) * dilation // 2
+    after = (kernel - 1) * dilation - before
+    rows, columns = ((torch.arange(m + before + after) - before) % m for m in (h, w))
+    y = F.conv2d(x[:, :, rows][:, :, :, columns], k, None, stride, 0, dilation, c)
+    layer = flax.linen.Conv(c, (kernel, kernel), stride, padding="CIRCULAR", kernel_dilation=dilation,
+                            feature_group_count=c, use_bias=False, dtype=jnp.float64, param_dtype=jnp.float64)
+    other = layer.apply({"params": {"kernel": jnp.asarray(k.detach().numpy().transpose(2, 3, 1, 0))}},
+                        jnp.asarray(x.detach().numpy().transpose(0, 2, 3, 1)))
+    assert np.abs(np.asarray(other).transpose(0, 3, 1, 2) - y.detach().numpy()).max() < 1e-12
+    dx, dw = backward(y, [x, k])
+    return {"x": list(shape), "kernel": kernel, "stride": stride, "dilation": dilation,
+            "y": formula.checksum(y.detach().numpy()), "dx": formula.checksum(dx), "dw": formula.checksum(dw)}
+
+
 def concat_case(shape, other):
     """x, then b of `other` channels, then x again; b is filled in the order (N,H,W,C)."""
     n, _, h, w = shape
@@ -280,6 +311,10 @@ def main():
            "gate": [gate_case(s) for s in ((2, 5, 7, 9), (3, 33, 12, 10), (1, 300, 2, 2))],
            "layer_scale": [layer_scale_case(s) for s in ((2, 5, 7, 9), (2, 33, 12, 10))],
            "concat": [concat_case(s, o) for s, o in (((2, 5, 7, 9), 3), ((1, 17, 40, 30), 40))],
+           "wrap_pad": [wrap_pad_case(s, p) for s, p in (((2, 5, 7, 9), (1, 1, 1, 1)), ((1, 33, 8, 6), (0, 2, 3, 1)),
+                                                         ((3, 4, 2, 1), (3, 5, 2, 4)), ((1, 1, 3, 3), (0, 0, 0, 0)))],
+           "wrap_conv": [wrap_conv_case(s, *k) for s in ((2, 5, 7, 9), (1, 33, 8, 6))
+                         for k in ((3, 2, 1), (3, 1, 1), (5, 2, 1), (3, 2, 2), (2, 2, 1))],
            "linear": [linear_case(*a) for a in ((1, 7, 5, True), (3, 40, 33, True), (4, 17, 10, False), (2, 1280, 10, True))],
            "relu6": [relu6_case(s) for s in ((1, 3, 5, 5), (2, 33, 4, 4))],
            "activation_edges": activation_edges(),

@@ -96,6 +96,22 @@ static int concat_layer(struct graph *g, int x, const void *one) {
     return build_concat(g, in, 3, "layer");
 }
 
+static int wrap_pad_layer(struct graph *g, int x, const void *one) {
+    const struct json *pads = json_get(one, "pad_top_bottom_left_right");
+    return build_wrap_pad(g, x, (struct wrap){item(pads, 0), item(pads, 1), item(pads, 2), item(pads, 3)}, "layer");
+}
+
+static int wrap_conv_layer(struct graph *g, int x, const void *one) {
+    int64_t c = value_shape(g, x)->dim[3];
+    struct conv conv = {.out = c,
+                        .kernel = (int)json_integer(one, "kernel", 0),
+                        .stride = (int)json_integer(one, "stride", 0),
+                        .dilation = (int)json_integer(one, "dilation", 0),
+                        .groups = (int)c,
+                        .padding = PADDING_WRAP};
+    return build_conv(g, x, conv, "layer");
+}
+
 /* Each kind of layer: its cases, how it is said, which gradients are compared beside dx. */
 static const struct layer_cases {
     const char *key;
@@ -108,6 +124,8 @@ static const struct layer_cases {
     {"layer_norm", layer_norm_layer, layer_norm_x, {{"dgamma", "layer.weight"}, {"dbeta", "layer.bias"}}, 4},
     {"gate", gate_layer, NULL, {{"dgate", "gate"}}, 3},
     {"layer_scale", layer_scale_layer, NULL, {{"dscale", "layer"}}, 2},
+    {"wrap_pad", wrap_pad_layer, NULL, {{0}}, 4},
+    {"wrap_conv", wrap_conv_layer, NULL, {{"dw", "layer.weight"}}, 10},
     {"concat", concat_layer, NULL, {{"db", "b"}}, 2},
 };
 

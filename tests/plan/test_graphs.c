@@ -112,13 +112,14 @@ static int random_layer(struct graph *g, struct rng *rng, int x, const char *nam
     int kind = pick(rng, 10);
     if (kind < 5) { /* convolution, mostly with a norm and an activation behind it */
         static const int kernels[] = {1, 1, 3, 3, 5};
+        static const enum padding paddings[] = {PADDING_SAME, PADDING_SYMMETRIC, PADDING_WRAP};
         int64_t out = 1 + pick(rng, 20);
         struct conv conv = {.out = out,
                             .kernel = kernels[pick(rng, 5)],
                             .stride = 1 + pick(rng, 2),
                             .dilation = 1 + (pick(rng, 4) == 0),
                             .bias = pick(rng, 3) == 0,
-                            .padding = pick(rng, 3) == 0 ? PADDING_SAME : PADDING_SYMMETRIC};
+                            .padding = paddings[pick(rng, 3)]};
         if (pick(rng, 3) == 0)
             conv.out = s.dim[3], conv.groups = (int)s.dim[3];
         else if (s.dim[3] % 2 == 0 && pick(rng, 3) == 0)

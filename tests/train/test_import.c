@@ -261,7 +261,8 @@ static void whole_way(void **state) {
     assert_int_equal(import_choose(&import, NULL, NULL, &over), SK_EUSAGE);
     if (import_choose(&import, "mobilenet_v2", NULL, &over) != SK_OK) fail_msg("%s", sk_error());
     assert_int_equal(import.source, SOURCE_FLAX);
-    assert_true(import.args.same_padding && import.args.activation == ACT_RELU && import.args.norm_eps == 0.002);
+    assert_true(import.args.same_padding && import.args.wrap_padding);
+    assert_true(import.args.activation == ACT_RELU && import.args.norm_eps == 0.002);
     assert_int_equal(import.preprocess.crop_height, 32);
     assert_non_null(import.assumed);
     if (import_network(&import, &network) != SK_OK) fail_msg("%s", sk_error());

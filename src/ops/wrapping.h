@@ -1,0 +1,21 @@
+/* wrapping.h — what wrap_pad and its gradient share.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_OPS_WRAPPING_H
+#define SK_OPS_WRAPPING_H
+
+#include "ops/build.h"
+
+struct wrap_job {
+    struct wrap wrap;
+    struct shape inner, outer; /* without and with the padding */
+    const float *from;
+    float *to;
+};
+
+/* i modulo n, never negative. */
+static inline int64_t wrapped_index(int64_t i, int64_t n) {
+    return (i % n + n) % n;
+}
+
+#endif
