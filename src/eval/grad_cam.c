@@ -135,7 +135,7 @@ static sk_status engine_new(struct cam *cam, const struct graph *graph, bool tra
                             const struct model_blocks *blocks, struct engine *engine) {
     struct graph *lowered;
     struct plan *plan;
-    TRY(passes_run(cam->arena, graph, &(struct lowering){cam->kernels, training}, &lowered));
+    TRY(passes_run(cam->arena, graph, &(struct lowering){.kernels = cam->kernels, .training = training}, &lowered));
     struct plan_options options = {.kernels = cam->kernels, .threads = team_size(cam->team), .constants = !training};
     TRY(plan_new(cam->arena, lowered, &options, &plan));
     workspace_want(&engine->workspace, plan);

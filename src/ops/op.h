@@ -61,6 +61,16 @@ struct bind_request {
     void *shared;
 };
 
+/* Whether an input or output of the node is kept as bf16 (of 0: no). */
+static inline bool value_is_bf16(const struct graph *graph, int value) {
+    return graph->values[value].dtype == BF16;
+}
+/* What a reference sees of a number once it is stored, for the sums that are taken of stored numbers. */
+static inline double reference_stored(const struct reference_call *call, int slot, double x) {
+    if (!value_is_bf16(call->graph, call->node->out[slot])) return x;
+    return bf16_to_f32(f32_to_bf16((float)x));
+}
+
 struct cost {
     int64_t macs;  /* multiply-adds */
     int64_t bytes; /* read and written once each */
@@ -73,11 +83,14 @@ struct op_window {
     int stride_h, stride_w;
 };
 
+#define SLOT(slot) (1u << (slot))
+
 struct gradients; /* plan/gradient.c's table; see ops/gradients.h */
 
 struct op {
     const char *name;
     int outputs;
+    uint32_t bf16_in, bf16_out; /* slots, by SLOT, whose numbers may be kept as bf16: plan/pass_bf16.c */
     /* Make the outputs of a freshly appended node (graph_output), or fail with a sentence. */
     sk_status (*infer)(struct graph *graph, int node);
     struct cost (*cost)(const struct graph *graph, const struct node *node); /* NULL: bytes of its values only */

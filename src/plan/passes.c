@@ -21,5 +21,7 @@ sk_status passes_run(struct arena *arena, const struct graph *from, const struct
         FAIL_IF(!loss, SK_EINTERNAL, "a graph to be trained has no loss");
         TRY(gradient_build(graph, loss));
     }
-    return pass_pack(arena, graph, lowering->kernels, to);
+    TRY(pass_pack(arena, graph, lowering->kernels, to));
+    if (lowering->training && lowering->bf16) pass_bf16(*to);
+    return SK_OK;
 }

@@ -21,6 +21,9 @@ pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted
 /* Insert `panels` nodes for the kernels in force: always last. */
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);
 
+/* Say of large activations and gradients that they are kept as bf16, where all who touch them can. Behind pass_pack. */
+void pass_bf16(struct graph *graph);
+
 /* Append the gradient of `loss` with respect to every parameter: the gradient values get PLACE_GRADIENT. */
 sk_status gradient_build(struct graph *graph, int loss);
 
@@ -28,6 +31,7 @@ sk_status gradient_build(struct graph *graph, int loss);
 struct lowering {
     const struct kernels *kernels;
     bool training;
+    bool bf16; /* training: pass_bf16 */
 };
 sk_status passes_run(struct arena *arena, const struct graph *from, const struct lowering *lowering, struct graph **to);
 

@@ -31,6 +31,15 @@ sk_status reference_new(struct arena *arena, const struct graph *graph, struct r
     return SK_OK;
 }
 
+/* What the graph keeps as bf16, as the engine's stores round it. */
+static void round_bf16(const struct reference_call *call) {
+    for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
+        int v = call->node->out[slot];
+        for (int64_t j = 0; value_is_bf16(call->graph, v) && j < value_elements(call->graph, v); j++)
+            call->out[slot][j] = reference_stored(call, slot, call->out[slot][j]);
+    }
+}
+
 void reference_run(struct reference *reference, const struct run_env *env) {
     const struct graph *graph = reference->graph;
     for (size_t i = 0; i < graph->node_count; i++) {
@@ -39,6 +48,7 @@ void reference_run(struct reference *reference, const struct run_env *env) {
         for (int slot = 0; slot < NODE_INPUTS; slot++) call.in[slot] = reference->values[node->in[slot]];
         for (int slot = 0; slot < NODE_OUTPUTS; slot++) call.out[slot] = reference->values[node->out[slot]];
         node->op->reference(&call);
+        round_bf16(&call);
         for (int slot = 0; reference->round_to_f32 && slot < NODE_OUTPUTS; slot++)
             for (int64_t j = 0; node->out[slot] && j < value_elements(graph, node->out[slot]); j++)
                 call.out[slot][j] = (float)call.out[slot][j];

@@ -84,6 +84,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
     if (status == SK_OK) {
         json_steps(&trace, w);
         json_optimizer(&trace, w);
+        jw_string(w, "precision", trace.recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32");
         jw_array(w, "lr");
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
         jw_end_array(w);
@@ -151,6 +152,9 @@ static void text_rest(const struct trace *trace, struct text *text) {
     text_addf(text, "loss target of %lld classes\n  the label %.9g", (long long)trace->classes, trace->target[0]);
     if (trace->classes > 1) text_addf(text, ", every other class %.9g", trace->target[1]);
     text_add(text, "\n");
+    bool bf16 = trace->recipe->precision == CHOICE_PRECISION_BF16;
+    text_addf(text, "activations and their gradients are kept as %s; weights, sums, optimizer and evaluation f32\n",
+              bf16 ? "bf16" : "f32");
 }
 
 sk_status trace_text(const struct trace_input *input, struct text *text) {

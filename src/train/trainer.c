@@ -58,7 +58,8 @@ static sk_status plan_engine(struct trainer *trainer, int stage, int64_t batch, 
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     struct graph *graph, *lowered;
     TRY(stage_graph(trainer, &trainer->arena, stage, batch, &graph));
-    TRY(passes_run(&trainer->arena, graph, &(struct lowering){kernels, true}, &lowered));
+    struct lowering lowering = {kernels, true, trainer->options.recipe->precision == CHOICE_PRECISION_BF16};
+    TRY(passes_run(&trainer->arena, graph, &lowering, &lowered));
     struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team)};
     TRY(plan_new(&trainer->arena, lowered, &options, out));
     if (trainer->options.profile) TRY(plan_profile(*out, &trainer->arena));
@@ -191,6 +192,8 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     const struct recipe *recipe = trainer->options.recipe;
     if (recipe->batch_norm_group)
         return recipe_fail(recipe, RECIPE_batch_norm_group, "the trainer does not know groups yet");
+    if (trainer->options.reference && recipe->precision != CHOICE_PRECISION_F32)
+        return recipe_fail(recipe, RECIPE_precision, "a reference run computes in double; set precision: f32");
     trainer->graph = trainer->options.network->graph;
     trainer->batch = recipe->batch_size;
     trainer->short_batch = short_batch;

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/rng.h"
 #include "base/team.h"
@@ -19,7 +18,7 @@ const struct option options_bench[] = {
     {"train", 0, NULL, "Training steps: forward, backward, optimizer."},
     {"layers", 0, NULL, "Time of every fused step, with its rates."},
     {"seconds", 0, "N", "Measure at least so long; 2 by default."},
-    {"dtype", 0, "f32", "Element type; this version knows f32 alone."},
+    {"precision", 0, "f32|bf16", "Training: how activations and gradients are kept; f32 by default."},
     {0},
 };
 
@@ -31,6 +30,7 @@ struct bench {
     struct team *team;
     int64_t batch, seconds;
     bool train, layers;
+    const char *precision;
     struct peaks peaks;
     float *images, *logits;
     struct runner *runner;
@@ -108,6 +108,9 @@ static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct
     TRY(call_overrides(b->call, recipe));
     recipe->batch_size = b->batch;
     recipe->accumulate = 1;
+    const char *precision = call_option(b->call, "precision");
+    if (precision) TRY(recipe_set(recipe, "precision", precision));
+    b->precision = recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32";
     if (!recipe_is_set(recipe, RECIPE_schedule_lr)) recipe->schedule_lr = 1e-3; /* noise must not diverge */
     TRY(epoch_plan_make(plan, recipe, b->batch * 1000, 1));
     struct trainer_options options = {recipe, b->network, b->team, plan, .profile = b->layers};
@@ -144,7 +147,7 @@ static void answer(struct bench *b) {
     double flops = 2.0 * (double)b->macs / median;
     jw_string(w, "model", b->network->args.name);
     jw_string(w, "mode", b->train ? "train" : "inference");
-    jw_string(w, "dtype", "f32");
+    jw_string(w, "precision", b->precision);
     jw_integer(w, "batch", b->batch);
     jw_integer(w, "threads", team_size(b->team));
     jw_number(w, "images_per_s", (double)b->batch / median);
@@ -162,8 +165,8 @@ static void answer(struct bench *b) {
     if (b->layers)
         layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), b->runs + WARM,
                     &b->peaks);
-    call_result(b->call, "%s, %s f32, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
-                b->train ? "training" : "inference", (long long)b->network->args.height,
+    call_result(b->call, "%s, %s %s, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
+                b->train ? "training" : "inference", b->precision, (long long)b->network->args.height,
                 (long long)b->network->args.width, (long long)b->batch, team_size(b->team));
     call_result(b->call, "%.1f images/s · %.3f ms a run (best %.3f ms, %lld runs) · activations %.2f MiB",
                 (double)b->batch / median, 1e3 * median, 1e3 * best, (long long)b->runs,
@@ -177,12 +180,14 @@ static void answer(struct bench *b) {
 }
 
 sk_status verb_bench(struct call *call) {
-    struct bench b = {.call = call, .train = call_switch(call, "train"), .layers = call_switch(call, "layers")};
+    struct bench b = {
+        .call = call, .precision = "f32", .train = call_switch(call, "train"), .layers = call_switch(call, "layers")};
     struct recipe recipe;
     struct epoch_plan plan;
     int threads;
-    const char *dtype = call_option(call, "dtype");
-    FAIL_IF(dtype && strcmp(dtype, "f32") != 0, SK_EUSAGE, "--dtype %s: this version computes in f32 alone", dtype);
+    FAIL_IF(
+        !b.train && call_option(call, "precision"), SK_EUSAGE,
+        "--precision says how training keeps activations; inference keeps them as f32: add --train, or leave it out");
     TRY(call_integer(call, "batch", 1, 65536, b.train ? 16 : 1, &b.batch));
     TRY(call_integer(call, "seconds", 1, 3600, 2, &b.seconds));
     TRY(call_threads(call, &threads));

@@ -139,7 +139,7 @@ static void subject_engine(struct subject *s, struct team *team) {
     ok(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
     struct graph *g = subject_graph(s), *lowered;
-    ok(passes_run(&s->arena, g, &(struct lowering){kernels, !s->inference}, &lowered));
+    ok(passes_run(&s->arena, g, &(struct lowering){.kernels = kernels, .training = !s->inference}, &lowered));
     see(lowered);
     struct plan_options options = {kernels, team_size(team), s->inference};
     ok(plan_new(&s->arena, lowered, &options, &s->plan));

@@ -304,7 +304,7 @@ static void entropy_engine(struct arena *arena, const struct json *one, const st
     struct entropy plain;
     const int64_t *d = value_shape(e->graph, e->logits)->dim;
     entropy_graph(arena, d[0], d[1], &plain);
-    ok(passes_run(arena, plain.graph, &(struct lowering){kernels, true}, &lowered));
+    ok(passes_run(arena, plain.graph, &(struct lowering){.kernels = kernels, .training = true}, &lowered));
     ok(plan_new(arena, lowered, &(struct plan_options){kernels, team_size(team), false}, &plan));
     workspace_want(&workspace, plan);
     ok(workspace_allocate(&workspace));

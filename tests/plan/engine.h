@@ -26,7 +26,7 @@ static inline void engine_make(struct engine *e, bool training, int threads) {
     enum isa isa;
     ok(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){kernels, training}, &e->lowered));
+    ok(passes_run(&e->arena, e->graph, &(struct lowering){.kernels = kernels, .training = training}, &e->lowered));
     ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
     ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64)); /* some networks have none */
