@@ -174,6 +174,40 @@ sk_status file_read_block(const char *path, size_t limit, uint8_t **block, size_
     return status;
 }
 
+static ssize_t pread_fully(int fd, uint8_t *data, size_t size, uint64_t offset) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(fd, data + done, size - done, (off_t)(offset + done));
+        if (got == 0) break;
+        if (got < 0 && errno != EINTR) return -1;
+        if (got > 0) done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+sk_status file_read_at(const char *path, uint64_t offset, size_t size, size_t ahead, uint8_t **block,
+                       size_t *capacity) {
+    FAIL_IF(offset > INT64_MAX - (uint64_t)size, SK_EFORMAT, "%s: no file has a place %llu", path,
+            (unsigned long long)offset);
+    if (size > *capacity || !*block) {
+        uint8_t *grown = block_resize(*block, size + size / 4 + 64);
+        if (!grown) return status_prefix(SK_EMEMORY, "%s", path);
+        *block = grown;
+        *capacity = size + size / 4 + 64;
+    }
+    int fd;
+    struct stat stat;
+    TRY(open_for_reading(path, &fd, &stat));
+    if (ahead) posix_fadvise(fd, (off_t)offset, (off_t)(size + ahead), POSIX_FADV_WILLNEED); /* may fail: a hint */
+    ssize_t got = pread_fully(fd, *block, size, offset);
+    sk_status status = got < 0 ? fail_errno("read", path) : SK_OK;
+    close(fd);
+    TRY(status);
+    FAIL_IF((size_t)got != size, SK_EFORMAT, "%s ends within what lies at byte %llu: it was cut short", path,
+            (unsigned long long)offset);
+    return SK_OK;
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* The folder of `path` as a text of its own in folder[PATH_MAX]. */
@@ -365,6 +399,21 @@ sk_status file_size(const char *path, uint64_t *size) {
     if (stat(path, &stat_buffer) != 0) return fail_errno("read", path);
     *size = (uint64_t)stat_buffer.st_size;
     return SK_OK;
+}
+
+sk_status file_stamp(const char *path, struct file_stamp *stamp) {
+    struct stat stat_buffer;
+    if (stat(path, &stat_buffer) != 0) return fail_errno("read", path);
+    stamp->size = (uint64_t)stat_buffer.st_size;
+    stamp->changed_ns = (int64_t)stat_buffer.st_mtim.tv_sec * 1000000000 + stat_buffer.st_mtim.tv_nsec;
+    return SK_OK;
+}
+
+char *path_real(struct arena *arena, const char *path) {
+    char resolved[PATH_MAX];
+    if (realpath(path, resolved)) return arena_strdup(arena, resolved);
+    fail_errno("find", path);
+    return NULL;
 }
 
 sk_status folder_make(const char *path) {

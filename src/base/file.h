@@ -28,6 +28,10 @@ sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t
  * file; unlike a map it stays sound when the file is cut short meanwhile. */
 sk_status file_read_block(const char *path, size_t limit, uint8_t **block, size_t *capacity, size_t *size);
 
+/* `size` bytes at `offset` into such a block; SK_EFORMAT where the file ends before. `ahead` more are asked of the disk
+ * (0: none), for those who read on. */
+sk_status file_read_at(const char *path, uint64_t offset, size_t size, size_t ahead, uint8_t **block, size_t *capacity);
+
 /* Atomic replacement. Between begin and commit the target is untouched; abort (or a kill) leaves nothing. */
 struct file_writer {
     int fd;
@@ -55,10 +59,18 @@ void log_close(struct file_log *log);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 sk_status file_size(const char *path, uint64_t *size);
-sk_status folder_make(const char *path);                          /* with parents; existing is fine */
+/* Of a file or folder: what changes when its content does. */
+struct file_stamp {
+    uint64_t size;
+    int64_t changed_ns; /* time of the last change, nanoseconds since 1970 */
+};
+sk_status file_stamp(const char *path, struct file_stamp *stamp);
+/* The path without links and dots; NULL + sentence. */
+char *path_real(struct arena *arena, const char *path);
+sk_status folder_make(const char *path); /* with parents; existing is fine */
 sk_status folder_sync(const char *path);
-sk_status folder_remove(const char *path);                        /* with its content; absent is fine */
-sk_status file_rename(const char *from, const char *to);          /* and sync the folder */
+sk_status folder_remove(const char *path);               /* with its content; absent is fine */
+sk_status file_rename(const char *from, const char *to); /* and sync the folder */
 sk_status file_truncate(const char *path, uint64_t size);
 /* Names (not paths) in byte-wise order, without "." and ".."; of what kind by flags. Others: links to nothing, pipes,
  * sockets, devices. */

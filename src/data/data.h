@@ -1,9 +1,9 @@
 /* data.h — labelled pictures from any source format: opened by a SPEC, in parts train, val and test.
  *
  * SPEC is `fashion-mnist` (where Debian's package dataset-fashion-mnist installs it), `idx:DIR`,
- * `cifar10:DIR`, `cifar100:DIR`, `folder:DIR`, or just a path, whose format is then found by its content.
- * Everything about a dataset is checked when it is opened, except pictures in folders, which are
- * decoded when read. SPDX-License-Identifier: Apache-2.0 */
+ * `cifar10:DIR`, `cifar100:DIR`, `folder:DIR`, `imagenet:DIR`, `tar:` and `tfrecord:` with a folder or a pattern, or
+ * just a path, whose format is then found by its content. Everything about a dataset is checked when it is opened,
+ * except encoded pictures, which are decoded when read. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_DATA_DATA_H
 #define SK_DATA_DATA_H
 
@@ -30,6 +30,7 @@ struct data_options {
     const char *lists;    /* a folder that dataset_write_lists wrote: says the parts instead of all that; or NULL */
     uint64_t seed;        /* of the split (RNG_SPLIT) */
     enum exif_policy exif;
+    const char *index_cache; /* where the index of a large source is kept: NULL or "auto", "off", or a folder */
 };
 
 sk_status dataset_open(struct dataset **dataset, const char *spec, const struct data_options *options);
@@ -60,6 +61,22 @@ bool dataset_same_part(const struct dataset *dataset, enum data_part a, enum dat
 sk_status dataset_write_lists(const struct dataset *dataset, const char *folder);
 /* The picture's name inside the source ("cat/7.jpg"), or its number there in text[size]; returns text. */
 const char *dataset_name(const struct dataset *dataset, enum data_part part, uint32_t index, char *text, size_t size);
+
+/* Where pictures lie in shards (tar, TFRecord): the shard of each, whose numbers rise with the pictures'. */
+bool dataset_is_sharded(const struct dataset *dataset);
+uint32_t dataset_shard(const struct dataset *dataset, enum data_part part, uint32_t index);
+
+/* A picture's file as it is; the bytes lie in the scratch. */
+enum { ENCODED_WHAT = 4400 };
+struct encoded {
+    const uint8_t *bytes;
+    size_t size;
+    char what[ENCODED_WHAT]; /* names it in sentences */
+};
+/* True where dataset_fetch has bytes to give; otherwise all pixels lie in memory. */
+bool dataset_is_encoded(const struct dataset *dataset);
+sk_status dataset_fetch(const struct dataset *dataset, enum data_part part, uint32_t index, struct scratch *scratch,
+                        struct encoded *encoded);
 
 /* Read one picture; safe from many threads, each with its own scratch. The pixels lie in the scratch or in the
  * dataset itself: never write to them. */

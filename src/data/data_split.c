@@ -74,7 +74,7 @@ static void hash_picture(void *arg, int64_t index, int member) {
     if (!h->known[index]) return;
     const struct dataset *d = h->dataset;
     struct scratch *scratch = &h->scratch[member];
-    sk_status status = d->format->read(d, DATA_TRAIN, (uint32_t)index, scratch, &picture);
+    sk_status status = data_read_source(d, DATA_TRAIN, (uint32_t)index, scratch, &picture);
     if (status == SK_OK) status = phash_of(&picture, scratch, &h->hash[index]);
     if (status == SK_EMEMORY) atomic_store(&h->no_memory, true);
     if (status != SK_OK) h->known[index] = NULL; /* not readable: whoever trains on it will be told */
@@ -221,7 +221,7 @@ sk_status data_split(struct dataset *dataset, const double share[DATA_PARTS]) {
     if (divided) {
         TRY(check_counts(&s));
         struct arena arena = {0};
-        bool looks = dataset->options.near_duplicates && dataset->format->read;
+        bool looks = dataset->options.near_duplicates && dataset->format->fetch;
         sk_status status = looks ? find_groups(&s, &arena) : SK_OK;
         arena_free(&arena);
         TRY(status);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/data.h"
+#include "data/decode.h"
 #include "data/format.h"
 
 static const char fashion_mnist_path[] = "/usr/share/datasets/fashion-mnist";
@@ -39,7 +40,7 @@ sk_status data_find(const char *spec, const struct data_format **format, const c
         if (strncmp(spec, formats[i].name, length) != 0 || spec[length] != ':') continue;
         *format = formats[i].format;
         *path = spec + length + 1;
-        FAIL_IF(!file_is_folder(*path), SK_EIO, "%s: there is no such folder", *path);
+        FAIL_IF(!formats[i].format->patterns && !file_is_folder(*path), SK_EIO, "%s: there is no such folder", *path);
         return SK_OK;
     }
     if (!file_is_folder(spec)) {
@@ -104,7 +105,7 @@ static sk_status open_parts(struct dataset *dataset, const char *spec) {
     FAIL_IF(!(fraction < 1), SK_EUSAGE, "val fraction is %g; expected a number below 1", fraction);
     const char *path = NULL;
     TRY(data_find(spec, &dataset->format, &path));
-    dataset->path = arena_strdup(&dataset->arena, path);
+    dataset->path = dataset->root = arena_strdup(&dataset->arena, path);
     if (!dataset->path) return SK_EMEMORY;
     TRY(dataset->format->open(dataset, dataset->path));
     TRY(check_labels(dataset));
@@ -127,6 +128,7 @@ sk_status dataset_open(struct dataset **out, const char *spec, const struct data
 void dataset_free(struct dataset *dataset) {
     if (!dataset) return;
     for (int part = 0; part < DATA_PARTS; part++) region_free(&dataset->source[part].memory);
+    index_free(&dataset->index);
     arena_free(&dataset->arena);
     block_free(dataset);
 }
@@ -140,6 +142,23 @@ sk_status data_name_classes(struct dataset *dataset, const char *const *names, i
             names ? arena_strdup(&dataset->arena, names[i]) : arena_printf(&dataset->arena, "%d", i);
         if (!dataset->class_names[i]) return SK_EMEMORY;
     }
+    return SK_OK;
+}
+
+sk_status data_take_index(struct dataset *dataset, struct index *index) {
+    dataset->index = *index;
+    *index = (struct index){0};
+    index = &dataset->index;
+    for (int part = 0; part < DATA_PARTS; part++) {
+        struct index_part *p = &index->part[part];
+        dataset->source[part] =
+            (struct data_source){.count = p->count, .labels = (int32_t *)(uintptr_t)p->label, .index = p};
+    }
+    dataset->class_count = (int)index->class_count;
+    dataset->class_names = arena_array(&dataset->arena, index->class_count, sizeof *dataset->class_names);
+    if (!dataset->class_names) return SK_EMEMORY;
+    for (uint32_t c = 0; c < index->class_count; c++)
+        dataset->class_names[c] = (char *)(uintptr_t)(index->text + index->class_name[c]);
     return SK_OK;
 }
 
@@ -206,11 +225,43 @@ const char *dataset_name(const struct dataset *dataset, enum data_part part, uin
     const struct data_list *list = &dataset->list[part];
     const struct data_source *source = &dataset->source[list->source];
     uint32_t sample = sample_of(list, index);
-    if (source->names)
-        snprintf(text, size, "%s", source->names[sample]);
+    if (source->index)
+        index_name(source->index, sample, text, size);
     else
         snprintf(text, size, "%s/%u", data_part_name(list->source), sample);
     return text;
+}
+
+bool dataset_is_sharded(const struct dataset *dataset) {
+    bool sharded = false;
+    for (int part = 0; part < DATA_PARTS; part++) sharded = sharded || dataset->index.part[part].offset;
+    return sharded;
+}
+
+uint32_t dataset_shard(const struct dataset *dataset, enum data_part part, uint32_t index) {
+    const struct data_list *list = &dataset->list[part];
+    const struct index_part *source = dataset->source[list->source].index;
+    return source ? index_group_of(source, sample_of(list, index)) : 0;
+}
+
+bool dataset_is_encoded(const struct dataset *dataset) {
+    return dataset->format->fetch != NULL;
+}
+
+sk_status dataset_fetch(const struct dataset *dataset, enum data_part part, uint32_t index, struct scratch *scratch,
+                        struct encoded *encoded) {
+    const struct data_list *list = &dataset->list[part];
+    FAIL_IF(index >= list->count || !dataset->format->fetch, SK_EINTERNAL, "%s: the file of picture %u of %u asked for",
+            data_part_name(part), index, list->count);
+    return dataset->format->fetch(dataset, list->source, sample_of(list, index), scratch, encoded);
+}
+
+sk_status data_read_source(const struct dataset *dataset, enum data_part source, uint32_t sample,
+                           struct scratch *scratch, struct picture *picture) {
+    struct encoded encoded;
+    TRY(dataset->format->fetch(dataset, source, sample, scratch, &encoded));
+    struct decode_options options = {.exif = dataset->options.exif};
+    return decode_picture(encoded.bytes, encoded.size, encoded.what, &options, scratch, picture);
 }
 
 sk_status dataset_read(const struct dataset *dataset, enum data_part part, uint32_t index, struct scratch *scratch,
@@ -219,7 +270,7 @@ sk_status dataset_read(const struct dataset *dataset, enum data_part part, uint3
     FAIL_IF(index >= list->count, SK_EINTERNAL, "%s: picture %u of %u asked for", data_part_name(part), index,
             list->count);
     uint32_t sample = sample_of(list, index);
-    if (dataset->format->read) return dataset->format->read(dataset, list->source, sample, scratch, picture);
+    if (dataset->format->fetch) return data_read_source(dataset, list->source, sample, scratch, picture);
     size_t bytes = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     *picture = (struct picture){
         .pixels = (uint8_t *)(uintptr_t)dataset->source[list->source].pixels + (size_t)sample * bytes,

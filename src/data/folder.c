@@ -50,7 +50,15 @@ static bool detect(const char *path) {
     return found;
 }
 
-/* A growing list of strings in the dataset's arena. */
+/* What one opening works with; the arena is of one class and emptied behind it. */
+struct folder_walk {
+    struct dataset *dataset;
+    struct index_build build;
+    struct arena arena;
+    int classes;
+};
+
+/* A growing list of strings. */
 struct names {
     char **item;
     size_t count, capacity;
@@ -68,9 +76,18 @@ static int by_bytes(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static sk_status stamp_folder(struct folder_walk *walk, const char *folder) {
+    struct file_stamp stamp;
+    char *path = path_join(&walk->arena, walk->dataset->path, folder);
+    if (!path) return SK_EMEMORY;
+    TRY(file_stamp(path, &stamp));
+    index_stamp_add(&walk->build, folder, (struct index_stamp){.size = stamp.size, .changed_ns = stamp.changed_ns});
+    return SK_OK;
+}
+
 /* The class's folder and all below it, breadth first; the depth is capped, which also ends loops of links. */
-static sk_status find_folders(struct dataset *dataset, const char *folder, struct names *found) {
-    struct arena *arena = &dataset->arena;
+static sk_status find_folders(struct folder_walk *walk, const char *folder, struct names *found) {
+    struct arena *arena = &walk->arena;
     size_t level = found->count;
     TRY(names_add(arena, found, arena_strdup(arena, folder)));
     for (int depth = 0; level < found->count; depth++) {
@@ -78,8 +95,9 @@ static sk_status find_folders(struct dataset *dataset, const char *folder, struc
         for (; level < end; level++) {
             char **names;
             size_t count;
-            char *path = path_join(arena, dataset->path, found->item[level]);
+            char *path = path_join(arena, walk->dataset->path, found->item[level]);
             if (!path) return SK_EMEMORY;
+            TRY(stamp_folder(walk, found->item[level]));
             TRY(list_visible(arena, path, LIST_FOLDERS, &names, &count));
             FAIL_IF(count > 0 && depth == FOLDER_DEPTH_MAX, SK_EDATA,
                     "%s: folders more than %d deep; is there a link to a folder above?", path, FOLDER_DEPTH_MAX);
@@ -103,50 +121,36 @@ static sk_status refuse_file(struct arena *arena, const char *folder, const char
 }
 
 /* Append the pictures of one class of one part. */
-static sk_status find_pictures(struct dataset *dataset, const char *folder, struct names *pictures) {
-    struct arena *arena = &dataset->arena;
+static sk_status find_pictures(struct folder_walk *walk, enum data_part part, const char *folder, int class_index) {
     struct names folders = {0};
-    TRY(find_folders(dataset, folder, &folders));
-    size_t before = pictures->count;
+    TRY(find_folders(walk, folder, &folders));
+    uint32_t before = index_build_count(&walk->build, part);
     for (size_t f = 0; f < folders.count; f++) {
         char **names;
         size_t count;
-        char *path = path_join(arena, dataset->path, folders.item[f]);
+        char *path = path_join(&walk->arena, walk->dataset->path, folders.item[f]);
         if (!path) return SK_EMEMORY;
-        TRY(list_visible(arena, path, LIST_FILES, &names, &count));
+        TRY(list_visible(&walk->arena, path, LIST_FILES, &names, &count));
+        if (count > 0) index_group(&walk->build, part, folders.item[f]);
         for (size_t i = 0; i < count; i++) {
-            if (!folder_is_picture_name(names[i])) return refuse_file(arena, path, names[i]);
-            TRY(names_add(arena, pictures, path_join(arena, folders.item[f], names[i])));
+            if (!folder_is_picture_name(names[i])) return refuse_file(&walk->arena, path, names[i]);
+            index_add(&walk->build, part, names[i], class_index);
         }
-        FAIL_IF(pictures->count > DATA_SAMPLES_MAX, SK_EDATA, "%s: more than %u pictures", path, DATA_SAMPLES_MAX);
     }
-    FAIL_IF(pictures->count == before, SK_EDATA, "%s/%s: this class has no pictures; add some or remove the folder",
-            dataset->path, folder);
+    TRY(index_build_check(&walk->build, walk->dataset->path));
+    FAIL_IF(index_build_count(&walk->build, part) == before, SK_EDATA,
+            "%s/%s: this class has no pictures; add some or remove the folder", walk->dataset->path, folder);
     return SK_OK;
 }
 
 /* One part, whose class folders lie in dataset->path/prefix (prefix = "" for the folder itself). */
-static sk_status open_part(struct dataset *dataset, const char *prefix, struct data_source *source) {
-    struct arena *arena = &dataset->arena;
-    struct names pictures = {0};
-    struct {
-        size_t end;
-    } *class_end = arena_array(arena, (size_t)dataset->class_count, sizeof *class_end);
-    if (!class_end) return SK_EMEMORY;
+static sk_status open_part(struct folder_walk *walk, const char *prefix, enum data_part part) {
+    const struct dataset *dataset = walk->dataset;
     for (int c = 0; c < dataset->class_count; c++) {
-        char *folder = prefix[0] ? path_join(arena, prefix, dataset->class_names[c])
-                                 : arena_strdup(arena, dataset->class_names[c]);
+        arena_free(&walk->arena);
+        char *folder = path_join(&walk->arena, prefix, dataset->class_names[c]);
         if (!folder) return SK_EMEMORY;
-        TRY(find_pictures(dataset, folder, &pictures));
-        class_end[c].end = pictures.count;
-    }
-    source->count = (uint32_t)pictures.count;
-    source->names = pictures.item;
-    source->labels = arena_array(arena, pictures.count, sizeof *source->labels);
-    if (!source->labels) return SK_EMEMORY;
-    size_t at = 0;
-    for (int c = 0; c < dataset->class_count; c++) {
-        while (at < class_end[c].end) source->labels[at++] = c;
+        TRY(find_pictures(walk, part, folder, c));
     }
     return SK_OK;
 }
@@ -196,38 +200,62 @@ static const char *part_folder(struct dataset *dataset, int part) {
     return path && file_is_folder(path) ? part_names[part] : NULL;
 }
 
-static sk_status open_folder(struct dataset *dataset, const char *path) {
-    dataset->channels = 3;
+static sk_status walk_parts(struct folder_walk *walk) {
+    struct dataset *dataset = walk->dataset;
+    TRY(stamp_folder(walk, ""));
     if (!part_folder(dataset, DATA_TRAIN) && !part_folder(dataset, DATA_VAL)) {
         TRY(check_classes(dataset, ""));
-        TRY(open_part(dataset, "", &dataset->source[DATA_TRAIN]));
+        TRY(open_part(walk, "", DATA_TRAIN));
     } else {
         for (int part = 0; part < DATA_PARTS; part++) {
             const char *folder = part_folder(dataset, part);
             if (!folder) continue;
+            TRY(stamp_folder(walk, folder));
             TRY(check_classes(dataset, folder));
-            TRY(open_part(dataset, folder, &dataset->source[part]));
+            TRY(open_part(walk, folder, (enum data_part)part));
         }
     }
-    FAIL_IF(dataset->class_count < 2, SK_EDATA, "%s: only one class folder (\"%s\"); at least 2 are needed", path,
-            dataset->class_names[0]);
+    FAIL_IF(dataset->class_count < 2, SK_EDATA, "%s: only one class folder (\"%s\"); at least 2 are needed",
+            dataset->path, dataset->class_names[0]);
+    for (int c = 0; c < dataset->class_count; c++) index_class(&walk->build, dataset->class_names[c]);
     return SK_OK;
 }
 
-static sk_status read_picture(const struct dataset *dataset, enum data_part source, uint32_t sample,
-                              struct scratch *scratch, struct picture *picture) {
-    char path[FOLDER_PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s", dataset->path, dataset->source[source].names[sample]);
-    FAIL_IF(length < 0 || (size_t)length >= sizeof path, SK_EIO, "%.200s…: the path is longer than %d bytes", path,
+static sk_status open_folder(struct dataset *dataset, const char *path) {
+    struct index_place place;
+    struct index index;
+    bool found;
+    dataset->channels = 3;
+    TRY(index_place(&dataset->arena, dataset->options.index_cache, "folder", path, &place));
+    TRY(index_load(&place, path, &index, &found));
+    if (found) return data_take_index(dataset, &index);
+    struct folder_walk walk = {.dataset = dataset};
+    sk_status status = walk_parts(&walk);
+    arena_free(&walk.arena);
+    if (status != SK_OK) {
+        index_build_free(&walk.build);
+        return status;
+    }
+    TRY(index_finish(&walk.build, place.key, path, &index));
+    index_keep(&place, &index);
+    return data_take_index(dataset, &index);
+}
+
+/* A picture that is a file of its own. */
+sk_status folder_fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
+                       struct encoded *encoded) {
+    char name[FOLDER_PATH_MAX];
+    index_name(dataset->source[source].index, sample, name, sizeof name);
+    int length = snprintf(encoded->what, FOLDER_PATH_MAX, "%s/%s", dataset->root, name);
+    FAIL_IF(length < 0 || length >= FOLDER_PATH_MAX, SK_EIO, "%.200s…: the path is longer than %d bytes", encoded->what,
             FOLDER_PATH_MAX);
     uint8_t *bytes = scratch->slot[SCRATCH_FILE].data;
-    size_t size;
-    sk_status status = file_read_block(path, FOLDER_FILE_MAX, &bytes, &scratch->slot[SCRATCH_FILE].capacity, &size);
+    sk_status status =
+        file_read_block(encoded->what, FOLDER_FILE_MAX, &bytes, &scratch->slot[SCRATCH_FILE].capacity, &encoded->size);
     scratch->slot[SCRATCH_FILE].data = bytes;
-    TRY(status);
-    struct decode_options options = {.exif = dataset->options.exif};
-    return decode_picture(bytes, size, path, &options, scratch, picture);
+    encoded->bytes = bytes;
+    return status;
 }
 
 const struct data_format data_format_folder = {
-    .what = "folders of pictures", .detect = detect, .open = open_folder, .read = read_picture};
+    .what = "folders of pictures", .detect = detect, .open = open_folder, .fetch = folder_fetch};

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "data/format.h"
+
 enum { FOLDER_DEPTH_MAX = 16, FOLDER_PATH_MAX = 4096, FOLDER_FILE_MAX = 1 << 30 };
 
 /* A picture by its name: torchvision's list. */
@@ -17,5 +19,9 @@ bool folder_is_litter(const char *name);
 
 /* Names of classes go to logs, files and terminals: UTF-8 without control characters. */
 bool folder_is_class_name(const char *name);
+
+/* The file of a picture whose group and name are its path below the dataset's root. */
+sk_status folder_fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
+                       struct encoded *encoded);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "data/data.h"
+#include "data/index.h"
 
 enum { DATA_CLASSES_MAX = 100000 };
 #define DATA_SAMPLES_MAX 100000000U
@@ -21,8 +22,8 @@ struct data_source {
     /* either all pixels in memory: */
     const uint8_t *pixels; /* (count,H,W,C) */
     struct region memory;  /* that holds them */
-    /* or one file each, relative to the dataset's path: */
-    char **names; /* (count) */
+    /* or a file's bytes each, alone or in a shard: */
+    const struct index_part *index; /* of dataset->index; NULL: in memory */
 };
 
 /* A list into one source. */
@@ -36,12 +37,14 @@ struct dataset {
     struct arena arena;
     const struct data_format *format;
     const char *path;
+    const char *root; /* the folder that the index's paths are below; "": they are whole */
     struct data_options options;
     int class_count;
     char **class_names;
     int height, width, channels;
     bool split; /* train was divided */
     uint32_t near_duplicates;
+    struct index index; /* where the pictures of all sources lie, if not in memory */
     struct data_source source[DATA_PARTS];
     struct data_list list[DATA_PARTS];
 };
@@ -51,9 +54,10 @@ struct data_format {
     /* True where the folder looks like this format; reads names only. */
     bool (*detect)(const char *path);
     sk_status (*open)(struct dataset *dataset, const char *path);
-    /* Read sample i of a source; NULL = the pixels are in memory. */
-    sk_status (*read)(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
-                      struct picture *picture);
+    /* The bytes of a picture's file into SCRATCH_FILE; NULL = the pixels are in memory. */
+    sk_status (*fetch)(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
+                       struct encoded *encoded);
+    bool patterns; /* a SPEC may be a file, or a pattern of files, too */
 };
 
 #define FORMAT(name) extern const struct data_format data_format_##name;
@@ -62,6 +66,13 @@ struct data_format {
 
 /* The format and the folder of a SPEC (data.h); reads names only. */
 sk_status data_find(const char *spec, const struct data_format **format, const char **path);
+
+/* Take the index over as the dataset's sources and classes; it is the dataset's from then on. */
+sk_status data_take_index(struct dataset *dataset, struct index *index);
+
+/* Read sample i of a source whose pictures are encoded. */
+sk_status data_read_source(const struct dataset *dataset, enum data_part source, uint32_t sample,
+                           struct scratch *scratch, struct picture *picture);
 
 /* Divide every class of train by these shares (0: that part is left as it is); data_split.c. */
 sk_status data_split(struct dataset *dataset, const double share[DATA_PARTS]);

@@ -12,7 +12,7 @@
 
 #include "augment/augment.h"
 #include "base/arena.h"
-#include "base/rng.h"
+#include "data/epoch_order.h"
 
 enum { CHUNK = 8, WORKERS_MAX = 256, PREFETCH_MAX = 1024, BATCH_MAX = 1 << 20, SENTENCE = 1024 };
 
@@ -40,12 +40,7 @@ struct loader {
     uint32_t count;  /* pictures in the part */
     int64_t batches; /* per epoch */
     size_t size;     /* floats of one picture */
-    uint32_t *order; /* of order_epoch */
-    uint64_t order_epoch;
-    bool order_known;
-    uint32_t *by_class;    /* balanced: pictures by class: by_class[class_start[c]] … class_start[c + 1] - 1, rising, */
-    uint32_t *turns;       /* and the same shuffled */
-    uint32_t *class_start;
+    struct epoch_order order;
     bool labels_only, labels_only_next;
 
     pthread_mutex_t mutex;
@@ -70,41 +65,11 @@ static bool at_end(const struct loader *loader) {
     return loader->options.end != 0 && loader->epoch >= loader->options.end;
 }
 
-/* Classes take turns; each gives its pictures in an order of its own, again and again, shuffled anew each time. */
-static void balance_order(struct loader *loader) {
-    uint32_t classes = (uint32_t)dataset_classes(loader->options.dataset), at = 0;
-    for (uint32_t turn = 0; at < loader->count; turn++) {
-        for (uint32_t c = 0; c < classes && at < loader->count; c++) {
-            uint32_t first = loader->class_start[c], count = loader->class_start[c + 1] - first;
-            if (count == 0) continue;
-            if (turn % count == 0) {
-                uint64_t address = 1 + c + (uint64_t)(turn / count) * classes;
-                struct rng rng = rng_at(loader->options.seed, RNG_SHUFFLE, loader->epoch, address);
-                memcpy(loader->turns + first, loader->by_class + first, count * sizeof *loader->turns);
-                rng_shuffle(&rng, loader->turns + first, count);
-            }
-            loader->order[at++] = loader->turns[first + turn % count];
-        }
-    }
-}
-
-static void make_order(struct loader *loader) {
-    if (loader->order_known && loader->order_epoch == loader->epoch) return;
-    for (uint32_t i = 0; i < loader->count; i++) loader->order[i] = i;
-    if (loader->options.balanced) balance_order(loader);
-    if (loader->options.train && !loader->options.in_order) {
-        struct rng rng = rng_at(loader->options.seed, RNG_SHUFFLE, loader->epoch, 0);
-        rng_shuffle(&rng, loader->order, loader->count);
-    }
-    loader->order_epoch = loader->epoch;
-    loader->order_known = true;
-}
-
 /* Begin the next batch in the next free slot: decide what it holds. False where there is none to begin. */
 static bool begin_batch(struct loader *loader) {
     struct slot *slot = &loader->slot[loader->fill % (uint64_t)loader->slots];
     if (at_end(loader) || slot->state != SLOT_FREE) return false;
-    make_order(loader);
+    epoch_order_fill(&loader->order, loader->epoch);
     struct batch *batch = &slot->batch;
     int size = loader->options.batch_size;
     uint64_t first = (uint64_t)loader->number * (uint64_t)size, left = loader->count - first;
@@ -114,7 +79,7 @@ static bool begin_batch(struct loader *loader) {
     batch->last = loader->number + 1 == loader->batches;
     memset(batch->indices, 0, (size_t)size * sizeof *batch->indices);
     memset(batch->labels, 0, (size_t)size * sizeof *batch->labels);
-    memcpy(batch->indices, loader->order + first, (size_t)batch->count * sizeof *batch->indices);
+    memcpy(batch->indices, loader->order.order + first, (size_t)batch->count * sizeof *batch->indices);
     slot->state = SLOT_FILLING;
     slot->claimed = slot->done = 0;
     slot->status = SK_OK;
@@ -236,18 +201,15 @@ static sk_status check_options(const struct loader_options *o, uint32_t count) {
     return SK_OK;
 }
 
-static sk_status sort_by_class(struct loader *loader) {
+static sk_status make_order(struct loader *loader) {
     const struct loader_options *o = &loader->options;
-    size_t classes = (size_t)dataset_classes(o->dataset);
-    loader->by_class = arena_array(&loader->arena, loader->count, sizeof *loader->by_class);
-    loader->turns = arena_array(&loader->arena, loader->count, sizeof *loader->turns);
-    uint32_t *start = arena_array(&loader->arena, classes + 2, sizeof *start);
-    if (!loader->by_class || !loader->turns || !start) return SK_EMEMORY;
-    for (uint32_t i = 0; i < loader->count; i++) start[dataset_label(o->dataset, o->part, i) + 2]++;
-    for (size_t c = 2; c < classes + 2; c++) start[c] += start[c - 1];
-    for (uint32_t i = 0; i < loader->count; i++) loader->by_class[start[dataset_label(o->dataset, o->part, i) + 1]++] = i;
-    loader->class_start = start;
-    return SK_OK;
+    struct epoch_order_options order = {.dataset = o->dataset,
+                                        .part = o->part,
+                                        .seed = o->seed,
+                                        .shuffled = o->train && !o->in_order,
+                                        .balanced = o->balanced,
+                                        .shuffle_buffer = o->train && !o->in_order ? o->shuffle_buffer : 0};
+    return epoch_order_make(&loader->order, &loader->arena, &order);
 }
 
 static sk_status take_memory(struct loader *loader) {
@@ -257,11 +219,10 @@ static sk_status take_memory(struct loader *loader) {
     size_t batch = (size_t)o->batch_size, slots = (size_t)loader->slots;
     FAIL_IF(loader->size > SIZE_MAX / 8 / batch / slots, SK_EMEMORY, "%zu batches of %zu pictures do not fit memory",
             slots, batch);
-    loader->order = arena_array(&loader->arena, loader->count, sizeof *loader->order);
-    if (o->balanced) TRY(sort_by_class(loader));
+    TRY(make_order(loader));
     loader->slot = arena_array(&loader->arena, slots, sizeof *loader->slot);
     loader->worker = arena_array(&loader->arena, (size_t)o->workers + 1, sizeof *loader->worker);
-    if (!loader->order || !loader->slot || !loader->worker) return SK_EMEMORY;
+    if (!loader->slot || !loader->worker) return SK_EMEMORY;
     TRY(region_new(&loader->images, slots * batch * loader->size * sizeof(float)));
     for (size_t i = 0; i < slots; i++) {
         struct batch *b = &loader->slot[i].batch;

@@ -27,6 +27,7 @@ struct loader_options {
                     /* otherwise in order, every picture once, as for evaluation */
     bool balanced;  /* with train: each class equally often (RNG_SHUFFLE, sample = 1 + class) */
     bool in_order;  /* with train: not shuffled */
+    uint32_t shuffle_buffer; /* with train: shards are read end to end through a buffer of so many; 0 = all at random */
     bool drop_last; /* leave out an epoch's last batch if it is short */
     uint64_t epoch; /* where to start: */
     int64_t batch;  /* number of the first batch within that epoch */

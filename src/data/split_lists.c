@@ -48,7 +48,8 @@ struct place {
     uint32_t sample;
 };
 
-struct index {
+struct name_index {
+    struct text names;
     struct place *place;
     size_t count;
 };
@@ -57,21 +58,29 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct place *)a)->name, ((const struct place *)b)->name);
 }
 
-static sk_status make_index(const struct dataset *dataset, struct arena *arena, struct index *index) {
+/* Names in one text first: it moves while it grows. */
+static sk_status make_index(const struct dataset *dataset, struct arena *arena, struct name_index *index) {
     size_t all = 0;
+    char name[NAME_BYTES_MAX];
     for (int part = 0; part < DATA_PARTS; part++)
-        if (dataset->source[part].names) all += dataset->source[part].count;
+        if (dataset->source[part].index) all += dataset->source[part].count;
     index->place = arena_array(arena, all + 1, sizeof *index->place);
     if (!index->place) return SK_EMEMORY;
     for (int part = 0; part < DATA_PARTS; part++)
-        for (uint32_t i = 0; dataset->source[part].names && i < dataset->source[part].count; i++)
-            index->place[index->count++] = (struct place){dataset->source[part].names[i], (enum data_part)part, i};
+        for (uint32_t i = 0; dataset->source[part].index && i < dataset->source[part].count; i++) {
+            index_name(dataset->source[part].index, i, name, sizeof name);
+            text_add_n(&index->names, name, strlen(name) + 1);
+            index->place[index->count++] = (struct place){NULL, (enum data_part)part, i};
+        }
+    TRY(text_check(&index->names));
+    const char *at = index->names.data;
+    for (size_t i = 0; i < index->count; i++, at += strlen(at) + 1) index->place[i].name = at;
     qsort(index->place, index->count, sizeof *index->place, by_name);
     return SK_OK;
 }
 
 /* Where the picture of that name lies; false: nowhere. */
-static bool find_place(const struct dataset *dataset, const struct index *index, const char *name,
+static bool find_place(const struct dataset *dataset, const struct name_index *index, const char *name,
                        struct place *place) {
     struct place key = {.name = name};
     const struct place *found = bsearch(&key, index->place, index->count, sizeof key, by_name);
@@ -88,7 +97,7 @@ static bool find_place(const struct dataset *dataset, const struct index *index,
     return false;
 }
 
-static sk_status take_names(struct dataset *dataset, const struct index *index, const char *path, char *text,
+static sk_status take_names(struct dataset *dataset, const struct name_index *index, const char *path, char *text,
                             struct data_list *list) {
     size_t capacity = 0;
     for (char *line = text, *end; *line; line = end) {
@@ -111,9 +120,9 @@ static sk_status take_names(struct dataset *dataset, const struct index *index, 
     return SK_OK;
 }
 
-static sk_status read_lists(struct dataset *dataset, struct arena *arena, const char *folder) {
-    struct index index = {0};
-    TRY(make_index(dataset, arena, &index));
+static sk_status read_lists(struct dataset *dataset, struct arena *arena, struct name_index *index,
+                            const char *folder) {
+    TRY(make_index(dataset, arena, index));
     for (int part = 0; part < DATA_PARTS; part++) {
         char *path = list_path(arena, folder, part);
         uint8_t *text;
@@ -122,7 +131,7 @@ static sk_status read_lists(struct dataset *dataset, struct arena *arena, const 
         dataset->list[part] = (struct data_list){.source = DATA_TRAIN};
         if (!file_exists(path)) continue;
         TRY(file_read(arena, path, LIST_BYTES_MAX, &text, &size));
-        TRY(take_names(dataset, &index, path, (char *)text, &dataset->list[part]));
+        TRY(take_names(dataset, index, path, (char *)text, &dataset->list[part]));
     }
     FAIL_IF(dataset->list[DATA_TRAIN].count == 0, SK_EDATA, "%s holds no list of pictures to train on", folder);
     dataset->split = true;
@@ -131,7 +140,9 @@ static sk_status read_lists(struct dataset *dataset, struct arena *arena, const 
 
 sk_status data_read_lists(struct dataset *dataset, const char *folder) {
     struct arena arena = {0};
-    sk_status status = read_lists(dataset, &arena, folder);
+    struct name_index index = {0};
+    sk_status status = read_lists(dataset, &arena, &index, folder);
+    text_free(&index.names);
     arena_free(&arena);
     return status;
 }

@@ -347,6 +347,7 @@ sk_status recipe_data(const struct recipe *r, struct data_options *options) {
         .near_duplicates = r->data_near_duplicates == CHOICE_NEAR_TOGETHER,
         .seed = (uint64_t)r->seed,
         .exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE,
+        .index_cache = r->data_index_cache,
     };
     if (!strcmp(r->data_split, "auto")) return SK_OK;
     if (!strcmp(r->data_split, "none"))

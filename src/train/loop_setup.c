@@ -218,6 +218,7 @@ static sk_status make_machinery(struct loop *loop) {
                                     .seed = (uint64_t)recipe->seed,
                                     .train = true,
                                     .balanced = recipe->sampling == CHOICE_SAMPLING_BALANCED,
+                                    .shuffle_buffer = (uint32_t)recipe->data_shuffle_buffer,
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};
     TRY(loader_new(&loop->loader, &loader));
