@@ -29,6 +29,7 @@ struct augment_options {
     int padding; /* pixels on every side */
     enum pad_mode pad_mode;
     double flip_probability; /* horizontal flip; 0 = off */
+    bool fast_decode;        /* pictures may come shrunk and less exact from their decoder */
 };
 struct augment_options augment_default(void);
 
@@ -51,6 +52,10 @@ struct sample_key {
 
 /* False where training makes the same input of a picture every time. */
 bool pipeline_is_random(const struct pipeline *pipeline);
+
+/* The part of a picture of this size that pipeline_train will look at, as struct picture_wish asks it. */
+bool pipeline_part(const struct pipeline *pipeline, const struct sample_key *key, int height, int width,
+                   struct picture_box *box, int to[2]);
 
 /* Training input (H,W,C) of a picture. What was done to it goes to scratch->trace (augment/augment_trace.h), if that is set. */
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,

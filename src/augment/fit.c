@@ -9,15 +9,26 @@ static sk_status check(const struct augment_options *options) {
     return preprocess_check(&options->preprocess);
 }
 
+/* All of it; but it may come shrunk. */
+static bool part(const struct augment_options *options, struct rng *rng, int height, int width, struct picture_box *box,
+                 int to[2]) {
+    (void)rng;
+    if (options->random_resized_crop) return false;
+    *box = (struct picture_box){.height = height, .width = width};
+    preprocess_resized(&options->preprocess, height, width, &to[0], &to[1]);
+    return true;
+}
+
 static sk_status apply(const struct augment_options *options, struct rng *rng, struct scratch *scratch,
                        struct picture *picture) {
     (void)rng;
     const struct preprocess *p = &options->preprocess;
     if (options->random_resized_crop) return SK_OK;
     const struct picture source = *picture;
+    struct picture_box box = resize_whole(&source, scratch);
     int height, width;
-    preprocess_resized(p, source.height, source.width, &height, &width);
-    TRY(resize_picture(&source, NULL, height, width, options->train_filter, scratch, picture));
+    preprocess_resized(p, box.height, box.width, &height, &width);
+    TRY(resize_part(&source, &box, height, width, options->train_filter, scratch, picture));
     if (options->random_crop || (height == p->crop_height && width == p->crop_width)) return SK_OK;
     size_t bytes = (size_t)p->crop_height * (size_t)p->crop_width * (size_t)picture->channels;
     uint8_t *crop = scratch_reserve(scratch, SCRATCH_CROP, bytes);
@@ -29,4 +40,4 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     return SK_OK;
 }
 
-const struct transform transform_fit = {.check = check, .apply = apply};
+const struct transform transform_fit = {.check = check, .part = part, .apply = apply};

@@ -47,6 +47,17 @@ bool pipeline_is_random(const struct pipeline *pipeline) {
     return false;
 }
 
+bool pipeline_part(const struct pipeline *pipeline, const struct sample_key *key, int height, int width,
+                   struct picture_box *box, int to[2]) {
+    const struct rng start = rng_at(key->seed, RNG_AUGMENT, key->epoch, key->sample);
+    for (int i = 0; i < TRANSFORMS && transforms[i].transform->part; i++) {
+        struct rng rng = start;
+        rng.counter[0] = transforms[i].number << 16;
+        if (transforms[i].transform->part(&pipeline->options, &rng, height, width, box, to)) return true;
+    }
+    return false;
+}
+
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input) {
     const struct preprocess *p = &pipeline->options.preprocess;

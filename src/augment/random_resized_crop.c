@@ -47,32 +47,46 @@ static sk_status check(const struct augment_options *o) {
     return SK_OK;
 }
 
-static sk_status apply(const struct augment_options *o, struct rng *rng, struct scratch *scratch,
-                       struct picture *picture) {
-    if (!o->random_resized_crop) return SK_OK;
-    int height = picture->height, width = picture->width;
+void crop_draw(const struct augment_options *o, struct rng *rng, int height, int width, struct picture_box *box) {
     double low = log(o->ratio_min), high = log(o->ratio_max);
-    struct picture_box box = {0};
     bool found = false;
     for (int i = 0; i < TRIES && !found; i++) {
         double share = o->scale_min + (o->scale_max - o->scale_min) * rng_double(rng);
         double log_ratio = low + (high - low) * rng_double(rng);
-        found = crop_try(height, width, share, log_ratio, &box);
+        found = crop_try(height, width, share, log_ratio, box);
     }
     if (found) {
-        box.top = (int)rng_below(rng, (uint64_t)(height - box.height + 1));
-        box.left = (int)rng_below(rng, (uint64_t)(width - box.width + 1));
+        box->top = (int)rng_below(rng, (uint64_t)(height - box->height + 1));
+        box->left = (int)rng_below(rng, (uint64_t)(width - box->width + 1));
     } else {
-        crop_fallback(height, width, o->ratio_min, o->ratio_max, &box);
+        crop_fallback(height, width, o->ratio_min, o->ratio_max, box);
     }
-    augment_say(scratch, "crop %dx%d at %d,%d of %dx%d", box.height, box.width, box.top, box.left, height, width);
+}
+
+static bool part(const struct augment_options *o, struct rng *rng, int height, int width, struct picture_box *box,
+                 int to[2]) {
+    if (!o->random_resized_crop) return false;
+    crop_draw(o, rng, height, width, box);
+    to[0] = o->preprocess.crop_height;
+    to[1] = o->preprocess.crop_width;
+    return true;
+}
+
+static sk_status apply(const struct augment_options *o, struct rng *rng, struct scratch *scratch,
+                       struct picture *picture) {
+    if (!o->random_resized_crop) return SK_OK;
     const struct picture source = *picture;
-    return resize_picture(&source, &box, o->preprocess.crop_height, o->preprocess.crop_width, o->train_filter, scratch,
-                          picture);
+    struct picture_box whole = resize_whole(&source, scratch), box;
+    crop_draw(o, rng, whole.height, whole.width, &box);
+    augment_say(scratch, "crop %dx%d at %d,%d of %dx%d", box.height, box.width, box.top, box.left, whole.height,
+                whole.width);
+    return resize_part(&source, &box, o->preprocess.crop_height, o->preprocess.crop_width, o->train_filter, scratch,
+                       picture);
 }
 
 static bool is_random(const struct augment_options *options) {
     return options->random_resized_crop;
 }
 
-const struct transform transform_random_resized_crop = {.check = check, .is_random = is_random, .apply = apply};
+const struct transform transform_random_resized_crop = {
+    .check = check, .is_random = is_random, .part = part, .apply = apply};

@@ -13,4 +13,9 @@ bool crop_try(int height, int width, double share, double log_ratio, struct pict
 /* After ten tries: the middle, as large as the ratios allow. */
 void crop_fallback(int height, int width, double ratio_min, double ratio_max, struct picture_box *box);
 
+struct augment_options;
+struct rng;
+/* The part of a picture of this size that the crop takes; draws from rng what the transform draws. */
+void crop_draw(const struct augment_options *options, struct rng *rng, int height, int width, struct picture_box *box);
+
 #endif

@@ -54,8 +54,8 @@ struct axis {
     double *exact;          /* (taps) while a window is made */
 };
 
-static int axis_taps(int in, int out, enum resize_filter filter) {
-    double scale = (double)in / out;
+static int axis_taps(double length, int out, enum resize_filter filter) {
+    double scale = length / out;
     return (int)ceil(filter_support(filter) * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
 }
 
@@ -75,15 +75,22 @@ static unsigned char *axis_place(struct axis *axis, unsigned char *memory, int o
     return memory + used / sizeof(double) * sizeof(double);
 }
 
-static void axis_fill(struct axis *axis, int in, enum resize_filter filter) {
-    double scale = (double)in / axis->out;
+/* Where the inputs of an axis lie: `length` of them from `from` on, which need not be whole where the picture is shrunk;
+ * pixels 0 … in-1 are there. */
+struct span {
+    double from, length;
+    int in;
+};
+
+static void axis_fill(struct axis *axis, const struct span *span, enum resize_filter filter) {
+    double scale = span->length / axis->out;
     double widen = scale < 1.0 ? 1.0 : scale;
     double support = filter_support(filter) * widen, shrink = 1.0 / widen;
     for (int o = 0; o < axis->out; o++) {
-        double centre = (o + 0.5) * scale, sum = 0.0;
+        double centre = span->from + (o + 0.5) * scale, sum = 0.0;
         int first = (int)(centre - support + 0.5), end = (int)(centre + support + 0.5);
         if (first < 0) first = 0;
-        if (end > in) end = in;
+        if (end > span->in) end = span->in;
         int count = end - first;
         for (int k = 0; k < count; k++) {
             axis->exact[k] = filter_weight(filter, (k + first - centre + 0.5) * shrink);
@@ -206,10 +213,18 @@ static bool vertical_first(int in_height, int in_width, const struct picture *re
     return less_height > 0 && less_height > 2 * less_width;
 }
 
-static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height, int in_width,
-                                 enum resize_filter filter, struct scratch *scratch, struct picture *result) {
-    int across_taps = axis_taps(in_width, result->width, filter);
-    int down_taps = axis_taps(in_height, result->height, filter);
+/* The pixels that are read: rows of `stride` bytes, and the two spans among them. */
+struct view {
+    const uint8_t *pixels;
+    size_t stride;
+    struct span down, across;
+};
+
+static sk_status resize_filtered(const struct view *view, enum resize_filter filter, struct scratch *scratch,
+                                 struct picture *result) {
+    int in_height = view->down.in, in_width = view->across.in;
+    int across_taps = axis_taps(view->across.length, result->width, filter);
+    int down_taps = axis_taps(view->down.length, result->height, filter);
     unsigned char *memory = scratch_reserve(
         scratch, SCRATCH_WEIGHTS, axis_bytes(result->width, across_taps) + axis_bytes(result->height, down_taps) + 64);
     if (!memory) return SK_EMEMORY;
@@ -218,9 +233,10 @@ static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height
     axis_place(&down, memory, result->height, down_taps);
 
     size_t channels = (size_t)result->channels, out_stride = (size_t)result->width * channels;
-    bool wide = in_width != result->width, high = in_height != result->height;
-    if (wide) axis_fill(&across, in_width, filter);
-    if (high) axis_fill(&down, in_height, filter);
+    bool wide = view->across.length != result->width || view->across.from != 0;
+    bool high = view->down.length != result->height || view->down.from != 0;
+    if (wide) axis_fill(&across, &view->across, filter);
+    if (high) axis_fill(&down, &view->down, filter);
     if (wide && high) {
         bool down_first = vertical_first(in_height, in_width, result);
         size_t between_stride = down_first ? (size_t)in_width * channels : out_stride;
@@ -228,16 +244,16 @@ static sk_status resize_filtered(const uint8_t *in, size_t stride, int in_height
         uint8_t *between = scratch_reserve(scratch, SCRATCH_PASS, between_stride * between_rows);
         if (!between) return SK_EMEMORY;
         if (down_first) {
-            pass_down(&down, in, stride, between_stride, between);
+            pass_down(&down, view->pixels, view->stride, between_stride, between);
             pass_across(&across, result->channels, between, between_stride, result->height, result->pixels);
         } else {
-            pass_across(&across, result->channels, in, stride, in_height, between);
+            pass_across(&across, result->channels, view->pixels, view->stride, in_height, between);
             pass_down(&down, between, between_stride, out_stride, result->pixels);
         }
     } else if (wide) {
-        pass_across(&across, result->channels, in, stride, in_height, result->pixels);
+        pass_across(&across, result->channels, view->pixels, view->stride, in_height, result->pixels);
     } else {
-        pass_down(&down, in, stride, out_stride, result->pixels);
+        pass_down(&down, view->pixels, view->stride, out_stride, result->pixels);
     }
     return SK_OK;
 }
@@ -246,6 +262,20 @@ static sk_status check_target(const struct picture_box *box, int height, int wid
     FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
             SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
             box->width, height, width, (long long)pixels_max);
+    /* Between the passes the picture has one old and one new side. */
+    FAIL_IF((int64_t)box->height * width > 4 * pixels_max, SK_EDATA,
+            "a picture of %dx%d pixels cannot be resized to %dx%d: too many pixels between the passes", box->height,
+            box->width, height, width);
+    return SK_OK;
+}
+
+static sk_status check_source(const struct picture *source, const struct picture_box *box) {
+    FAIL_IF(source->channels != 1 && source->channels != 3 && source->channels != 4, SK_EINTERNAL,
+            "resize: a picture has %d channels; expected 1, 3 or 4", source->channels);
+    FAIL_IF(box->top < 0 || box->left < 0 || box->height < 1 || box->width < 1 ||
+                box->height > source->height - box->top || box->width > source->width - box->left,
+            SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left, box->height,
+            box->width, source->height, source->width);
     return SK_OK;
 }
 
@@ -253,27 +283,17 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
                          enum resize_filter filter, struct scratch *scratch, struct picture *result) {
     struct picture_box whole = {.height = source->height, .width = source->width};
     if (!box) box = &whole;
-    FAIL_IF(source->channels != 1 && source->channels != 3 && source->channels != 4, SK_EINTERNAL,
-            "resize: a picture has %d channels; expected 1, 3 or 4", source->channels);
-    FAIL_IF(box->top < 0 || box->left < 0 || box->height < 1 || box->width < 1 ||
-                box->height > source->height - box->top || box->width > source->width - box->left,
-            SK_EINTERNAL, "resize: the box (%d,%d) %dx%d leaves the picture of %dx%d", box->top, box->left, box->height,
-            box->width, source->height, source->width);
+    TRY(check_source(source, box));
     TRY(check_target(box, height, width));
-    /* Between the passes the picture has one old and one new side. */
-    FAIL_IF((int64_t)box->height * width > 4 * pixels_max, SK_EDATA,
-            "a picture of %dx%d pixels cannot be resized to %dx%d: too many pixels between the passes", box->height,
-            box->width, height, width);
-
     size_t channels = (size_t)source->channels, stride = (size_t)source->width * channels;
     const uint8_t *in = source->pixels + (size_t)box->top * stride + (size_t)box->left * channels;
     if (box->height == source->height && box->width == source->width && height == box->height && width == box->width) {
-        *result = *source;
+        *result = (struct picture){.pixels = source->pixels, .height = height, .width = width, .channels = source->channels};
         return SK_OK;
     }
     uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * channels);
     if (!out) return SK_EMEMORY;
-    *result = (struct picture){.pixels = out, .height = height, .width = width, .channels = source->channels};
+    *result = (struct picture){.pixels = out, .height = height, .width = width, .channels = (int)channels};
     if (height == box->height && width == box->width) {
         for (int y = 0; y < height; y++) {
             memcpy(out + (size_t)y * (size_t)width * channels, in + (size_t)y * stride, (size_t)width * channels);
@@ -284,7 +304,49 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
         resize_nearest(in, stride, box->height, box->width, result);
         return SK_OK;
     }
-    return resize_filtered(in, stride, box->height, box->width, filter, scratch, result);
+    struct view view = {in, stride, {0, box->height, box->height}, {0, box->width, box->width}};
+    return resize_filtered(&view, filter, scratch, result);
+}
+
+/* Along one side of a shrunk picture: the pixels that a stretch of the whole touches, and where in them it lies. */
+static struct span shrunk_span(int begin, int length, int shrink, int have, int *first) {
+    double from = (double)begin / shrink, to = (double)(begin + length) / shrink;
+    int end = (int)ceil(to);
+    *first = (int)from;
+    if (end > have) end = have;
+    if (*first >= end) *first = end - 1;
+    /* The last pixel of a picture may stand for fewer than the others. */
+    if (to > end) to = end;
+    return (struct span){from - *first, to - from, end - *first};
+}
+
+struct picture_box resize_whole(const struct picture *source, const struct scratch *scratch) {
+    const struct picture_part *part = &scratch->part;
+    return (struct picture_box){.height = part->height ? part->height : source->height,
+                                .width = part->width ? part->width : source->width};
+}
+
+sk_status resize_part(const struct picture *source, const struct picture_box *box, int height, int width,
+                      enum resize_filter filter, struct scratch *scratch, struct picture *result) {
+    const struct picture_part *part = &scratch->part;
+    struct picture_box inside = *box;
+    inside.top -= part->top;
+    inside.left -= part->left;
+    if (part->shrink <= 1) return resize_picture(source, &inside, height, width, filter, scratch, result);
+    int top, left;
+    struct view view = {.stride = (size_t)source->width * (size_t)source->channels};
+    view.down = shrunk_span(inside.top, inside.height, part->shrink, source->height, &top);
+    view.across = shrunk_span(inside.left, inside.width, part->shrink, source->width, &left);
+    inside = (struct picture_box){top, left, view.down.in, view.across.in};
+    TRY(check_source(source, &inside));
+    TRY(check_target(&inside, height, width));
+    view.pixels = source->pixels + (size_t)top * view.stride + (size_t)left * (size_t)source->channels;
+    uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * (size_t)source->channels);
+    if (!out) return SK_EMEMORY;
+    *result = (struct picture){.pixels = out, .height = height, .width = width, .channels = source->channels};
+    if (filter != RESIZE_NEAREST) return resize_filtered(&view, filter, scratch, result);
+    resize_nearest(view.pixels, view.stride, inside.height, inside.width, result);
+    return SK_OK;
 }
 
 /* ---- without antialias ---- */

@@ -15,16 +15,18 @@ enum resize_filter { RESIZE_BOX, RESIZE_BILINEAR, RESIZE_BICUBIC, RESIZE_NEAREST
 const char *resize_filter_name(enum resize_filter filter); /* "box", "bilinear", "bicubic", "nearest" */
 bool resize_filter_by_name(const char *name, enum resize_filter *filter);
 
-/* A part of a picture, in whole pixels. */
-struct picture_box {
-    int top, left, height, width;
-};
-
 /* Resize the part `box` of `source` (NULL: all of it) to height x width. The result lies in the scratch
  * (SCRATCH_RESIZED), or is the source itself where nothing changes; source must not lie in SCRATCH_RESIZED.
  * A box cuts before it resizes, as Pillow's crop().resize() does. */
 sk_status resize_picture(const struct picture *source, const struct picture_box *box, int height, int width,
                          enum resize_filter filter, struct scratch *scratch, struct picture *result);
+
+/* The same, of a picture that as scratch->part says may be a part of a whole or shrunk; the box is in the whole's pixels. */
+sk_status resize_part(const struct picture *source, const struct picture_box *box, int height, int width,
+                      enum resize_filter filter, struct scratch *scratch, struct picture *result);
+
+/* The whole that `source` was read from: its size, from 0. */
+struct picture_box resize_whole(const struct picture *source, const struct scratch *scratch);
 
 /* The same without antialias, as torch's interpolate does it on float32: bilinear, bicubic (of the constant -0.75) and
  * nearest look at two, four and one pixels along each side however much the picture shrinks; rounded to bytes once. */

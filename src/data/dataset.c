@@ -270,6 +270,7 @@ sk_status dataset_read(const struct dataset *dataset, enum data_part part, uint3
     FAIL_IF(index >= list->count, SK_EINTERNAL, "%s: picture %u of %u asked for", data_part_name(part), index,
             list->count);
     uint32_t sample = sample_of(list, index);
+    if (scratch) scratch->part = (struct picture_part){0};
     if (dataset->format->fetch) return data_read_source(dataset, list->source, sample, scratch, picture);
     size_t bytes = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     *picture = (struct picture){

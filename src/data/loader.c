@@ -125,6 +125,28 @@ static void finish(struct loader *loader, struct slot *slot, int n, int failed_a
 
 /* ---- outside it ---------------------------------------------------------------------------- */
 
+struct wish {
+    struct picture_wish wish;
+    const struct pipeline *pipeline;
+    const struct sample_key *key;
+};
+
+static bool wished_part(const struct picture_wish *wish, int height, int width, struct picture_box *box, int to[2]) {
+    const struct wish *own = wish->context;
+    return pipeline_part(own->pipeline, own->key, height, width, box, to);
+}
+
+/* In training the random numbers say what part of a picture is needed before it is decoded. */
+static sk_status read_picture(const struct loader_options *options, uint32_t index, const struct sample_key *key,
+                              struct scratch *scratch, struct picture *picture) {
+    struct wish own = {.pipeline = options->pipeline, .key = key};
+    own.wish = (struct picture_wish){wished_part, &own, options->pipeline->options.fast_decode};
+    scratch->wish = options->train ? &own.wish : NULL;
+    sk_status status = dataset_read(options->dataset, options->part, index, scratch, picture);
+    scratch->wish = NULL;
+    return status;
+}
+
 static sk_status make_picture(const struct loader *loader, const struct batch *batch, int at, struct scratch *scratch) {
     const struct loader_options *options = &loader->options;
     uint32_t index = batch->indices[at];
@@ -132,10 +154,10 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     struct picture picture;
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
     if (loader->labels_only) return SK_OK;
-    TRY(dataset_read(options->dataset, options->part, index, scratch, &picture));
     struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
     if (options->balanced) /* the picture may come again: its place is what is its own */
         key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
+    TRY(read_picture(options, index, &key, scratch, &picture));
     sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
                                       : pipeline_eval(options->pipeline, &picture, scratch, input);
     if (status == SK_OK) return SK_OK;

@@ -6,6 +6,7 @@
 #ifndef SK_DATA_PICTURE_H
 #define SK_DATA_PICTURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,27 @@
 struct picture {
     uint8_t *pixels; /* (H,W,C) */
     int height, width, channels;
+};
+
+/* A part of a picture, in whole pixels. */
+struct picture_box {
+    int top, left, height, width;
+};
+
+/* What the reader of the next picture is going to look at: asked when the size is known, before pixels are made. The
+ * reader may then give only a part of the picture, or a shrunk one, and says so. */
+struct picture_wish {
+    /* False: all of it, unshrunk. Otherwise the box, and the size that it will be brought to (0: must not be shrunk). */
+    bool (*part)(const struct picture_wish *wish, int height, int width, struct picture_box *box, int to[2]);
+    const void *context;
+    bool fast; /* the pixels may differ a little from a full decode's */
+};
+
+/* What a read gave of a whole picture. */
+struct picture_part {
+    int height, width; /* of the whole, in its own pixels; 0: what was read is all of it */
+    int top, left;     /* where in the whole the part begins: a multiple of shrink */
+    int shrink;        /* this many pixels of the whole are one, along each side */
 };
 
 /* What is done with the EXIF orientation: ignored as most frameworks' loaders do, or applied. */
@@ -49,6 +71,8 @@ struct scratch {
     struct augment_trace
         *trace;       /* augment/augment_trace.h: who wants to know what is done to a picture; NULL: nobody */
     uint64_t damaged; /* pictures decoded although their file is damaged, as other decoders do */
+    const struct picture_wish *wish; /* of the next read; NULL: whole pictures */
+    struct picture_part part;        /* of the last read */
 };
 
 /* At least `bytes` bytes for one use; the old content is kept only where the slot need not grow. NULL + sentence. */

@@ -321,6 +321,7 @@ sk_status recipe_pipeline_from(const struct recipe *r, const struct preprocess *
     options.padding = (int)r->augment_crop_padding;
     options.pad_mode = r->augment_pad_mode == CHOICE_PAD_REFLECT ? PAD_REFLECT : PAD_ZERO;
     options.flip_probability = r->augment_flip;
+    options.fast_decode = r->data_decode == CHOICE_DECODE_FAST;
     return pipeline_prepare(pipeline, &options);
 }
 
