@@ -166,7 +166,8 @@ static sk_status take_base(struct recipe *recipe, const struct yaml_flat *flat, 
             entry->line, entry->column, BASES_MAX);
     const char *base = entry->item[0].text, *extension = path_extension(base);
     bool whole = !strcmp(extension, ".yaml") || !strcmp(extension, ".yml");
-    char *folder = arena_strndup(recipe->arena, name, (size_t)(path_base(name) - name));
+    size_t length = base[0] == '/' ? 0 : (size_t)(path_base(name) - name);
+    char *folder = arena_strndup(recipe->arena, name, length);
     char *path = folder ? arena_printf(recipe->arena, "%s%s%s", folder, base, whole ? "" : ".yaml") : NULL;
     if (!path) return SK_EMEMORY;
     sk_status status = load_over(recipe, path, depth + 1);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "train/effect.h"
 #include "train/from_recipe.h"
 #include "train/lint.h"
 #include "train/trace.h"
@@ -52,41 +53,12 @@ static sk_status show(struct call *call, struct recipe *recipe) {
     return status;
 }
 
-/* Keys whose values differ between two recipes. */
-static sk_status diff(struct call *call, const struct recipe *a) {
-    struct recipe b;
-    size_t differing = 0;
-    FAIL_IF(call->argument_count < 3, SK_EUSAGE, "recipe diff needs two recipes");
-    TRY(recipe_open(call, &call->arena, call->arguments[2], &b));
-    jw_array(&call->json, "differences");
-    for (int id = 0; id < RECIPE_KEYS; id++) {
-        struct text left = {0}, right = {0};
-        if (recipe_value_equal(a, &b, id)) continue;
-        sk_status status = recipe_value(a, id, &left);
-        if (status == SK_OK) status = recipe_value(&b, id, &right);
-        if (status == SK_OK) {
-            jw_object(&call->json, NULL);
-            jw_string(&call->json, "key", recipe_key_name(id));
-            jw_string(&call->json, "left", left.data);
-            jw_string(&call->json, "right", right.data);
-            jw_end_object(&call->json);
-            call_result(call, "%-38s %-24s %s", recipe_key_name(id), left.data, right.data);
-            differing++;
-        }
-        text_free(&left);
-        text_free(&right);
-        TRY(status);
-    }
-    jw_end_array(&call->json);
-    if (differing == 0) call_result(call, "no key differs");
-    return SK_OK;
-}
-
-/* ---- what trace and lint look at ---- */
+/* ---- what trace, diff and lint look at ---- */
 
 enum { IMAGENET_TRAIN = 1281167, IMAGENET_VAL = 50000 };
 
 static sk_status count_images(struct call *call, struct recipe *recipe, struct trace_input *input) {
+    const char *path = recipe->path ? recipe->path : "";
     int64_t train, val;
     TRY(call_integer(call, "images", 1, INT64_C(1000000000), 0, &train));
     TRY(call_integer(call, "val-images", 0, INT64_C(1000000000), 0, &val));
@@ -100,7 +72,7 @@ static sk_status count_images(struct call *call, struct recipe *recipe, struct t
         sk_status status = recipe_settle(recipe, dataset_classes(dataset));
         dataset_free(dataset);
         TRY(status);
-    } else if (train == 0 && strstr(call->arguments[1], "imagenet")) {
+    } else if (train == 0 && strstr(path, "imagenet")) {
         train = IMAGENET_TRAIN;
         val = IMAGENET_VAL;
         call_note(call, "no data.spec: counting with ImageNet's %lld and %lld pictures", (long long)train,
@@ -123,6 +95,51 @@ static sk_status fill_input(struct call *call, struct recipe *recipe, struct tra
     TRY(model_graph(&call->arena, &args, &(struct model_request){.batch = 1}, &graph));
     TRY(decay_tensors(graph, &call->arena, &tensors, &input->tensor_count));
     input->tensors = tensors;
+    return SK_OK;
+}
+
+/* ---- two recipes ---- */
+
+static void widen(int *width, const char *text) {
+    size_t length = strlen(text);
+    if (length > (size_t)*width && length <= 60) *width = (int)length;
+}
+
+/* In effect: what is computed, whatever words say it; then keys that differ without a difference. */
+static sk_status diff(struct call *call, struct recipe *a) {
+    struct recipe b;
+    struct trace_input inputs[2];
+    struct effect_facts facts[2];
+    struct effect_difference *list;
+    size_t count, told = 0;
+    FAIL_IF(call->argument_count < 3, SK_EUSAGE, "recipe diff needs two recipes");
+    TRY(recipe_open(call, &call->arena, call->arguments[2], &b));
+    TRY(fill_input(call, a, &inputs[0]));
+    TRY(fill_input(call, &b, &inputs[1]));
+    FAIL_IF(!inputs[0].train_images || !inputs[1].train_images, SK_EUSAGE,
+            "how many pictures? Set data.spec, or say --images N");
+    TRY(effect_facts_make(&facts[0], a, &inputs[0], &call->arena));
+    TRY(effect_facts_make(&facts[1], &b, &inputs[1], &call->arena));
+    TRY(effect_diff(&facts[0], &facts[1], &call->arena, &list, &count));
+    int wide[2] = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        widen(&wide[0], list[i].name);
+        widen(&wide[1], list[i].left);
+    }
+    jw_array(&call->json, "differences");
+    for (size_t i = 0; i < count; i++) {
+        jw_object(&call->json, NULL);
+        jw_string(&call->json, list[i].is_key ? "key" : "effect", list[i].name);
+        jw_string(&call->json, "left", list[i].left);
+        jw_string(&call->json, "right", list[i].right);
+        jw_bool(&call->json, "same_effect", list[i].same_effect);
+        jw_end_object(&call->json);
+        if (list[i].same_effect && told++ == 0) call_result(call, "written otherwise, the same in effect:");
+        call_result(call, "%s%-*s  %-*s  %s", list[i].same_effect ? "  " : "", wide[0], list[i].name, wide[1],
+                    list[i].left, list[i].right);
+    }
+    jw_end_array(&call->json);
+    if (count == 0) call_result(call, "no difference");
     return SK_OK;
 }
 

@@ -1,0 +1,39 @@
+#!/bin/bash
+# siskin recipe: what Model Garden states against what the author's code ran, as a golden text (SISKIN_UPDATE=1 writes it anew).
+# SPDX-License-Identifier: Apache-2.0
+. "${SOURCE_ROOT:?}/tests/cli/tools.sh"
+
+fixtures=$SOURCE_ROOT/tests/fixtures/cli
+golden() { # NAME ARGUMENT...: the answer of siskin recipe is the fixture
+    local name=$1
+    shift
+    "$SISKIN" recipe "$@" -q >"$name"
+    if [ -n "${SISKIN_UPDATE:-}" ]; then cp "$name" "$fixtures/$name"; fi
+    diff "$fixtures/$name" "$name" >&2
+}
+golden diff_mobilenet_v2.txt diff imagenet/mobilenet_v2_model_garden imagenet/mobilenet_v2_author
+# What that text must say, whatever else it says.
+while IFS='|' read -r name left right; do
+    grep -E "^$name +$left +$right\$" diff_mobilenet_v2.txt >/dev/null || { echo "diff does not say: $name $left $right" >&2; exit 1; }
+done <<'LINES'
+decay rate|0.96|0.94
+label smoothing in effect|0.1|0
+L2 added to the gradient|1e-05|5e-06
+decay from|epoch 0 .*|epoch 10 .*
+distinct pictures scored|50000|49152
+activation|relu6|relu
+padding|SAME.*|wrap-around
+peak learning rate|0.256|0.064
+initial mean square|0|1
+share of a batch in the running statistics|0.003|0.001
+pictures behind a batch statistic|4096|128
+LINES
+expect 0 'no difference' "$SISKIN" recipe diff imagenet/mobilenet_v2 imagenet/mobilenet_v2
+expect 2 'recipe diff needs two recipes' "$SISKIN" recipe diff imagenet/mobilenet_v2
+
+# The same rate said for another batch is the same in effect.
+cat >other.yaml <<YAML
+base: $SOURCE_ROOT/recipes/imagenet/mobilenet_v2
+schedule: {lr: 0.064, lr_for_batch: 1024}
+YAML
+expect 0 'written otherwise, the same in effect' "$SISKIN" recipe diff imagenet/mobilenet_v2 other.yaml --images 1281167 --val-images 50000
