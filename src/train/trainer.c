@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "train/trainer_state.h"
+#include "train/groups.h"
 
 /* A stage's training graph, as models say it, for a size of batch. */
 static sk_status stage_graph(const struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
@@ -81,7 +81,7 @@ static sk_status plan_all(struct trainer *trainer) {
     if (!made) return SK_EMEMORY;
     for (int i = 0; i < count; i++) {
         struct trainer_plan *plan = plan_at(trainer, i);
-        plan->batch = i % SIZES ? trainer->short_batch : trainer->batch;
+        plan->batch = i % SIZES ? groups_rest(trainer, trainer->short_batch) : trainer->group;
         if (!plan->batch) continue;
         if (trainer->options.reference) {
             struct graph *graph;
@@ -190,8 +190,6 @@ static sk_status make_rule(struct trainer *trainer) {
 
 static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     const struct recipe *recipe = trainer->options.recipe;
-    if (recipe->batch_norm_group)
-        return recipe_fail(recipe, RECIPE_batch_norm_group, "the trainer does not know groups yet");
     if (trainer->options.reference && recipe->precision != CHOICE_PRECISION_F32)
         return recipe_fail(recipe, RECIPE_precision, "a reference run computes in double; set precision: f32");
     trainer->graph = trainer->options.network->graph;
@@ -203,6 +201,7 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     TRY(freeze_make(&trainer->freeze, &trainer->arena, recipe, trainer->options.network));
     TRY(optimizer_make(&trainer->optimizer, recipe));
     TRY(schedule_make(&trainer->schedule, recipe, trainer->options.epochs));
+    TRY(groups_make(trainer));
     TRY(make_decay(trainer));
     TRY(make_blocks(trainer));
     TRY(find_cuts(trainer));
@@ -230,7 +229,7 @@ void trainer_free(struct trainer *trainer) {
     }
     workspace_free(&trainer->workspace);
     struct region *regions[] = {&trainer->features, &trainer->target, &trainer->gradients, &trainer->accumulator, &trainer->params64,
-                                &trainer->state64};
+                                &trainer->state64, &trainer->statistics, &trainer->gathered};
     for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) region_free(regions[i]);
     for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) region_free(&trainer->slots[slot]);
     arena_free(&trainer->arena);

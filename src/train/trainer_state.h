@@ -35,6 +35,7 @@ struct trainer {
     struct freeze freeze;
     struct trainer_stage stages[FREEZE_STAGES];
     int64_t batch, short_batch;
+    int64_t group; /* pictures that are normalised together: what full plans are made for */
     struct workspace workspace;
     struct optimizer optimizer;
     struct schedule schedule;
@@ -49,6 +50,9 @@ struct trainer {
     struct region features;               /* (batch,…) of the stage's cut */
     const float *kept;                    /* [picture] features of the running stage, or NULL */
     struct region target;                 /* (batch,classes) f32 */
+    double mean_weight;                   /* of the batch's labels, under class weights */
+    struct region statistics;             /* the state block's layout in f64: what a batch's parts gather (groups.h) */
+    struct region gathered;               /* gradients of a batch's parts, where there is more than one */
     struct region gradients, accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
     struct region slots[OPTIMIZER_SLOTS];
     struct region params64, state64; /* reference runs: the network's blocks in double */

@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/trainer.h"
-#include "train/trainer_state.h"
+#include "train/groups.h"
 
 /* ---- the flat loops, range by range ---- */
 
@@ -83,27 +82,32 @@ static void optimize_range(void *arg, int64_t index, int member) {
 
 /* ---- forward and backward ---- */
 
-/* What goes into the stage's graph, and by which port: pictures, or their features. */
+/* What goes into the stage's graph, and by which port: pictures, or their features; and the targets. */
 struct step_input {
     const char *port;
-    const float *data;
+    const float *data, *target;
+    int64_t floats; /* of a picture */
 };
 
 static struct step_input find_input(struct trainer *trainer, int index, const struct batch *batch) {
     const struct trainer_stage *stage = &trainer->stages[index];
-    if (!stage->below) return (struct step_input){"image", batch->images};
+    if (!stage->below) {
+        const struct model_args *args = &trainer->options.network->args;
+        int64_t floats = args->height * args->width * args->in_channels;
+        return (struct step_input){"image", batch->images, trainer->target.data, floats};
+    }
     float *rows = trainer->features.data;
     if (!trainer->kept) trainer_features(trainer, index, batch->count, batch->images, rows);
     for (int i = 0; trainer->kept && i < batch->count; i++)
         memcpy(rows + i * stage->floats, trainer->kept + (int64_t)batch->indices[i] * stage->floats,
                (size_t)stage->floats * sizeof *rows);
-    return (struct step_input){"features", rows};
+    return (struct step_input){"features", rows, trainer->target.data, stage->floats};
 }
 
 static void run_engine(struct trainer *trainer, struct trainer_plan *plan, const struct step_input *input,
                        const struct run_env *env, double *loss) {
     bound_plan_input(&plan->bound, input->port, input->data);
-    bound_plan_input(&plan->bound, "target", trainer->target.data);
+    bound_plan_input(&plan->bound, "target", input->target);
     plan_run(plan->bound.plan, trainer->options.team, env);
     *loss = bound_plan_output(&plan->bound, "loss")[0];
 }
@@ -127,16 +131,15 @@ static void fill_reference(struct trainer *trainer, struct reference *reference,
     int from = graph_find_port(graph, input->port), target = graph_find_port(graph, "target");
     for (int64_t j = 0; j < value_elements(graph, from); j++) reference->values[from][j] = input->data[j];
     /* Targets in double straight from the labels, so that smoothing is not rounded to f32. */
-    double mean = trainer_mean_weight(&trainer->rule, batch->labels, batch->count);
     for (int64_t i = 0; i < batch->count; i++)
         for (int64_t k = 0; k < trainer->classes; k++)
             reference->values[target][i * trainer->classes + k] =
-                trainer_target(&trainer->rule, batch->labels[i], k, mean);
+                trainer_target(&trainer->rule, batch->labels[i], k, trainer->mean_weight);
 }
 
-static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct batch *batch,
-                          const struct run_env *env, double *loss) {
-    fill_reference(trainer, plan->reference, &(struct step_input){"image", batch->images}, batch);
+static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct step_input *input,
+                          const struct batch *batch, const struct run_env *env, double *loss) {
+    fill_reference(trainer, plan->reference, input, batch);
     reference_run(plan->reference, env);
     *loss = plan->reference->values[graph_find_port(plan->reference->graph, "loss")][0];
     copy_doubles(trainer->gradients.data, plan->reference->gradients, trainer->graph->param_elements);
@@ -162,30 +165,6 @@ static int64_t count_right(const struct trainer *trainer, const struct trainer_p
 }
 
 /* ---- the moves ---- */
-
-static void move_statistics(struct trainer *trainer, struct trainer_plan *plan) {
-    if (plan->reference) {
-        reference_update(plan->reference);
-        copy_doubles(trainer->state64.data, plan->reference->state, trainer->graph->state_elements);
-        return;
-    }
-    const struct graph *graph = plan->bound.plan->graph;
-    float *state = trainer->options.network->state;
-    for (size_t u = 0; u < graph->update_count; u++) {
-        const struct update *update = &graph->updates[u];
-        const struct param *mean = &graph->params[update->running_mean];
-        float *running_mean = state + mean->offset;
-        float *running_variance = state + graph->params[update->running_variance].offset;
-        const float *batch_mean = plan_value(plan->bound.plan, update->mean);
-        const float *batch_variance = plan_value(plan->bound.plan, update->variance);
-        double n = (double)update->count, unbias = update->unbiased ? n / (n - 1) : 1, m = update->momentum;
-        for (int64_t c = 0; c < mean->count; c++) {
-            running_mean[c] = (float)((1 - m) * running_mean[c] + m * batch_mean[c]);
-            running_variance[c] = (float)((1 - m) * running_variance[c] + m * unbias * batch_variance[c]);
-        }
-        state[graph->params[update->counter].offset] += 1;
-    }
-}
 
 static void optimize(struct trainer *trainer, const struct trainer_stage *stage, struct trainer_result *result) {
     struct optimizer_step step = {.lr = schedule_lr(&trainer->schedule, trainer->position.step),
@@ -228,32 +207,54 @@ static sk_status diverged(struct trainer *trainer, const struct step_input *inpu
     return status;
 }
 
+/* Forward and backward over the pictures from `first` on that are normalised together; what came of it is looked at, and
+ * gathered. *run becomes the plan that did it. */
+static sk_status run_part(struct trainer *trainer, const struct batch *whole, const struct step_input *from,
+                          int64_t first, struct trainer_plan **run, struct trainer_result *result) {
+    struct trainer_stage *stage = &trainer->stages[freeze_stage(&trainer->freeze, (int64_t)whole->epoch)];
+    bool full = whole->count - first >= trainer->group;
+    struct trainer_plan *plan = full ? &stage->full : &stage->rest;
+    struct batch batch = *whole;
+    struct step_input input = *from;
+    batch.count = (int)(full ? trainer->group : whole->count - first);
+    FAIL_IF(batch.count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch.count);
+    batch.labels += first, input.data += first * input.floats, input.target += first * trainer->classes;
+    struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
+                          .step = (uint64_t)trainer->position.micro_step,
+                          .first_sample = (uint64_t)first};
+    double loss;
+    if (plan->reference)
+        run_reference(trainer, plan, &input, &batch, &env, &loss);
+    else
+        run_engine(trainer, plan, &input, &env, &loss);
+    result->gradient_norm = gradient_norm(trainer);
+    if (!isfinite(loss) || !isfinite(result->gradient_norm)) return diverged(trainer, &input, &batch, &env, loss);
+    double share = (double)batch.count / whole->count;
+    groups_gather(trainer, &(struct group_part){plan, share, first == 0, first + batch.count == whole->count});
+    result->loss += share * loss;
+    result->right += count_right(trainer, plan, &batch);
+    *run = plan;
+    return SK_OK;
+}
+
 sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result) {
     int index = freeze_stage(&trainer->freeze, (int64_t)batch->epoch);
-    struct trainer_stage *stage = &trainer->stages[index];
-    struct trainer_plan *plan = batch->count == trainer->batch ? &stage->full : &stage->rest;
-    FAIL_IF(batch->count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch->count);
-    struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
-                          .step = (uint64_t)trainer->position.micro_step};
+    struct trainer_plan *plan = NULL;
     *result = (struct trainer_result){0};
     trainer_targets(&trainer->rule, batch->labels, batch->count, trainer->target.data);
+    trainer->mean_weight = trainer_mean_weight(&trainer->rule, batch->labels, batch->count);
     struct step_input input = find_input(trainer, index, batch);
-    if (plan->reference)
-        run_reference(trainer, plan, batch, &env, &result->loss);
-    else
-        run_engine(trainer, plan, &input, &env, &result->loss);
-    double norm = gradient_norm(trainer);
-    if (!isfinite(result->loss) || !isfinite(norm)) return diverged(trainer, &input, batch, &env, result->loss);
+    for (int64_t first = 0; first < batch->count; first += plan->batch)
+        TRY(run_part(trainer, batch, &input, first, &plan, result));
+    if (batch->count > trainer->group) result->gradient_norm = gradient_norm(trainer);
 
-    result->right = count_right(trainer, plan, batch);
-    move_statistics(trainer, plan);
+    groups_move(trainer, plan);
     trainer->position.micro_step++;
     if (trainer->accumulate > 1) {
         struct flat_call call = {.trainer = trainer, .gathered = trainer->position.gathered};
         team_for(trainer->options.team, trainer->ranges, gather_range, &call);
     }
     trainer->position.gathered++;
-    result->gradient_norm = norm;
-    if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, stage, result);
+    if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, &trainer->stages[index], result);
     return SK_OK;
 }
