@@ -29,6 +29,7 @@ sk_status decode_inspect(const uint8_t *bytes, size_t size, const char *what, co
         .size = size,
         .what = what,
         .pixels_max = options->pixels_max ? options->pixels_max : pixels_max_default,
+        .exif = options->exif,
         .scratch = scratch,
         .picture = picture,
         .traits = traits,

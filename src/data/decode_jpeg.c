@@ -1,6 +1,8 @@
 /* decode_jpeg.c — JPEG by libjpeg-turbo with the settings Pillow uses: islow DCT, fancy upsampling.
  *
- * CMYK and YCCK are taken as Adobe writes them (inverted), then converted to RGB by Pillow's formula.
+ * Where the reader wants a part alone, no more of it is made than that, with a full decode's bits. CMYK and YCCK are
+ * taken as Adobe writes them (inverted), then converted to RGB by Pillow's formula. The decompressor is made anew for
+ * each picture: that takes a microsecond, and one that is kept would lend a picture the tables of the one before it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdio.h>
@@ -11,7 +13,8 @@
 
 #include "data/decoder.h"
 
-enum { SCANS_MAX = 500 };
+/* Smooth upsampling looks one colour sample beside; two pixels, and where there are four to a sample it does not look. */
+enum { SCANS_MAX = 500, MARGIN = 2 };
 
 /* `errors` comes first: libjpeg hands our functions a pointer to it. */
 struct jpeg_work {
@@ -20,6 +23,9 @@ struct jpeg_work {
     struct jpeg_progress_mgr progress;
     jmp_buf back;
     struct decode_job *job;
+    struct picture_box box; /* what is wanted, in pixels of the output */
+    int shrink;
+    bool whole;
     sk_status status;
     bool truncated;
     char message[JMSG_LENGTH_MAX];
@@ -80,12 +86,81 @@ static void cmyk_row(const uint8_t *in, size_t width, uint8_t *out) {
 static void read_rows(struct jpeg_work *work, uint8_t *cmyk) {
     const struct picture *picture = work->job->picture;
     size_t stride = (size_t)picture->width * (size_t)picture->channels;
-    while (work->info.output_scanline < work->info.output_height) {
+    while (work->info.output_scanline < (JDIMENSION)picture->height) {
         uint8_t *out = picture->pixels + work->info.output_scanline * stride;
         JSAMPROW row = cmyk ? cmyk : out;
         if (jpeg_read_scanlines(&work->info, &row, 1) != 1) break;
         if (cmyk) cmyk_row(cmyk, (size_t)picture->width, out);
     }
+}
+
+/* How often a picture may be halved so that the part still has as many pixels as its result. */
+static int shrink_of(const struct picture_box *box, const int to[2]) {
+    int shrink = 1;
+    if (to[0] < 1 || to[1] < 1) return 1;
+    while (shrink < 8 && box->height / (2 * shrink) >= to[0] && box->width / (2 * shrink) >= to[1]) shrink *= 2;
+    return shrink;
+}
+
+/* What is to be made. Pictures that libjpeg gathers as a whole, that are turned afterwards, or that are converted by us
+ * are made as a whole. */
+static void choose_part(struct jpeg_work *work) {
+    struct jpeg_decompress_struct *info = &work->info;
+    const struct picture_wish *wish = work->job->scratch->wish;
+    int height = (int)info->image_height, width = (int)info->image_width, to[2] = {0};
+    work->shrink = 1;
+    work->whole = true;
+    bool turned = work->job->exif == EXIF_APPLY && work->job->traits->orientation > 1;
+    if (!wish || turned || info->num_components == 4) return;
+    if (!wish->part(wish, height, width, &work->box, to)) return;
+    if (wish->fast) work->shrink = shrink_of(&work->box, to);
+    bool gathered = info->progressive_mode || jpeg_has_multiple_scans(info);
+    if (gathered) work->box = (struct picture_box){.height = height, .width = width};
+    work->whole = work->shrink == 1 && (gathered || (work->box.height == height && work->box.width == width));
+    info->scale_num = 1;
+    info->scale_denom = (unsigned)work->shrink;
+}
+
+/* From pixels of the whole to those of the output, rounded outwards. */
+static void shrink_box(struct picture_box *box, int shrink, int height, int width) {
+    int bottom = (box->top + box->height + shrink - 1) / shrink, right = (box->left + box->width + shrink - 1) / shrink;
+    box->top /= shrink;
+    box->left /= shrink;
+    box->height = (bottom < height ? bottom : height) - box->top;
+    box->width = (right < width ? right : width) - box->left;
+}
+
+/* Decode the part alone, and without `fast` go through the rest of the data, so that damage is found wherever it is. */
+static void read_part(struct jpeg_work *work) {
+    struct jpeg_decompress_struct *info = &work->info;
+    struct picture *picture = work->job->picture;
+    struct picture_box *box = &work->box;
+    int margin = MARGIN * info->max_h_samp_factor, width = (int)info->output_width;
+    shrink_box(box, work->shrink, (int)info->output_height, width);
+    int left = box->left > margin ? box->left - margin : 0, right = box->left + box->width + margin;
+    JDIMENSION first = (JDIMENSION)left, columns = (JDIMENSION)((right < width ? right : width) - left);
+    if (columns < (JDIMENSION)width) jpeg_crop_scanline(info, &first, &columns);
+    if (box->top > 0) jpeg_skip_scanlines(info, (JDIMENSION)box->top);
+    work->job->scratch->part = (struct picture_part){.height = picture->height,
+                                                     .width = picture->width,
+                                                     .top = box->top * work->shrink,
+                                                     .left = (int)first * work->shrink,
+                                                     .shrink = work->shrink};
+    picture->height = box->height;
+    picture->width = (int)info->output_width;
+    size_t stride = (size_t)picture->width * (size_t)picture->channels;
+    JDIMENSION bottom = (JDIMENSION)(box->top + box->height);
+    while (info->output_scanline < bottom) {
+        JSAMPROW row = picture->pixels + (info->output_scanline - (JDIMENSION)box->top) * stride;
+        if (jpeg_read_scanlines(info, &row, 1) != 1) break;
+    }
+    if (work->job->scratch->wish->fast || bottom == info->output_height) return;
+    uint8_t *spare = scratch_reserve(work->job->scratch, SCRATCH_ROWS, stride);
+    if (!spare) work->status = SK_EMEMORY;
+    if (!spare) return;
+    /* Skipping to the end would not look at it. */
+    if (bottom + 1 < info->output_height) jpeg_skip_scanlines(info, info->output_height - 1 - bottom);
+    jpeg_read_scanlines(info, &spare, 1);
 }
 
 /* Everything that libjpeg may jump out of. */
@@ -105,6 +180,7 @@ static void stage(struct jpeg_work *work) {
     int channels = info->num_components == 1 ? 1 : 3;
     work->status = decode_take(work->job, info->image_height, info->image_width, channels, channels);
     if (work->status != SK_OK) return;
+    choose_part(work);
     uint8_t *row = NULL;
     if (cmyk) {
         row = scratch_reserve(work->job->scratch, SCRATCH_ROWS, (size_t)info->image_width * 4);
@@ -112,7 +188,10 @@ static void stage(struct jpeg_work *work) {
         if (!row) return;
     }
     jpeg_start_decompress(info);
-    read_rows(work, row);
+    if (work->whole)
+        read_rows(work, row);
+    else
+        read_part(work);
 }
 
 /* The one place with setjmp; it touches no local variable after the jump. */

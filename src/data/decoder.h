@@ -13,6 +13,7 @@ struct decode_job {
     size_t size;
     const char *what;
     int64_t pixels_max;
+    enum exif_policy exif; /* whether the picture will be turned afterwards */
     struct scratch *scratch;
     struct picture *picture;      /* out */
     struct decode_traits *traits; /* out, all but the format; what is not known is left alone */
