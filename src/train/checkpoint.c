@@ -33,8 +33,8 @@ static uint32_t block_crc(const void *data, size_t bytes) {
     X(position.step)                                                                                                   \
     X(position.micro_step)                                                                                             \
     X(position.gathered) X(epoch) X(batch) X(right) X(images) X(line_right) X(line_images) X(log_bytes) X(best_epoch)  \
-        X(train_images) X(val_images) X(seed)
-#define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1)
+        X(best_ema_epoch) X(train_images) X(val_images) X(seed)
+#define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1) X(best_ema_top1)
 
 static void write_metadata(const struct checkpoint *c, const struct trainer_block *blocks, int count,
                            struct json_writer *w) {
@@ -173,6 +173,7 @@ static sk_status read_metadata(struct arena *arena, const char *text, const char
 #define X(field) c->field = json_integer(json, #field, INT64_MIN);
     CHECKPOINT_INTEGERS(X)
 #undef X
+    if (!json_get(json, "best_ema_epoch")) c->best_ema_epoch = 0; /* of a run that knew of no averages */
 #define X(field) c->field = json_number(json, #field, -1);
     CHECKPOINT_NUMBERS(X)
 #undef X

@@ -23,6 +23,8 @@ struct checkpoint {
     int64_t log_bytes;                /* length of log.jsonl */
     double best_top1;                 /* per cent; negative: none yet */
     int64_t best_epoch;               /* from 1 */
+    double best_ema_top1;             /* of the moving average, where there is one; and its epoch: */
+    int64_t best_ema_epoch;
     int64_t train_images, val_images; /* of the data, to notice when they change */
     int64_t seed;
     const char *level; /* numeric level: cpu_isa_name */

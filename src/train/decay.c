@@ -65,29 +65,70 @@ static const struct rule *find_rule(const char *name) {
 }
 
 /* A pattern has a dot or a wildcard; a word without is meant as a rule. */
-static sk_status check_entry(const struct recipe *recipe, const char *entry) {
+static sk_status check_entry(const struct recipe *recipe, enum recipe_key_id key, const char *entry) {
     if (find_rule(entry) || strpbrk(entry, ".*?")) return SK_OK;
     const char *names[RULES + 1];
     for (int i = 0; i < RULES; i++) names[i] = rules[i].name;
     names[RULES] = "a pattern with . * or ?";
-    return recipe_fail_word(recipe, RECIPE_weight_decay_exclude, entry, names, RULES + 1);
+    return recipe_fail_word(recipe, key, entry, names, RULES + 1);
+}
+
+/* What one entry of a key does to the tensors that it hits. */
+struct entry {
+    enum recipe_key_id key;
+    const char *hits; /* a rule's name or a pattern */
+    const char *text; /* the whole entry, for decisions */
+    double coefficient;
+    bool wins; /* over an entry before it */
+};
+
+static sk_status apply(const struct recipe *recipe, const struct entry *entry, const struct decay_tensor *tensors,
+                       size_t count, struct decay_decision *decisions) {
+    const struct rule *rule = find_rule(entry->hits);
+    size_t hit = 0;
+    TRY(check_entry(recipe, entry->key, entry->hits));
+    for (size_t i = 0; i < count; i++) {
+        if (!(rule ? rule->hits(&tensors[i]) : glob_match(entry->hits, tensors[i].name))) continue;
+        hit++;
+        if (entry->wins || !strcmp(decisions[i].rule, "decayed"))
+            decisions[i] = (struct decay_decision){entry->coefficient, entry->text};
+    }
+    if (!rule && !hit) return recipe_fail(recipe, entry->key, "the pattern '%.80s' hits no parameter", entry->hits);
+    return SK_OK;
+}
+
+enum { GROUP_TEXT = 256 };
+
+/* "norm: 0" into its two sides. */
+static sk_status read_group(const struct recipe *recipe, const char *text, char hits[GROUP_TEXT], double *value) {
+    const char *colon = strrchr(text, ':'), *end = colon, *right = colon;
+    if (colon) {
+        while (*text == ' ') text++;
+        while (end > text && end[-1] == ' ') end--;
+        for (right++; *right == ' ';) right++;
+    }
+    if (!colon || end == text || end - text >= GROUP_TEXT || !parse_f64(right, value) || !(*value >= 0 && *value <= 10))
+        return recipe_fail(recipe, RECIPE_weight_decay_groups,
+                           "'%.80s': expected a rule or pattern, a colon and a number from 0 to 10, as in norm: 0",
+                           text);
+    memcpy(hits, text, (size_t)(end - text));
+    hits[end - text] = 0;
+    return SK_OK;
 }
 
 sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *tensors, size_t count,
                        struct decay_decision *decisions) {
+    const struct text_list *exclude = &recipe->weight_decay_exclude, *groups = &recipe->weight_decay_groups;
     for (size_t i = 0; i < count; i++) decisions[i] = (struct decay_decision){recipe->weight_decay_value, "decayed"};
-    for (size_t e = 0; e < recipe->weight_decay_exclude.count; e++) {
-        const char *entry = recipe->weight_decay_exclude.item[e];
-        const struct rule *rule = find_rule(entry);
-        size_t hit = 0;
-        TRY(check_entry(recipe, entry));
-        for (size_t i = 0; i < count; i++) {
-            if (!(rule ? rule->hits(&tensors[i]) : glob_match(entry, tensors[i].name))) continue;
-            hit++;
-            if (!strcmp(decisions[i].rule, "decayed")) decisions[i] = (struct decay_decision){0, entry};
-        }
-        if (!rule && !hit)
-            return recipe_fail(recipe, RECIPE_weight_decay_exclude, "the pattern '%.80s' hits no parameter", entry);
+    for (size_t e = 0; e < exclude->count; e++) {
+        struct entry entry = {RECIPE_weight_decay_exclude, exclude->item[e], exclude->item[e], 0, false};
+        TRY(apply(recipe, &entry, tensors, count, decisions));
+    }
+    for (size_t g = 0; g < groups->count; g++) {
+        char hits[GROUP_TEXT];
+        struct entry entry = {RECIPE_weight_decay_groups, hits, groups->item[g], 0, true};
+        TRY(read_group(recipe, groups->item[g], hits, &entry.coefficient));
+        TRY(apply(recipe, &entry, tensors, count, decisions));
     }
     return SK_OK;
 }

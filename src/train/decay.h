@@ -1,7 +1,7 @@
-/* decay.h — which tensors are decayed: tensor by tensor, with the rule that decided it.
+/* decay.h — which tensors are decayed and how much: tensor by tensor, with the rule that decided it.
  *
  * The rules are those that published recipes use (see weight_decay.exclude); whatever no rule excludes is
- * decayed. SPDX-License-Identifier: Apache-2.0 */
+ * decayed; groups (weight_decay.groups) come last and give coefficients of their own. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TRAIN_DECAY_H
 #define SK_TRAIN_DECAY_H
 
@@ -33,7 +33,7 @@ struct decay_tensor {
 
 struct decay_decision {
     double coefficient;
-    const char *rule; /* the entry of weight_decay.exclude that hit it, or "decayed" */
+    const char *rule; /* the entry of weight_decay.exclude or .groups that hit it, or "decayed" */
 };
 
 /* A graph's trained parameters, in its order, in the arena. */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "train/run_folder.h"
+
 enum { JSON_BYTES_MAX = 1 << 16 };
 
 static sk_status load_best(struct loop *loop, const char *path) {
@@ -16,10 +18,10 @@ static sk_status load_best(struct loop *loop, const char *path) {
     return SK_OK;
 }
 
-static sk_status keep(const char *path, const struct metrics_result *r) {
+static sk_status keep(const char *path, const char *model, const struct metrics_result *r) {
     struct json_writer w = {0};
     jw_object(&w, NULL);
-    jw_string(&w, "model", "best.safetensors");
+    jw_string(&w, "model", model);
     jw_integer(&w, "images", r->images);
     jw_number(&w, "loss", r->loss);
     jw_number(&w, "top1", r->top1);
@@ -50,11 +52,12 @@ static sk_status read_back(struct arena *arena, const char *path, struct metrics
 }
 
 static sk_status score(struct loop *loop, const char *path, struct metrics_result *r) {
-    char *best = path_join(&loop->arena, loop->options.run, "best.safetensors");
+    const char *name = run_folder_best(loop->options.recipe);
+    char *best = path_join(&loop->arena, loop->options.run, name);
     if (!best) return SK_EMEMORY;
     TRY(load_best(loop, best));
     TRY(evaluator_run(loop->tester, r));
-    return keep(path, r);
+    return keep(path, name, r);
 }
 
 sk_status judge_run(struct loop *loop) {

@@ -45,6 +45,11 @@ sk_status run_log_write(struct run_log *log, const struct log_line *line) {
         jw_number(&w, "val_top1", line->val->top1);
         jw_number(&w, "val_top5", line->val->top5);
     }
+    if (line->ema) {
+        jw_number(&w, "ema_val_loss", line->ema->loss);
+        jw_number(&w, "ema_val_top1", line->ema->top1);
+        jw_number(&w, "ema_val_top5", line->ema->top5);
+    }
     jw_number(&w, "images_per_s", line->images_per_s);
     jw_number(&w, "seconds", line->seconds);
     jw_number(&w, "data_wait", line->data_wait);

@@ -23,6 +23,7 @@ struct log_line {
     double lr, loss, top1; /* of training: since the last line, or of the epoch; top1 in per cent */
     double images_per_s, seconds, data_wait;
     const struct metrics_result *val; /* epoch lines, where there was an evaluation */
+    const struct metrics_result *ema; /* of the moving average, or NULL */
     bool epoch_line;
 };
 sk_status run_log_write(struct run_log *log, const struct log_line *line);

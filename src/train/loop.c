@@ -4,10 +4,13 @@
 #include "train/loop.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "train/judge.h"
+#include "train/loop_ema.h"
 #include "train/loop_setup.h"
 #include "train/model_file.h"
+#include "train/run_folder.h"
 
 static double seconds_trained(const struct loop *loop) {
     return loop->began_seconds + clock_seconds() - loop->began;
@@ -60,7 +63,7 @@ static void show_progress(struct loop *loop) {
                                    .images_per_s = rate,
                                    .loss = at->images ? at->loss_sum / (double)at->images : 0,
                                    .top1 = at->images ? 100.0 * (double)at->right / (double)at->images : 0,
-                                   .left = rate > 0 ? (double)(left * loop->options.recipe->batch_size) / rate : 0};
+                                   .left = rate > 0 ? (double)(left * schedule_pass_images(loop->options.recipe)) / rate : 0};
     progress_training(&loop->progress, &state);
 }
 
@@ -122,10 +125,14 @@ static sk_status evaluate(struct loop *loop, struct metrics_result *val) {
 }
 
 static void tell_epoch(const struct loop *loop, const struct log_line *line) {
-    char text[32], scored[128] = "";
+    char text[32], scored[192] = "";
     if (line->val)
         snprintf(scored, sizeof scored, " · val loss %.4f · val top-1 %.2f %% · top-5 %.2f %%", line->val->loss,
                  line->val->top1, line->val->top5);
+    size_t length = strlen(scored);
+    if (line->ema)
+        snprintf(scored + length, sizeof scored - length, " · EMA val loss %.4f · top-1 %.2f %%", line->ema->loss,
+                 line->ema->top1);
     loop_say(loop, "result line", "epoch %lld/%lld · loss %.4f · top-1 %.2f %%%s · %.0f images/s · %s",
              (long long)line->epoch, (long long)loop->options.recipe->epochs, line->loss, line->top1, scored,
              line->images_per_s, duration_text(line->seconds, text, sizeof text));
@@ -154,9 +161,9 @@ static void tell_damaged(struct loop *loop) {
 static sk_status end_epoch(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
     struct checkpoint *at = &loop->at;
-    struct metrics_result val;
+    struct metrics_result val, ema;
     int64_t number = at->epoch + 1;
-    bool last = number == recipe->epochs;
+    bool last = number == recipe->epochs, of_ema = recipe->ema_best == CHOICE_EMA_BEST_EMA;
     double spent = clock_seconds() - loop->epoch_began;
     struct log_line line = {.epoch_line = true,
                             .lr = at->lr,
@@ -166,22 +173,26 @@ static sk_status end_epoch(struct loop *loop) {
     if (loop->evaluator && (last || number % recipe->eval_every_epochs == 0)) {
         TRY(evaluate(loop, &val));
         line.val = &val;
+        TRY(loop_ema_evaluate(loop, &ema, &line.ema));
     }
     TRY(write_line(loop, &line));
     tell_epoch(loop, &line);
     tell_damaged(loop);
-    if (line.val) check_expectation(loop, number, val.top1);
+    if (line.val) check_expectation(loop, number, of_ema && line.ema ? ema.top1 : val.top1);
     loop->result->loss = line.loss;
     loop->result->top1 = line.top1;
     *at = (struct checkpoint){.epoch = number,
                               .best_top1 = at->best_top1,
                               .best_epoch = at->best_epoch,
+                              .best_ema_top1 = at->best_ema_top1,
+                              .best_ema_epoch = at->best_ema_epoch,
                               .train_images = at->train_images,
                               .val_images = at->val_images,
                               .seed = at->seed,
                               .level = at->level};
     if (last) TRY(save_model(loop, "last.safetensors"));
     if (last && !loop->evaluator) TRY(save_model(loop, "best.safetensors"));
+    if (last) TRY(loop_ema_finish(loop));
     return last || number % recipe->checkpoint_every_epochs == 0 ? save_checkpoint(loop) : SK_OK;
 }
 
@@ -265,8 +276,10 @@ sk_status loop_run(const struct loop_options *options, struct loop_result *resul
         result->steps = trainer_position(loop->trainer).step;
         result->seconds = seconds_trained(loop);
         result->images_per_s = spent > 0 ? (double)loop->trained / spent : 0;
-        result->best_top1 = loop->at.best_top1;
-        result->best_epoch = loop->at.best_epoch;
+        bool of_ema = options->recipe->ema_best == CHOICE_EMA_BEST_EMA;
+        result->best_name = run_folder_best(options->recipe);
+        result->best_top1 = of_ema ? loop->at.best_ema_top1 : loop->at.best_top1;
+        result->best_epoch = of_ema ? loop->at.best_ema_epoch : loop->at.best_epoch;
     }
     if (loop->loader) result->data_wait = loader_waited(loop->loader);
     loop_release(loop);

@@ -32,6 +32,7 @@ struct loop_result {
     struct metrics_result test;
     double best_top1;
     int64_t best_epoch;
+    const char *best_name; /* of its model file in the run's folder */
     double seconds, images_per_s, data_wait;
     size_t peak_bytes, bound_bytes;
     int threads, workers;

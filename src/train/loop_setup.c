@@ -207,13 +207,13 @@ static sk_status make_machinery(struct loop *loop) {
     TRY(count_classes(loop, &counts));
     struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan,
                                       .reference = loop->options.reference, .class_counts = counts};
-    int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % recipe->batch_size;
+    int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % schedule_pass_images(recipe);
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
     struct loader_options loader = {.dataset = loop->dataset,
                                     .pipeline = &loop->pipeline,
                                     .part = DATA_TRAIN,
-                                    .batch_size = (int)recipe->batch_size,
+                                    .batch_size = (int)schedule_pass_images(recipe),
                                     .workers = workers,
                                     .seed = (uint64_t)recipe->seed,
                                     .train = true,
@@ -280,7 +280,7 @@ static sk_status begin_run(struct loop *loop) {
 sk_status loop_prepare(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
-    loop->at = (struct checkpoint){.best_top1 = -1, .level = cpu_isa_name(isa)};
+    loop->at = (struct checkpoint){.best_top1 = -1, .best_ema_top1 = -1, .level = cpu_isa_name(isa)};
     loop->saved_epoch = loop->saved_batch = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,

@@ -74,3 +74,8 @@ sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *r
     FAIL_IF(!file_exists(path), SK_EDATA, "%s is no run: it has no recipe.yaml", run);
     return recipe_load(recipe, arena, path);
 }
+
+const char *run_folder_best(const struct recipe *recipe) {
+    bool of_ema = recipe->ema_form != CHOICE_EMA_NONE && recipe->ema_best == CHOICE_EMA_BEST_EMA;
+    return of_ema ? "best_ema.safetensors" : "best.safetensors";
+}

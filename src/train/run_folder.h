@@ -20,4 +20,7 @@ sk_status run_folder_lists(const char *run, struct arena *arena, const char **li
 /* Read the recipe back. */
 sk_status run_folder_open(const char *run, struct arena *arena, struct recipe *recipe);
 
+/* The name of the best model's file: the raw weights', or the moving average's where ema.best says so. */
+const char *run_folder_best(const struct recipe *recipe);
+
 #endif

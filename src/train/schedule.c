@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/torch_random.h"
+
 struct schedule_kind {
     const char *name;
     double (*curve)(const struct schedule *schedule, double at);
@@ -23,13 +25,22 @@ static double curve_constant(const struct schedule *s, double at) {
     return s->peak;
 }
 
+/* How often the decay has happened. */
+static double times(const struct schedule *s, double at, bool is_whole) {
+    double often = (at + s->shift) / s->decay_every;
+    return is_whole ? whole(often) : often;
+}
+
 static double curve_exponential(const struct schedule *s, double at) {
-    double times = at / s->decay_every;
-    return s->peak * pow(s->rate, s->staircase ? whole(times) : times);
+    return s->peak * pow(s->rate, times(s, at, s->staircase));
 }
 
 static double curve_step(const struct schedule *s, double at) {
-    return s->peak * pow(s->rate, whole(at / s->decay_every));
+    return s->peak * pow(s->rate, times(s, at, true));
+}
+
+static double curve_inverse_time(const struct schedule *s, double at) {
+    return s->peak / (1 + s->rate * times(s, at, s->staircase));
 }
 
 static double curve_multistep(const struct schedule *s, double at) {
@@ -71,14 +82,36 @@ static sk_status find_kind(const struct schedule_kind **kind, const struct recip
     return recipe_fail_word(recipe, RECIPE_schedule_name, recipe->schedule_name, names, KINDS);
 }
 
+int64_t schedule_pass_images(const struct recipe *recipe) {
+    bool exact = recipe->accumulate_batch_norm == CHOICE_ACCUMULATE_EXACT;
+    return recipe->batch_size * (exact ? recipe->accumulate : 1);
+}
+
+int64_t schedule_passes(const struct recipe *recipe) {
+    return recipe->accumulate_batch_norm == CHOICE_ACCUMULATE_EXACT ? 1 : recipe->accumulate;
+}
+
+/* One pass is one step: what is left over is used in both senses of the word, or in none. */
+static sk_status check_exact(const struct recipe *recipe) {
+    if (recipe->accumulate_batch_norm != CHOICE_ACCUMULATE_EXACT) return SK_OK;
+    if (recipe->accumulate == 1)
+        return recipe_fail(recipe, RECIPE_accumulate_batch_norm, "exact, but accumulate is 1: nothing is accumulated");
+    if (recipe->drop_last == (recipe->steps_per_epoch == CHOICE_STEPS_CEIL))
+        return recipe_fail(recipe, RECIPE_accumulate_batch_norm,
+                           "exact takes a whole optimizer step at once: set drop_last=true steps_per_epoch=floor, or "
+                           "drop_last=false steps_per_epoch=ceil");
+    return SK_OK;
+}
+
 sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int world) {
-    int64_t per_batch = recipe->batch_size * world;
+    TRY(check_exact(recipe));
+    int64_t per_batch = schedule_pass_images(recipe) * world, passes = schedule_passes(recipe);
     int64_t full = images / per_batch, rest = images % per_batch;
     int64_t batches = full + (rest && !recipe->drop_last);
-    int64_t steps = batches / recipe->accumulate;
-    bool short_step = recipe->steps_per_epoch == CHOICE_STEPS_CEIL && batches % recipe->accumulate != 0;
+    int64_t steps = batches / passes;
+    bool short_step = recipe->steps_per_epoch == CHOICE_STEPS_CEIL && batches % passes != 0;
     steps += short_step;
-    int64_t used_batches = short_step ? batches : steps * recipe->accumulate;
+    int64_t used_batches = short_step ? batches : steps * passes;
     int64_t used = used_batches > full ? images : used_batches * per_batch;
     *plan = (struct epoch_plan){
         .images = images,
@@ -86,7 +119,7 @@ sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, 
         .steps = steps,
         .images_used = used,
         .images_left_out = images - used,
-        .images_per_step = per_batch * recipe->accumulate,
+        .images_per_step = per_batch * passes,
         .epochs = recipe->epochs,
         .total_steps = steps * recipe->epochs,
     };
@@ -108,6 +141,39 @@ static double units(const struct schedule *s, double epochs) {
     return s->by_epoch ? epochs : whole(epochs * (double)s->steps_per_epoch);
 }
 
+/* How long until the first decay, and what it multiplies. */
+static sk_status find_decay(struct schedule *s, const struct recipe *recipe) {
+    int64_t steps = recipe->schedule_decay_steps;
+    s->decay_every = units(s, recipe->schedule_decay_epochs);
+    if (steps > 0 && s->by_epoch)
+        return recipe_fail(recipe, RECIPE_schedule_decay_steps, "set, but schedule.unit is epoch; use decay_epochs");
+    if (steps > 0) s->decay_every = (double)steps;
+    if (s->decay_every <= 0)
+        return recipe_fail(recipe, RECIPE_schedule_decay_epochs, "%g epochs of %lld steps are less than one step",
+                           recipe->schedule_decay_epochs, (long long)s->steps_per_epoch);
+    s->shift = units(s, recipe->schedule_decay_shift);
+    if (s->rate > 1 && s->kind->curve != curve_inverse_time)
+        return recipe_fail(recipe, RECIPE_schedule_decay_rate, "%g; expected at most 1 (inverse_time alone takes more)",
+                           s->rate);
+    return SK_OK;
+}
+
+static sk_status find_noise(struct schedule *s, const struct recipe *recipe) {
+    const struct f64_list *range = &recipe->schedule_noise_range;
+    if (range->count == 0) return SK_OK;
+    s->noise_begin = range->item[0] * s->total;
+    s->noise_end = range->count > 1 ? range->item[1] * s->total : INFINITY;
+    s->noise_percent = recipe->schedule_noise_percent;
+    s->noise_std = recipe->schedule_noise_std;
+    s->noise_uniform = recipe->schedule_noise == CHOICE_NOISE_UNIFORM;
+    s->noise_seed = recipe->schedule_noise_seed;
+    if (!s->noise_uniform && s->noise_percent < 1e-4 * s->noise_std)
+        return recipe_fail(recipe, RECIPE_schedule_noise_percent,
+                           "%g is too small for noise of standard deviation %g: drawing would hardly end",
+                           s->noise_percent, s->noise_std);
+    return SK_OK;
+}
+
 sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const struct epoch_plan *plan) {
     *s = (struct schedule){
         .peak = schedule_scaled(recipe, recipe->schedule_lr, plan->images_per_step),
@@ -124,11 +190,9 @@ sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const s
     s->warmup = units(s, recipe->schedule_warmup_epochs);
     s->warmup_span = recipe->schedule_warmup_reaches_end && s->warmup > 1 ? s->warmup - 1 : s->warmup;
     s->origin = recipe->schedule_decay_from * s->warmup; /* zero, one or two warm-ups */
-    s->decay_every = units(s, recipe->schedule_decay_epochs);
+    TRY(find_decay(s, recipe));
     s->total = s->by_epoch ? (double)plan->epochs : (double)plan->total_steps;
-    if (s->decay_every <= 0)
-        return recipe_fail(recipe, RECIPE_schedule_decay_epochs, "%g epochs of %lld steps are less than one step",
-                           recipe->schedule_decay_epochs, (long long)plan->steps);
+    TRY(find_noise(s, recipe));
     if (s->total <= s->origin && (s->kind->curve == curve_cosine || s->kind->curve == curve_polynomial))
         return recipe_fail(recipe, RECIPE_schedule_warmup_epochs,
                            "the warm-up leaves nothing of %lld epochs for the %s curve", (long long)plan->epochs,
@@ -142,9 +206,33 @@ static double decayed(const struct schedule *s, double at) {
     return s->kind->curve(s, at > s->origin ? at - s->origin : 0);
 }
 
+static double unit_of(const struct schedule *s, int64_t step) {
+    return (double)(s->by_epoch ? step / s->steps_per_epoch : step);
+}
+
+bool schedule_warming(const struct schedule *s, int64_t step) {
+    return unit_of(s, step) < s->warmup;
+}
+
+/* timm's: a generator of its own for each unit. */
+double schedule_noise(const struct schedule *s, int64_t step) {
+    struct torch_random random;
+    double at = unit_of(s, step), noise;
+    if (!(at >= s->noise_begin && at < s->noise_end)) return 0;
+    torch_random_seed(&random, (uint64_t)(s->noise_seed + (int64_t)at));
+    if (s->noise_uniform) return 2 * (torch_rand(&random) - 0.5) * s->noise_percent;
+    do noise = torch_randn(&random) * s->noise_std;
+    while (fabs(noise) >= s->noise_percent);
+    return noise;
+}
+
 double schedule_lr(const struct schedule *s, int64_t step) {
-    double at = (double)(s->by_epoch ? step / s->steps_per_epoch : step);
-    if (at >= s->warmup) return decayed(s, at);
-    double goal = s->warmup_to_decayed ? decayed(s, s->warmup) : s->peak;
-    return s->warmup_init + (goal - s->warmup_init) * (at / s->warmup_span);
+    double at = unit_of(s, step), lr;
+    if (at >= s->warmup) {
+        lr = decayed(s, at);
+    } else {
+        double goal = s->warmup_to_decayed ? decayed(s, s->warmup) : s->peak;
+        lr = s->warmup_init + (goal - s->warmup_init) * (at / s->warmup_span);
+    }
+    return lr + lr * schedule_noise(s, step);
 }

@@ -36,14 +36,28 @@ struct schedule {
     double warmup_span; /* units over which the ramp reaches its end: warmup, or warmup - 1 */
     double origin;      /* where the decay counts from */
     double decay_every, total;
+    double shift;       /* added to what exponential, step and inverse_time count */
     bool staircase, by_epoch, warmup_to_decayed;
     int64_t steps_per_epoch;
     double milestone[SCHEDULE_MILESTONES];
     int milestones;
+    double noise_begin, noise_end; /* units between which the value is noisy; nowhere where equal */
+    double noise_percent, noise_std;
+    bool noise_uniform;
+    int64_t noise_seed;
 };
 
 sk_status schedule_make(struct schedule *schedule, const struct recipe *recipe, const struct epoch_plan *plan);
 double schedule_lr(const struct schedule *schedule, int64_t step);
+/* True while the learning rate warms up. */
+bool schedule_warming(const struct schedule *schedule, int64_t step);
+/* timm's noise of the unit that `step` lies in, as a share of the learning rate; 0 outside its range. */
+double schedule_noise(const struct schedule *schedule, int64_t step);
+
+/* Pictures of one forward and backward pass, and passes that make an optimizer step: under accumulate_batch_norm exact
+ * one pass takes all pictures of the step. */
+int64_t schedule_pass_images(const struct recipe *recipe);
+int64_t schedule_passes(const struct recipe *recipe);
 
 /* What schedule.lr becomes for this many pictures per optimizer step (schedule.lr_for_batch). */
 double schedule_scaled(const struct recipe *recipe, double lr, int64_t images_per_step);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/memory_left.h"
 #include "train/groups.h"
 
 /* A stage's training graph, as models say it, for a size of batch. */
@@ -74,6 +75,17 @@ static struct trainer_plan *plan_at(struct trainer *trainer, int index) {
     return index % SIZES ? &stage->rest : &stage->full;
 }
 
+/* Said here rather than by the kernel's killer in the middle of a run. */
+static sk_status check_memory(const struct trainer *trainer) {
+    const struct recipe *recipe = trainer->options.recipe;
+    size_t want = trainer->workspace.arena_bytes + trainer->workspace.lane_bytes, left = memory_left();
+    bool exact = recipe->accumulate_batch_norm == CHOICE_ACCUMULATE_EXACT;
+    if (want <= left) return SK_OK;
+    return recipe_fail(recipe, exact ? RECIPE_accumulate_batch_norm : RECIPE_batch_size,
+                       "a pass over %lld pictures needs %zu bytes, and %zu are available; %s", (long long)trainer->group,
+                       want, left, exact ? "use micro, or a smaller batch" : "use a smaller batch and accumulate");
+}
+
 /* Every stage's plans, before the first step: they never run at the same time and share one workspace. */
 static sk_status plan_all(struct trainer *trainer) {
     int count = trainer->freeze.stages * SIZES;
@@ -91,6 +103,7 @@ static sk_status plan_all(struct trainer *trainer) {
             TRY(plan_engine(trainer, i / SIZES, plan->batch, &made[i]));
         }
     }
+    TRY(check_memory(trainer));
     TRY(workspace_allocate(&trainer->workspace));
     struct model_blocks blocks = {.params = trainer->options.network->params,
                                   .state = trainer->options.network->state,
@@ -193,9 +206,9 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     if (trainer->options.reference && recipe->precision != CHOICE_PRECISION_F32)
         return recipe_fail(recipe, RECIPE_precision, "a reference run computes in double; set precision: f32");
     trainer->graph = trainer->options.network->graph;
-    trainer->batch = recipe->batch_size;
+    trainer->batch = schedule_pass_images(recipe);
     trainer->short_batch = short_batch;
-    trainer->accumulate = recipe->accumulate;
+    trainer->accumulate = schedule_passes(recipe);
     trainer->classes = trainer->options.network->args.num_classes;
     TRY(make_rule(trainer));
     TRY(freeze_make(&trainer->freeze, &trainer->arena, recipe, trainer->options.network));
@@ -204,6 +217,8 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     TRY(groups_make(trainer));
     TRY(make_decay(trainer));
     TRY(make_blocks(trainer));
+    TRY(clip_make(&trainer->clip, recipe));
+    TRY(trainer_ema_make(trainer));
     TRY(find_cuts(trainer));
     return plan_all(trainer);
 }
@@ -232,6 +247,7 @@ void trainer_free(struct trainer *trainer) {
                                 &trainer->state64, &trainer->statistics, &trainer->gathered};
     for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) region_free(regions[i]);
     for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) region_free(&trainer->slots[slot]);
+    trainer_ema_free(trainer);
     arena_free(&trainer->arena);
     block_free(trainer);
 }
@@ -251,7 +267,7 @@ int trainer_blocks(struct trainer *trainer, struct trainer_block blocks[TRAINER_
         blocks[count++] = (struct trainer_block){"accumulator", dtype, trainer->accumulator.data, elements};
     for (int slot = 0; slot < trainer->optimizer.slots; slot++)
         blocks[count++] = (struct trainer_block){slot_names[slot], dtype, trainer->slots[slot].data, elements};
-    return count;
+    return count + trainer_ema_blocks(trainer, &blocks[count]);
 }
 
 struct trainer_position trainer_position(const struct trainer *trainer) {

@@ -37,7 +37,7 @@ struct trainer_result {
     double loss;          /* mean over the batch, of the training target */
     int64_t right;        /* pictures whose highest logit is their label */
     double lr;            /* of the optimizer step made, where `stepped` */
-    double gradient_norm; /* where `stepped` */
+    double gradient_norm; /* where `stepped`: of the mean gradient, before clipping */
     bool stepped;
 };
 sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool flush, struct trainer_result *result);
@@ -55,12 +55,12 @@ void trainer_drop(struct trainer *trainer);
 
 /* The complete state beside the network's own blocks, for checkpoints: name, pointer, element type and count. */
 struct trainer_block {
-    const char *name; /* "params", "state", "slot.momentum", "accumulator" */
+    const char *name; /* "params", "state", "slot.0", "accumulator", "ema.params" */
     enum dtype dtype; /* F32, or F64 in reference runs */
     void *data;
     int64_t count;
 };
-enum { TRAINER_BLOCKS = 3 + OPTIMIZER_SLOTS };
+enum { TRAINER_BLOCKS = 6 + OPTIMIZER_SLOTS };
 int trainer_blocks(struct trainer *trainer, struct trainer_block blocks[TRAINER_BLOCKS]);
 
 /* Counters that belong to the state. */
@@ -74,6 +74,12 @@ void trainer_seek(struct trainer *trainer, struct trainer_position position);
 
 /* Reference runs: bring the network's f32 blocks up to date from the doubles, before saving or evaluating. */
 void trainer_publish(struct trainer *trainer);
+
+/* The moving average, if the recipe asks for one. Between show_ema and show_raw the network's f32 blocks hold what the
+ * average gives for evaluation; no step may be made there. */
+bool trainer_has_ema(const struct trainer *trainer);
+void trainer_show_ema(struct trainer *trainer);
+void trainer_show_raw(struct trainer *trainer);
 
 /* Bytes of the training plan's arena, and the largest sum of bytes alive at once. */
 void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound);

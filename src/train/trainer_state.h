@@ -7,6 +7,8 @@
 #include "plan/passes.h"
 #include "plan/reference.h"
 #include "plan/workspace.h"
+#include "train/clip.h"
+#include "train/ema.h"
 #include "train/freeze.h"
 #include "train/trainer.h"
 
@@ -56,7 +58,26 @@ struct trainer {
     struct region gradients, accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
     struct region slots[OPTIMIZER_SLOTS];
     struct region params64, state64; /* reference runs: the network's blocks in double */
+
+    struct clip clip;
+    struct ema ema;
+    struct ema_counters ema_counters;
+    struct region ema_blocks[2]; /* parameters, state: as the network's; f32, or f64 in reference runs */
+    struct region lent[2];       /* the network's own f32 blocks while it shows the average */
 };
+
+/* Range `index` of the parameter block. */
+static inline void trainer_range(const struct trainer *trainer, int64_t index, int64_t *begin, int64_t *end) {
+    *begin = index * TRAINER_RANGE;
+    *end = *begin + TRAINER_RANGE;
+    if (*end > trainer->graph->param_elements) *end = trainer->graph->param_elements;
+}
+
+/* trainer_ema.c: the moving average's blocks; and its move after batch `batch` of an epoch. */
+sk_status trainer_ema_make(struct trainer *trainer);
+void trainer_ema_free(struct trainer *trainer);
+int trainer_ema_blocks(struct trainer *trainer, struct trainer_block *blocks);
+void trainer_ema_move(struct trainer *trainer, int64_t batch, bool stepped);
 
 /* Build a stage's training graph with its gradient, as models say it: no passes; above the cut, if there is one. */
 sk_status trainer_plain_graph(struct trainer *trainer, struct arena *arena, int stage, int64_t batch,

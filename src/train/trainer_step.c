@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/accumulate.h"
 #include "train/groups.h"
 
 /* ---- the flat loops, range by range ---- */
@@ -13,34 +14,32 @@ struct flat_call {
     struct trainer *trainer;
     const struct optimizer_step *step;
     int64_t gathered; /* micro-batches in the accumulator before this one */
+    void *gradient;   /* that is measured, clipped or followed */
+    double norm;      /* its l2 norm */
 };
 
-static void range_of(const struct trainer *trainer, int64_t index, int64_t *begin, int64_t *end) {
-    *begin = index * TRAINER_RANGE;
-    *end = *begin + TRAINER_RANGE;
-    if (*end > trainer->graph->param_elements) *end = trainer->graph->param_elements;
-}
-
 static void square_range(void *arg, int64_t index, int member) {
-    struct trainer *trainer = arg;
+    const struct flat_call *call = arg;
+    struct trainer *trainer = call->trainer;
     int64_t begin, end;
     double sum = 0;
     (void)member;
-    range_of(trainer, index, &begin, &end);
+    trainer_range(trainer, index, &begin, &end);
     if (trainer->options.reference) {
-        const double *g = trainer->gradients.data;
+        const double *g = call->gradient;
         for (int64_t j = begin; j < end; j++) sum += g[j] * g[j];
     } else {
-        const float *g = trainer->gradients.data;
+        const float *g = call->gradient;
         for (int64_t j = begin; j < end; j++) sum += (double)g[j] * g[j];
     }
     trainer->range_sums[index] = sum;
 }
 
-/* The gradient's l2 norm; not finite where any element is not. */
-static double gradient_norm(struct trainer *trainer) {
+/* A gradient's l2 norm; not finite where any element is not. */
+static double gradient_norm(struct trainer *trainer, void *gradient) {
     double sum = 0;
-    team_for(trainer->options.team, trainer->ranges, square_range, trainer);
+    struct flat_call call = {.trainer = trainer, .gradient = gradient};
+    team_for(trainer->options.team, trainer->ranges, square_range, &call);
     for (int64_t i = 0; i < trainer->ranges; i++) sum += trainer->range_sums[i];
     return sqrt(sum);
 }
@@ -50,25 +49,32 @@ static void gather_range(void *arg, int64_t index, int member) {
     struct trainer *trainer = call->trainer;
     int64_t begin, end;
     (void)member;
-    range_of(trainer, index, &begin, &end);
-    if (trainer->options.reference) {
-        double *acc = trainer->accumulator.data, parts = (double)(call->gathered + 1);
-        const double *g = trainer->gradients.data;
-        for (int64_t j = begin; j < end; j++) acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
-    } else {
-        float *acc = trainer->accumulator.data, parts = (float)(call->gathered + 1);
-        const float *g = trainer->gradients.data;
-        for (int64_t j = begin; j < end; j++) acc[j] = call->gathered ? acc[j] + (g[j] - acc[j]) / parts : g[j];
-    }
+    trainer_range(trainer, index, &begin, &end);
+    if (trainer->options.reference)
+        accumulate_f64(trainer->accumulator.data, trainer->gradients.data, call->gathered, begin, end);
+    else
+        accumulate_f32(trainer->accumulator.data, trainer->gradients.data, call->gathered, begin, end);
+}
+
+static void clip_range(void *arg, int64_t index, int member) {
+    const struct flat_call *call = arg;
+    struct trainer *trainer = call->trainer;
+    int64_t begin, end;
+    (void)member;
+    trainer_range(trainer, index, &begin, &end);
+    if (trainer->options.reference)
+        clip_f64(&trainer->clip, call->norm, call->gradient, begin, end);
+    else
+        clip_f32(&trainer->clip, call->norm, call->gradient, begin, end);
 }
 
 static void optimize_range(void *arg, int64_t index, int member) {
     const struct flat_call *call = arg;
     struct trainer *trainer = call->trainer;
-    const void *gradients = trainer->accumulate > 1 ? trainer->accumulator.data : trainer->gradients.data;
+    const void *gradients = call->gradient;
     int64_t begin, end;
     (void)member;
-    range_of(trainer, index, &begin, &end);
+    trainer_range(trainer, index, &begin, &end);
     if (trainer->options.reference) {
         struct blocks_f64 blocks = {.parameters = trainer->params64.data, .gradients = gradients};
         for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) blocks.slot[slot] = trainer->slots[slot].data;
@@ -172,7 +178,10 @@ static void optimize(struct trainer *trainer, const struct trainer_stage *stage,
                                   .segments = trainer->segments,
                                   .segment_count = trainer->segment_count,
                                   .paces = stage->paces};
-    struct flat_call call = {.trainer = trainer, .step = &step};
+    struct flat_call call = {.trainer = trainer, .step = &step, .norm = result->gradient_norm};
+    call.gradient = trainer->accumulate > 1 ? trainer->accumulator.data : trainer->gradients.data;
+    if (trainer->accumulate > 1) call.norm = result->gradient_norm = gradient_norm(trainer, call.gradient);
+    if (clip_acts(&trainer->clip, call.norm)) team_for(trainer->options.team, trainer->ranges, clip_range, &call);
     team_for(trainer->options.team, trainer->ranges, optimize_range, &call);
     trainer->position.step++;
     trainer->position.gathered = 0;
@@ -227,7 +236,7 @@ static sk_status run_part(struct trainer *trainer, const struct batch *whole, co
         run_reference(trainer, plan, &input, &batch, &env, &loss);
     else
         run_engine(trainer, plan, &input, &env, &loss);
-    result->gradient_norm = gradient_norm(trainer);
+    result->gradient_norm = gradient_norm(trainer, trainer->gradients.data);
     if (!isfinite(loss) || !isfinite(result->gradient_norm)) return diverged(trainer, &input, &batch, &env, loss);
     double share = (double)batch.count / whole->count;
     groups_gather(trainer, &(struct group_part){plan, share, first == 0, first + batch.count == whole->count});
@@ -246,7 +255,7 @@ sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool 
     struct step_input input = find_input(trainer, index, batch);
     for (int64_t first = 0; first < batch->count; first += plan->batch)
         TRY(run_part(trainer, batch, &input, first, &plan, result));
-    if (batch->count > trainer->group) result->gradient_norm = gradient_norm(trainer);
+    if (batch->count > trainer->group) result->gradient_norm = gradient_norm(trainer, trainer->gradients.data);
 
     groups_move(trainer, plan);
     trainer->position.micro_step++;
@@ -256,5 +265,6 @@ sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool 
     }
     trainer->position.gathered++;
     if (trainer->position.gathered == trainer->accumulate || flush) optimize(trainer, &trainer->stages[index], result);
+    trainer_ema_move(trainer, batch->number, result->stepped);
     return SK_OK;
 }

@@ -42,14 +42,24 @@ static sk_status choose(const struct call *call, const char *spec, const struct 
     return SK_OK;
 }
 
+sk_status run_weights(struct call *call, const char *run, const struct recipe *recipe, const char **path) {
+    const char *word = call_option(call, "weights");
+    const char *name = word ? arena_printf(&call->arena, "%s.safetensors", word) : run_folder_best(recipe);
+    *path = name ? path_join(&call->arena, run, name) : NULL;
+    if (!*path) return SK_EMEMORY;
+    FAIL_IF(word && strchr(word, '/'), SK_EUSAGE, "--weights %s: expected best, last, best_ema, last_ema or average", word);
+    FAIL_IF(!file_exists(*path), SK_EDATA, "%s has no %s%s", run, name, word ? "" : " yet");
+    return SK_OK;
+}
+
 sk_status scored_model(struct call *call, const char *argument, struct scored_model *model) {
     struct recipe recipe;
     *model = (struct scored_model){.path = argument, .spec = call_option(call, "data")};
+    FAIL_IF(!file_is_folder(argument) && call_option(call, "weights"), SK_EUSAGE,
+            "--weights chooses among a run's models, but %s is no run", argument);
     if (!file_is_folder(argument)) return SK_OK;
     TRY(run_folder_open(argument, &call->arena, &recipe));
-    model->path = path_join(&call->arena, argument, "best.safetensors");
-    if (!model->path) return SK_EMEMORY;
-    FAIL_IF(!file_exists(model->path), SK_EDATA, "%s has no best.safetensors yet", argument);
+    TRY(run_weights(call, argument, &recipe, &model->path));
     if (model->spec) return SK_OK;
     model->spec = recipe.data_spec;
     return run_folder_lists(argument, &call->arena, &model->lists);

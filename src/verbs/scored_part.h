@@ -14,6 +14,8 @@ struct scored_model {
     const char *spec; /* --data, else the run's data; NULL: neither */
     const char *lists; /* the run's split, or NULL; not with --data */
 };
+/* The model file of a run that option --weights names, or its best. */
+sk_status run_weights(struct call *call, const char *run, const struct recipe *recipe, const char **path);
 sk_status scored_model(struct call *call, const char *argument, struct scored_model *model);
 
 /* Option --part, else test where there is one, else val; said where val was split off train. */

@@ -11,8 +11,8 @@ static void tell(const struct call *call, const char *run, const struct loop_res
                 (long long)r->epochs, (long long)r->steps, duration_text(r->seconds, text, sizeof text),
                 r->images_per_s, r->data_wait, r->threads, r->workers);
     if (r->best_top1 >= 0)
-        call_result(call, "best top-1 %.2f %% after epoch %lld: %s/best.safetensors · last: %s/last.safetensors",
-                    r->best_top1, (long long)r->best_epoch, run, run);
+        call_result(call, "best top-1 %.2f %% after epoch %lld: %s/%s · last: %s/last.safetensors",
+                    r->best_top1, (long long)r->best_epoch, run, r->best_name, run);
     else
         call_result(call, "%s/last.safetensors", run);
 }

@@ -14,6 +14,7 @@
 const struct option options_eval[] = {
     {"data", 0, "SPEC", "The pictures (a run's own by default): fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, or a path."},
     {"part", 0, "PART", "train, val or test; by default test where there is one, else val."},
+    {"weights", 0, "NAME", "Of a run: best, last, best_ema, last_ema or average; by default its best."},
     {"batch", 0, "N", "Pictures per pass; by default 64."},
     {"confusion", 0, NULL, "Count true against predicted classes; a table for at most 20 of them."},
     {"reference", 0, NULL, "Every op by its reference, in double."},

@@ -9,9 +9,11 @@
 #include "files/onnx_write.h"
 #include "train/onnx_export.h"
 #include "verbs/model_arg.h"
+#include "verbs/scored_part.h"
 
 const struct option options_export[] = {
     {"out", 'o', "FILE", "FILE.pth, FILE.safetensors or FILE.onnx."},
+    {"weights", 0, "NAME", "Of a run: best, last, best_ema, last_ema or average; by default its best."},
     {"batch", 0, "N", "ONNX: a fixed batch; otherwise its size stays open."},
     {"no-fold-norm", 0, NULL, "ONNX: keep batch-norms as nodes; otherwise they go into the weights."},
     {"softmax", 0, NULL, "ONNX: a second output, the probabilities."},
@@ -66,7 +68,9 @@ sk_status verb_export(struct call *call) {
     TRY(call_need(call, "out", &out));
     bool onnx = strcmp(path_extension(out), ".onnx") == 0;
     TRY(check_options(call, out, onnx));
-    TRY(model_open(call, call->arguments[0], true, &network));
+    struct scored_model model;
+    TRY(scored_model(call, call->arguments[0], &model));
+    TRY(model_open(call, model.path, true, &network));
     sk_status status = onnx ? export_onnx(call, network, out) : export_tensors(call, network, out);
     if (status == SK_OK) {
         jw_string(&call->json, "out", out);
