@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "ops/attrs.h"
+#include "ops/build.h"
 #include "ops/channel_sums.h"
 #include "ops/gradients.h"
 
@@ -20,6 +21,11 @@ static sk_status norm_coef_infer(struct graph *graph, int node) {
     return graph->status;
 }
 
+/* Two norms of one tensor share its statistics: their parts of its gradient are summed. */
+static void add_part(struct graph *graph, int *part, int more) {
+    *part = *part ? build_sum(graph, *part, more) : more;
+}
+
 static void norm_coef_gradient(struct gradients *gradients, int node) {
     struct graph *graph = gradients->graph;
     struct node n = graph->nodes[node];
@@ -33,8 +39,8 @@ static void norm_coef_gradient(struct gradients *gradients, int node) {
     gradients_add(gradients, n.in[NC_WEIGHT], node_out(graph, made, NCG_DWEIGHT));
     gradients_add(gradients, n.in[NC_BIAS], node_out(graph, made, NCG_DBIAS));
     if (training && gradients_wanted(gradients, n.in[NC_STATS])) {
-        gradients->of[n.in[NC_STATS]].b = node_out(graph, made, NCG_B);
-        gradients->of[n.in[NC_STATS]].c = node_out(graph, made, NCG_C);
+        add_part(graph, &gradients->of[n.in[NC_STATS]].b, node_out(graph, made, NCG_B));
+        add_part(graph, &gradients->of[n.in[NC_STATS]].c, node_out(graph, made, NCG_C));
     }
 }
 
