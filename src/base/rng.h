@@ -16,6 +16,7 @@ enum rng_stream {
     RNG_SPLIT,   /* train/val split */
     RNG_DROPOUT, /* step = micro step, sample = row; + node's own number */
     RNG_TEST,
+    RNG_MIX, /* Mixup and CutMix: step = epoch, sample = batch */
 };
 
 /* The 10-round block function: counter[4] and key[2] to out[4]. */
