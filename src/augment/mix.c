@@ -21,9 +21,10 @@ sk_status mix_check(const struct mix_options *o, int64_t batch, int height, int 
     if (o->area[1] <= 0) return SK_OK;
     for (int side = 0; side < 2; side++) {
         int length = side ? width : height;
-        FAIL_IF((int)(length * o->area[0]) >= (int)(length * o->area[1]), SK_EUSAGE,
-                "mix.cutmix_area: from %g to %g of %d pixels there is no whole number; expected two shares that lie apart",
-                o->area[0], o->area[1], length);
+        FAIL_IF(
+            (int)(length * o->area[0]) >= (int)(length * o->area[1]), SK_EUSAGE,
+            "mix.cutmix_area: from %g to %g of %d pixels there is no whole number; expected two shares that lie apart",
+            o->area[0], o->area[1], length);
     }
     return SK_OK;
 }

@@ -19,13 +19,14 @@ enum mix_kind { MIX_NOTHING, MIX_UP, MIX_CUT };
 
 struct mix_options {
     enum mix_of of;
-    enum mix_mode mode;                   /* timm */
-    double mixup, cutmix;                 /* alphas; 0: that kind is off */
-    double area[2];                       /* timm's cutmix_minmax; {0, 0}: none */
-    double probability;                   /* that a batch (mode pair, element: each) is mixed */
-    double switch_probability;            /* of CutMix where both are on */
-    uint64_t off_epoch;                   /* nothing is mixed from this one on; 0: always */
-    bool correct_area;                    /* timm: the share of a cut box is what the border leaves of it */
+    int64_t batch;                        /* so many pictures are drawn for and mixed together; 0: a whole batch */
+    enum mix_mode mode;        /* timm */
+    double mixup, cutmix;      /* alphas; 0: that kind is off */
+    double area[2];            /* timm's cutmix_minmax; {0, 0}: none */
+    double probability;        /* that a batch (mode pair, element: each) is mixed */
+    double switch_probability; /* of CutMix where both are on */
+    uint64_t off_epoch;        /* nothing is mixed from this one on; 0: always */
+    bool correct_area;         /* timm: the share of a cut box is what the border leaves of it */
 };
 
 /* What a picture of a batch became. Its label has `share` of the target, its partner's has the rest. */

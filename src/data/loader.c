@@ -20,6 +20,7 @@ enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_TAKEN };
 
 struct slot {
     struct batch batch;
+    struct mixed *mixed; /* (batch_size), or NULL */
     enum slot_state state;
     int claimed, done; /* pictures */
     sk_status status;  /* of the first picture in the batch that failed, */
@@ -37,7 +38,7 @@ struct loader {
     struct arena arena;
     struct region images;
     struct loader_options options;
-    uint32_t count;  /* pictures in the part */
+    uint32_t count;  /* pictures of an epoch */
     int64_t batches; /* per epoch */
     size_t size;     /* floats of one picture */
     struct epoch_order order;
@@ -79,7 +80,11 @@ static bool begin_batch(struct loader *loader) {
     batch->last = loader->number + 1 == loader->batches;
     memset(batch->indices, 0, (size_t)size * sizeof *batch->indices);
     memset(batch->labels, 0, (size_t)size * sizeof *batch->labels);
-    memcpy(batch->indices, loader->order.order + first, (size_t)batch->count * sizeof *batch->indices);
+    const struct repeat *repeat = &loader->options.repeat;
+    for (int i = 0; i < batch->count; i++)
+        batch->indices[i] =
+            loader->order.order[repeat_item(repeat, loader->order.count, (int64_t)first, batch->count, i)];
+    batch->mix = loader->labels_only ? NULL : slot->mixed;
     slot->state = SLOT_FILLING;
     slot->claimed = slot->done = 0;
     slot->status = SK_OK;
@@ -109,7 +114,8 @@ static struct slot *claim(struct loader *loader, int *from, int *n) {
     }
 }
 
-static void finish(struct loader *loader, struct slot *slot, int n, int failed_at, sk_status status) {
+/* True for the one who finishes a batch. */
+static bool finish(struct slot *slot, int n, int failed_at, sk_status status) {
     slot->done += n;
     /* Whichever worker is first, the failure told is that of the first picture. */
     if (status != SK_OK && (slot->status == SK_OK || failed_at < slot->failed_at)) {
@@ -117,10 +123,7 @@ static void finish(struct loader *loader, struct slot *slot, int n, int failed_a
         slot->failed_at = failed_at;
         snprintf(slot->sentence, sizeof slot->sentence, "%s", sk_error());
     }
-    if (slot->done == slot->batch.count) {
-        slot->state = SLOT_READY;
-        pthread_cond_signal(&loader->ready);
-    }
+    return slot->done == slot->batch.count;
 }
 
 /* ---- outside it ---------------------------------------------------------------------------- */
@@ -155,7 +158,7 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
     if (loader->labels_only) return SK_OK;
     struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
-    if (options->balanced) /* the picture may come again: its place is what is its own */
+    if (options->balanced || options->repeat.times > 0) /* the picture may come again: its place is what is its own */
         key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
     TRY(read_picture(options, index, &key, scratch, &picture));
     sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
@@ -163,6 +166,26 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     if (status == SK_OK) return SK_OK;
     char name[512];
     return status_prefix(status, "%s", dataset_name(options->dataset, options->part, index, name, sizeof name));
+}
+
+/* Whoever finishes a batch mixes it. */
+static sk_status mix_batch(const struct loader *loader, struct slot *slot, struct scratch *scratch) {
+    const struct loader_options *o = &loader->options;
+    const struct preprocess *p = &o->pipeline->options.preprocess;
+    const struct batch *batch = &slot->batch;
+    uint32_t all = (uint32_t)batch->count, most = o->mix->batch ? (uint32_t)o->mix->batch : (uint32_t)o->batch_size;
+    uint64_t address = (uint64_t)batch->number * (((uint64_t)o->batch_size + most - 1) / most);
+    float *spare = scratch_reserve(scratch, SCRATCH_MIX, loader->size * sizeof *spare);
+    if (!spare) return SK_EMEMORY;
+    for (uint32_t at = 0; at < all; at += most) {
+        struct mix_frame frame = {all - at < most ? all - at : most, p->crop_height, p->crop_width, p->channels};
+        struct rng rng = rng_at(o->seed, RNG_MIX, batch->epoch, address++);
+        mix_draw(o->mix, batch->epoch, &frame, &rng, slot->mixed + at);
+        mix_labels(slot->mixed + at, batch->labels + at, frame.count);
+        mix_apply(slot->mixed + at, &frame, batch->images + at * loader->size, spare);
+        for (uint32_t i = 0; i < frame.count; i++) slot->mixed[at + i].partner += at;
+    }
+    return SK_OK;
 }
 
 /* Make the claimed pictures; the mutex is held on entry and on return. */
@@ -183,9 +206,19 @@ static void work_on(struct loader *loader, struct slot *slot, int from, int n, s
         memset(batch->images + (size_t)batch->count * loader->size, 0, missing * sizeof *batch->images);
     }
     pthread_mutex_lock(&loader->mutex);
+    bool whole = finish(slot, n, at, status);
+    if (whole && batch->mix && slot->status == SK_OK) {
+        pthread_mutex_unlock(&loader->mutex);
+        status = mix_batch(loader, slot, scratch);
+        pthread_mutex_lock(&loader->mutex);
+        if (status != SK_OK) finish(slot, 0, 0, status);
+    }
+    if (whole) {
+        slot->state = SLOT_READY;
+        pthread_cond_signal(&loader->ready);
+    }
     loader->busy--;
     loader->damaged += scratch->damaged - damaged;
-    finish(loader, slot, n, at, status);
     if (loader->busy == 0) pthread_cond_signal(&loader->ready); /* seek waits for this */
 }
 
@@ -216,6 +249,9 @@ static sk_status check_options(const struct loader_options *o, uint32_t count) {
             WORKERS_MAX);
     FAIL_IF(o->prefetch < 0 || o->prefetch > PREFETCH_MAX, SK_EUSAGE, "prefetch %d; expected 0 to %d", o->prefetch,
             PREFETCH_MAX);
+    FAIL_IF(o->repeat.times > 0 && (o->repeat.replicas < 1 || o->batch_size % o->repeat.replicas != 0), SK_EUSAGE,
+            "a batch of %d cannot be dealt to repeat_replicas: %lld; it must divide batch_size", o->batch_size,
+            (long long)o->repeat.replicas);
     FAIL_IF(o->drop_last && count < (uint32_t)o->batch_size, SK_EDATA,
             "the %s part has %u pictures, less than one batch of %d, and short batches are dropped: take a smaller "
             "batch or keep them",
@@ -252,6 +288,9 @@ static sk_status take_memory(struct loader *loader) {
         b->labels = arena_array(&loader->arena, batch, sizeof *b->labels);
         b->indices = arena_array(&loader->arena, batch, sizeof *b->indices);
         if (!b->labels || !b->indices) return SK_EMEMORY;
+        if (!o->train || !o->mix || !mix_on(o->mix)) continue;
+        loader->slot[i].mixed = arena_array(&loader->arena, batch, sizeof *loader->slot[i].mixed);
+        if (!loader->slot[i].mixed) return SK_EMEMORY;
     }
     return SK_OK;
 }
@@ -281,8 +320,14 @@ static sk_status start_workers(struct loader *loader) {
 
 static sk_status prepare(struct loader *loader) {
     const struct loader_options *o = &loader->options;
-    loader->count = dataset_count(o->dataset, o->part);
+    uint32_t pictures = dataset_count(o->dataset, o->part);
+    loader->count = (uint32_t)repeat_length(&o->repeat, pictures);
+    FAIL_IF(loader->count == 0 && pictures > 0, SK_EDATA,
+            "sampling repeated takes whole 256 pictures, and there are %u: set repeat_of timm, or sampling shuffle",
+            pictures);
     TRY(check_options(o, loader->count));
+    const struct preprocess *p = &o->pipeline->options.preprocess;
+    if (o->train && o->mix) TRY(mix_check(o->mix, o->mix->batch ? o->mix->batch : o->batch_size, p->crop_height, p->crop_width));
     loader->size = (size_t)pipeline_size(o->pipeline);
     loader->batches = loader->count / o->batch_size;
     if (!o->drop_last && loader->count % (uint32_t)o->batch_size) loader->batches++;

@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "augment/mix.h"
 #include "data/data.h"
+#include "data/repeat.h"
 
 struct loader;
 struct pipeline; /* augment/augment.h */
@@ -28,6 +30,8 @@ struct loader_options {
     bool balanced;  /* with train: each class equally often (RNG_SHUFFLE, sample = 1 + class) */
     bool in_order;  /* with train: not shuffled */
     uint32_t shuffle_buffer; /* with train: shards are read end to end through a buffer of so many; 0 = all at random */
+    struct repeat repeat;          /* with train: each picture several times in a row */
+    const struct mix_options *mix; /* with train: mix pictures (RNG_MIX by epoch and batch); outlives the loader; or NULL */
     bool drop_last; /* leave out an epoch's last batch if it is short */
     uint64_t epoch; /* where to start: */
     int64_t batch;  /* number of the first batch within that epoch */
@@ -38,6 +42,7 @@ struct batch {
     float *images;     /* (N,H,W,C), normalised; rows from `count` on are zero */
     int32_t *labels;   /* (N) */
     uint32_t *indices; /* (N) number of each picture within the part */
+    const struct mixed *mix; /* (count) what was mixed into each picture; NULL: nothing, labels say all */
     int count;         /* pictures in this batch, 1 … batch_size */
     uint64_t epoch;
     int64_t number; /* within the epoch, from 0 */

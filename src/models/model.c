@@ -71,7 +71,9 @@ sk_status model_graph(struct arena *arena, const struct model_args *args, const 
     if (request->loss) {
         int target = graph_input(graph, F32, (struct shape){2, {request->batch, args->num_classes}});
         graph_port(graph, "target", target);
-        graph_port(graph, "loss", build_softmax_xent(graph, logits, target, "loss"));
+        int loss = request->rule.bce ? build_bce(graph, logits, target, &request->rule, "loss")
+                                     : build_softmax_xent(graph, logits, target, "loss");
+        graph_port(graph, "loss", loss);
     }
     *out = graph;
     return graph_check(graph);

@@ -110,6 +110,7 @@ struct model_request {
     int64_t batch;
     bool training, loss;
     const struct freezing *freezing; /* what is held in training, by name; or NULL */
+    struct loss_rule rule;           /* of the loss; zeros: softmax cross-entropy */
 };
 sk_status model_graph(struct arena *arena, const struct model_args *args, const struct model_request *request,
                       struct graph **graph);

@@ -77,6 +77,15 @@ int build_dropout(struct graph *graph, int x, double p, bool rows, const char *n
 /* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.
  * Returns the loss (1). */
 int build_softmax_xent(struct graph *graph, int logits, int target, const char *name);
+/* The options of a loss of logits (N,K) against targets: softmax cross-entropy, or binary cross-entropy of each class by
+ * itself. The lists outlive the graph. */
+struct loss_rule {
+    bool bce;
+    bool sum;                /* bce: over the classes, rather than their mean */
+    const double *weights;   /* bce: (K) of the classes; or NULL */
+    const double *positive;  /* bce: (K) of the positive terms; or NULL */
+};
+int build_bce(struct graph *graph, int logits, int target, const struct loss_rule *rule, const char *name);
 /* Sum of x times weights of its shape (1): the root of a gradient that asks for one logit. */
 int build_dot(struct graph *graph, int x, int weights, const char *name);
 

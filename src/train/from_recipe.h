@@ -5,7 +5,9 @@
 #define SK_TRAIN_FROM_RECIPE_H
 
 #include "augment/augment.h"
+#include "augment/mix.h"
 #include "data/data.h"
+#include "data/repeat.h"
 #include "files/recipe.h"
 #include "models/model.h"
 
@@ -32,6 +34,9 @@ sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess 
 sk_status recipe_pipeline(const struct recipe *recipe, struct pipeline *pipeline);
 /* The same where `base` says what no key can. */
 sk_status recipe_pipeline_from(const struct recipe *recipe, const struct preprocess *base, struct pipeline *pipeline);
+/* Keys of group mix; and of repeated sampling (from_recipe_batch.c). */
+void recipe_mix(const struct recipe *recipe, struct mix_options *mix);
+struct repeat recipe_repeat(const struct recipe *recipe);
 sk_status recipe_data(const struct recipe *recipe, struct data_options *options);
 enum model_init recipe_init(const struct recipe *recipe);
 

@@ -182,7 +182,7 @@ static sk_status make_kept(struct loop *loop, const struct loader_options *train
     struct graph_cut cuts[FREEZE_STAGES];
     loop->stage = -1;
     if (recipe->cache_features == CHOICE_CACHE_OFF) return SK_OK;
-    if (!pipeline_is_random(&loop->pipeline)) TRY(kept_make(&loop->kept_train, &options, &budget));
+    if (!pipeline_is_random(&loop->pipeline) && !mix_on(&loop->mix)) TRY(kept_make(&loop->kept_train, &options, &budget));
     say_kept(loop, &loop->kept_train, "training", " (nothing augments them at random)");
     if (!loop->evaluator) return SK_OK;
     struct loader_options val = *train;
@@ -207,9 +207,10 @@ static sk_status make_machinery(struct loop *loop) {
     TRY(count_classes(loop, &counts));
     struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan,
                                       .reference = loop->options.reference, .class_counts = counts};
-    int64_t rest = recipe->drop_last ? 0 : loop->at.train_images % schedule_pass_images(recipe);
+    int64_t rest = recipe->drop_last ? 0 : loop->plan.images % schedule_pass_images(recipe);
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
+    recipe_mix(recipe, &loop->mix);
     struct loader_options loader = {.dataset = loop->dataset,
                                     .pipeline = &loop->pipeline,
                                     .part = DATA_TRAIN,
@@ -218,6 +219,8 @@ static sk_status make_machinery(struct loop *loop) {
                                     .seed = (uint64_t)recipe->seed,
                                     .train = true,
                                     .balanced = recipe->sampling == CHOICE_SAMPLING_BALANCED,
+                                    .repeat = recipe_repeat(recipe),
+                                    .mix = &loop->mix,
                                     .shuffle_buffer = (uint32_t)recipe->data_shuffle_buffer,
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};

@@ -23,6 +23,7 @@ struct loop {
     struct dataset *dataset;
     int64_t test_images; /* of a test part that is not val */
     struct pipeline pipeline;
+    struct mix_options mix;
     struct network *network;
     struct team *team;
     struct loader *loader;

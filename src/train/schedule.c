@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/from_recipe.h"
 #include "train/torch_random.h"
 
 struct schedule_kind {
@@ -105,6 +106,8 @@ static sk_status check_exact(const struct recipe *recipe) {
 
 sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int world) {
     TRY(check_exact(recipe));
+    const struct repeat repeat = recipe_repeat(recipe);
+    images = repeat_length(&repeat, images);
     int64_t per_batch = schedule_pass_images(recipe) * world, passes = schedule_passes(recipe);
     int64_t full = images / per_batch, rest = images % per_batch;
     int64_t batches = full + (rest && !recipe->drop_last);

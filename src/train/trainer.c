@@ -12,7 +12,8 @@
 static sk_status stage_graph(const struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
                              struct graph **graph) {
     struct model_request request = {
-        .batch = batch, .training = true, .loss = true, .freezing = freeze_of(&trainer->freeze, stage)};
+        .batch = batch, .training = true, .loss = true, .rule = trainer->loss,
+        .freezing = freeze_of(&trainer->freeze, stage)};
     const struct graph_cut *cut = &trainer->stages[stage].cut;
     TRY(model_graph(arena, &trainer->options.network->args, &request, graph));
     return cut->name ? cut_above(arena, *graph, cut, graph) : SK_OK;
@@ -175,32 +176,6 @@ static sk_status make_blocks(struct trainer *trainer) {
     return SK_OK;
 }
 
-/* Weights of the classes: balanced is scikit-learn's, so that their mean over the pictures is 1. */
-static sk_status make_rule(struct trainer *trainer) {
-    const struct recipe *recipe = trainer->options.recipe;
-    const struct text_list *list = &recipe->class_weights;
-    trainer->rule = (struct target_rule){.classes = trainer->classes, .smoothing = recipe->label_smoothing};
-    if (list->count == 0) return SK_OK;
-    double *weights = arena_array(&trainer->arena, (size_t)trainer->classes, sizeof *weights);
-    if (!weights) return SK_EMEMORY;
-    bool balanced = list->count == 1 && !strcmp(list->item[0], "balanced");
-    const int64_t *counts = trainer->options.class_counts;
-    int64_t images = 0, present = 0;
-    for (int64_t k = 0; counts && k < trainer->classes; k++) images += counts[k], present += counts[k] > 0;
-    if (balanced ? !counts : list->count != (size_t)trainer->classes)
-        return recipe_fail(recipe, RECIPE_class_weights, "%zu weights for %lld classes; give one each, or balanced",
-                           list->count, (long long)trainer->classes);
-    for (int64_t k = 0; k < trainer->classes; k++) {
-        if (balanced)
-            weights[k] = counts[k] ? (double)images / (double)(present * counts[k]) : 0;
-        else if (!parse_f64(list->item[k], &weights[k]) || !(weights[k] > 0 && weights[k] < 1e6))
-            return recipe_fail(recipe, RECIPE_class_weights,
-                               "found '%.40s', expected balanced, or a number above 0 for each class", list->item[k]);
-    }
-    trainer->rule.weights = weights;
-    return SK_OK;
-}
-
 static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     const struct recipe *recipe = trainer->options.recipe;
     if (trainer->options.reference && recipe->precision != CHOICE_PRECISION_F32)
@@ -210,7 +185,8 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     trainer->short_batch = short_batch;
     trainer->accumulate = schedule_passes(recipe);
     trainer->classes = trainer->options.network->args.num_classes;
-    TRY(make_rule(trainer));
+    TRY(target_rule_make(&trainer->rule, &trainer->loss, &trainer->arena, recipe, trainer->classes,
+                         trainer->options.class_counts));
     TRY(freeze_make(&trainer->freeze, &trainer->arena, recipe, trainer->options.network));
     TRY(optimizer_make(&trainer->optimizer, recipe));
     TRY(schedule_make(&trainer->schedule, recipe, trainer->options.epochs));
@@ -344,24 +320,4 @@ const float *trainer_gradients_f32(const struct trainer *trainer) {
 
 const double *trainer_gradients_f64(const struct trainer *trainer) {
     return trainer->options.reference ? trainer->gradients.data : NULL;
-}
-
-double trainer_mean_weight(const struct target_rule *rule, const int32_t *labels, int64_t n) {
-    double sum = 0;
-    if (!rule->weights) return 1;
-    for (int64_t i = 0; i < n; i++) sum += rule->weights[labels[i]];
-    return sum / (double)n;
-}
-
-double trainer_target(const struct target_rule *rule, int32_t label, int64_t column, double mean_weight) {
-    double off = rule->smoothing / (double)rule->classes;
-    double target = column == label ? 1 - rule->smoothing + off : off;
-    return rule->weights ? target * rule->weights[column] / mean_weight : target;
-}
-
-void trainer_targets(const struct target_rule *rule, const int32_t *labels, int64_t n, float *target) {
-    double mean = trainer_mean_weight(rule, labels, n);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < rule->classes; k++)
-            target[i * rule->classes + k] = (float)trainer_target(rule, labels[i], k, mean);
 }

@@ -91,15 +91,4 @@ const struct plan *trainer_full_plan(const struct trainer *trainer);
 const float *trainer_gradients_f32(const struct trainer *trainer);
 const double *trainer_gradients_f64(const struct trainer *trainer);
 
-/* The target distributions (N,classes) of labels under label smoothing; with weights[classes] each column has its
- * class's weight, and all are divided by the mean weight of the labels. */
-struct target_rule {
-    int64_t classes;
-    double smoothing;
-    const double *weights; /* or NULL */
-};
-void trainer_targets(const struct target_rule *rule, const int32_t *labels, int64_t n, float *target);
-double trainer_target(const struct target_rule *rule, int32_t label, int64_t column, double mean_weight);
-double trainer_mean_weight(const struct target_rule *rule, const int32_t *labels, int64_t n);
-
 #endif

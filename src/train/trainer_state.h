@@ -10,6 +10,7 @@
 #include "train/clip.h"
 #include "train/ema.h"
 #include "train/freeze.h"
+#include "train/target.h"
 #include "train/trainer.h"
 
 /* The plan for one size of batch: the engine's, or a reference. */
@@ -44,6 +45,7 @@ struct trainer {
     struct decay_segment *segments;
     int64_t segment_count, accumulate, classes;
     struct target_rule rule;
+    struct loss_rule loss;
     struct trainer_position position;
     int64_t ranges;
     double *range_sums; /* (ranges) */

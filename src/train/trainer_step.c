@@ -140,7 +140,7 @@ static void fill_reference(struct trainer *trainer, struct reference *reference,
     for (int64_t i = 0; i < batch->count; i++)
         for (int64_t k = 0; k < trainer->classes; k++)
             reference->values[target][i * trainer->classes + k] =
-                trainer_target(&trainer->rule, batch->labels[i], k, trainer->mean_weight);
+                target_value(&trainer->rule, batch, i, k, trainer->mean_weight);
 }
 
 static void run_reference(struct trainer *trainer, struct trainer_plan *plan, const struct step_input *input,
@@ -228,6 +228,7 @@ static sk_status run_part(struct trainer *trainer, const struct batch *whole, co
     batch.count = (int)(full ? trainer->group : whole->count - first);
     FAIL_IF(batch.count != plan->batch, SK_EINTERNAL, "no plan for a batch of %d", batch.count);
     batch.labels += first, input.data += first * input.floats, input.target += first * trainer->classes;
+    if (batch.mix) batch.mix += first;
     struct run_env env = {.seed = (uint64_t)trainer->options.recipe->seed,
                           .step = (uint64_t)trainer->position.micro_step,
                           .first_sample = (uint64_t)first};
@@ -250,8 +251,8 @@ sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool 
     int index = freeze_stage(&trainer->freeze, (int64_t)batch->epoch);
     struct trainer_plan *plan = NULL;
     *result = (struct trainer_result){0};
-    trainer_targets(&trainer->rule, batch->labels, batch->count, trainer->target.data);
-    trainer->mean_weight = trainer_mean_weight(&trainer->rule, batch->labels, batch->count);
+    target_fill(&trainer->rule, batch, trainer->target.data);
+    trainer->mean_weight = target_mean_weight(&trainer->rule, batch);
     struct step_input input = find_input(trainer, index, batch);
     for (int64_t first = 0; first < batch->count; first += plan->batch)
         TRY(run_part(trainer, batch, &input, first, &plan, result));

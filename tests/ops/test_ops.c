@@ -264,6 +264,7 @@ static void activation_edges(void **state) {
 /* ---- loss ---- */
 
 struct entropy {
+    struct loss_rule rule;
     struct graph *graph;
     struct reference *reference;
     int logits, target, loss;
@@ -274,7 +275,8 @@ static void entropy_graph(struct arena *arena, int64_t n, int64_t classes, struc
     struct shape shape = {2, {n, classes}};
     e->logits = graph_param(e->graph, PARAM_BIAS, shape, "logits");
     e->target = graph_input(e->graph, F32, shape);
-    e->loss = build_softmax_xent(e->graph, e->logits, e->target, "loss");
+    e->loss = e->rule.bce ? build_bce(e->graph, e->logits, e->target, &e->rule, "loss")
+                          : build_softmax_xent(e->graph, e->logits, e->target, "loss");
     graph_port(e->graph, "target", e->target);
     graph_port(e->graph, "loss", e->loss);
     ok(graph_check(e->graph));
@@ -301,7 +303,7 @@ static void entropy_engine(struct arena *arena, const struct json *one, const st
     struct workspace workspace = {0};
     struct bound_plan bound;
     const struct kernels *kernels = kernels_of(isa);
-    struct entropy plain;
+    struct entropy plain = {.rule = e->rule};
     const int64_t *d = value_shape(e->graph, e->logits)->dim;
     entropy_graph(arena, d[0], d[1], &plain);
     ok(passes_run(arena, plain.graph, &(struct lowering){.kernels = kernels, .training = true}, &lowered));
@@ -321,11 +323,27 @@ static void entropy_engine(struct arena *arena, const struct json *one, const st
     workspace_free(&workspace);
 }
 
-static void cross_entropies(void **state) {
-    (void)state;
-    for (const struct json *one = json_get(training, "cross_entropy")->child; one; one = one->next) {
+/* Truth for binary cross-entropy is timm's (tests/golden/make_mixing.py). */
+static void read_rule(struct arena *arena, const struct json *one, struct loss_rule *rule) {
+    const struct json *lists[] = {json_get(one, "weight"), json_get(one, "pos_weight")};
+    const double **to[] = {&rule->weights, &rule->positive};
+    rule->bce = json_get(one, "sum_classes") != NULL;
+    rule->sum = json_boolean(one, "sum_classes", false);
+    for (int l = 0; l < 2; l++) {
+        if (!lists[l] || lists[l]->kind != JSON_ARRAY) continue;
+        double *weights = arena_array(arena, lists[l]->count, sizeof *weights);
+        assert_non_null(weights);
+        for (size_t k = 0; k < lists[l]->count; k++) weights[k] = number_at(lists[l], (int64_t)k);
+        *to[l] = weights;
+    }
+}
+
+static void losses_of(const struct json *cases) {
+    assert_true(cases->count > 0);
+    for (const struct json *one = cases->child; one; one = one->next) {
         struct arena arena = {0};
-        struct entropy e;
+        struct entropy e = {0};
+        read_rule(&arena, one, &e.rule);
         const struct json *rows = json_get(one, "logits"), *row = rows->child, *slope;
         int64_t n = (int64_t)rows->count, classes = (int64_t)row->count;
         entropy_graph(&arena, n, classes, &e);
@@ -348,6 +366,18 @@ static void cross_entropies(void **state) {
         entropy_engine(&arena, one, &e);
         arena_free(&arena);
     }
+}
+
+static void cross_entropies(void **state) {
+    (void)state;
+    losses_of(json_get(training, "cross_entropy"));
+}
+
+static void binary_cross_entropies(void **state) {
+    (void)state;
+    const struct json *losses = golden_open("losses.json");
+    losses_of(json_get(losses, "cross_entropy"));
+    losses_of(json_get(losses, "bce"));
 }
 
 /* ---- what only inference makes: folded norms, the fused inverted residual ---- */
@@ -510,7 +540,7 @@ int main(void) {
         cmocka_unit_test(layers),           cmocka_unit_test(dropouts_have_streams_of_their_own),
         cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
         cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
-        cmocka_unit_test(joined_in_training), cmocka_unit_test(gated_in_training), cmocka_unit_test(table_is_whole),
+        cmocka_unit_test(binary_cross_entropies), cmocka_unit_test(joined_in_training), cmocka_unit_test(gated_in_training), cmocka_unit_test(table_is_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

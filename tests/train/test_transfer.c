@@ -12,6 +12,7 @@
 #include "plan/plan.h"
 #include "train/freeze.h"
 #include "train/run.h"
+#include "train/target.h"
 
 #define FOLDER SCRATCH "/pictures_of_transfer"
 enum { EPOCH = 23 }; /* batches: 95 pictures, 4 a batch */
@@ -394,8 +395,9 @@ static void weights_are_torchs(void **state) {
         for (const struct json *v = json_get(c, "labels")->child; v; v = v->next) labels[i++] = (int32_t)v->integer;
         i = 0;
         for (const struct json *v = json_get(c, "logits")->child; v; v = v->next) logits[i++] = v->number;
-        struct target_rule rule = {K, json_number(c, "smoothing", 0), count ? weights : NULL};
-        trainer_targets(&rule, labels, N, target);
+        struct target_rule rule = {
+            .classes = K, .smoothing = json_number(c, "smoothing", 0), .weights = count ? weights : NULL};
+        target_fill(&rule, &(struct batch){.labels = labels, .count = N}, target);
         const struct json *gradient = json_get(c, "gradient")->child;
         for (int row = 0; row < N; row++) { /* what softmax_xent makes of targets of any mass */
             double sum = 0, mass = 0;
