@@ -77,6 +77,11 @@ void evaluator_keep(struct evaluator *e, int index, const float *rows) {
     e->rows = rows;
 }
 
+static void keep_score(struct evaluator *e, int row, int64_t picture, int32_t label) {
+    int classes = e->metrics.classes;
+    if (e->options.scores) e->options.scores[picture] = score_of(e->logits + (int64_t)row * classes, classes, label);
+}
+
 static sk_status after_batch(struct evaluator *e, int64_t all) {
     const struct evaluator_options *o = &e->options;
     if (o->progress) o->progress(o->user, e->metrics.images, all);
@@ -95,6 +100,7 @@ static sk_status run_rows(struct evaluator *e) {
         for (int64_t i = 0; i < count; i++) e->labels[i] = dataset_label(o->dataset, o->part, (uint32_t)(first + i));
         runner_run(e->above[e->at], count, e->rows + first * e->floats[e->at], e->logits);
         TRY(metrics_add(&e->metrics, (int)count, e->logits, e->labels));
+        for (int i = 0; i < count; i++) keep_score(e, i, first + i, e->labels[i]);
         TRY(after_batch(e, all));
     }
     return SK_OK;
@@ -109,6 +115,7 @@ static sk_status run_pictures(struct evaluator *e) {
         if (!batch) return SK_OK;
         runner_run(e->runner, batch->count, batch->images, e->logits);
         TRY(metrics_add(&e->metrics, batch->count, e->logits, batch->labels));
+        for (int i = 0; i < batch->count; i++) keep_score(e, i, batch->indices[i], batch->labels[i]);
         TRY(after_batch(e, loader_pictures(e->loader)));
     }
 }

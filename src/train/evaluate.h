@@ -9,6 +9,7 @@
 #include "augment/augment.h"
 #include "data/loader.h"
 #include "eval/metrics.h"
+#include "eval/scores.h"
 #include "models/network.h"
 
 struct evaluator;
@@ -20,6 +21,7 @@ struct evaluator_options {
     struct team *team;
     int batch_size, workers;
     bool reference, confusion;
+    struct score *scores; /* of every picture of the part, in its order, are written here; or NULL */
     const atomic_int *stop; /* becomes nonzero: give up with SK_EINTERRUPTED; or NULL */
     void (*progress)(void *user, int64_t done, int64_t all); /* after each batch; or NULL */
     void *user;

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "train/log.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 
 static sk_status open_at(struct arena *arena, struct run_log *log, const char *run, int64_t bytes) {
@@ -28,6 +30,27 @@ sk_status run_log_open(struct run_log *log, const char *run, int64_t bytes) {
 
 void run_log_close(struct run_log *log) {
     log_close(&log->file);
+    board_end(&log->board);
+}
+
+/* What a line holds, under TensorBoard's tags. */
+static sk_status show(struct run_log *log, const struct log_line *line) {
+    const char *part = line->epoch_line ? "epoch" : "train";
+    struct board_value values[8];
+    size_t count = 0;
+    char loss[32], top1[32];
+    snprintf(loss, sizeof loss, "%s/loss", part);
+    snprintf(top1, sizeof top1, "%s/top1", part);
+    values[count++] = (struct board_value){loss, line->loss};
+    values[count++] = (struct board_value){top1, line->top1};
+    values[count++] = (struct board_value){"lr", line->lr};
+    values[count++] = (struct board_value){"images_per_s", line->images_per_s};
+    if (line->val) {
+        values[count++] = (struct board_value){"val/loss", line->val->loss};
+        values[count++] = (struct board_value){"val/top1", line->val->top1};
+        values[count++] = (struct board_value){"val/top5", line->val->top5};
+    }
+    return board_write(&log->board, line->step, values, count);
 }
 
 sk_status run_log_write(struct run_log *log, const struct log_line *line) {
@@ -59,5 +82,6 @@ sk_status run_log_write(struct run_log *log, const struct log_line *line) {
     if (status == SK_OK) status = log_write(&log->file, w.text.data, w.text.length);
     if (status == SK_OK) log->bytes += (int64_t)w.text.length;
     text_free(&w.text);
+    if (status == SK_OK) status = show(log, line);
     return status;
 }

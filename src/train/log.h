@@ -1,5 +1,6 @@
 /* log.h — RUN/log.jsonl: one JSON object a line, after every log.every steps and after every epoch.
  *
+ * The same numbers go to TensorBoard's event file, where there is one.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TRAIN_LOG_H
 #define SK_TRAIN_LOG_H
@@ -8,10 +9,12 @@
 
 #include "base/file.h"
 #include "eval/metrics.h"
+#include "train/board.h"
 
 struct run_log {
     struct file_log file;
     int64_t bytes; /* length so far */
+    struct board board;
 };
 
 /* Open for appending; what lies beyond `bytes` (written after the checkpoint that a run goes on from) is cut off. */

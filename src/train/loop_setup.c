@@ -295,7 +295,9 @@ sk_status loop_prepare(struct loop *loop) {
     TRY(make_machinery(loop));
     TRY(loop->options.resume ? find_position(loop) : begin_run(loop));
     TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
-    return run_log_open(&loop->log, loop->options.run, loop->at.log_bytes);
+    TRY(run_log_open(&loop->log, loop->options.run, loop->at.log_bytes));
+    if (!loop->options.recipe->log_tensorboard) return SK_OK;
+    return board_begin(&loop->log.board, loop->options.run, trainer_position(loop->trainer).step);
 }
 
 void loop_release(struct loop *loop) {

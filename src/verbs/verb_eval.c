@@ -2,71 +2,23 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <string.h>
 
-#include "base/cpu.h"
-#include "base/team.h"
-#include "train/evaluate.h"
-#include "train/progress.h"
 #include "verbs/model_arg.h"
-#include "verbs/scored_part.h"
+#include "verbs/scoring.h"
 
 const struct option options_eval[] = {
-    {"data", 0, "SPEC", "The pictures (a run's own by default): fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, or a path."},
+    {"data", 0, "SPEC",
+     "The pictures (a run's own by default): fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, or a "
+     "path."},
     {"part", 0, "PART", "train, val or test; by default test where there is one, else val."},
     {"weights", 0, "NAME", "Of a run: best, last, best_ema, last_ema or average; by default its best."},
     {"batch", 0, "N", "Pictures per pass; by default 64."},
+    {"compare", 0, "MODEL",
+     "Score this one, too, on the same pictures, and test whether the difference is more than chance."},
     {"confusion", 0, NULL, "Count true against predicted classes; a table for at most 20 of them."},
     {"reference", 0, NULL, "Every op by its reference, in double."},
     {0},
 };
-
-struct scoring {
-    struct call *call;
-    struct progress progress;
-    struct network *network;
-    struct dataset *dataset;
-    struct pipeline pipeline;
-    struct team *team;
-    struct evaluator *evaluator;
-    enum data_part part;
-};
-
-static void show_progress(void *user, int64_t done, int64_t all) {
-    struct scoring *s = user;
-    progress_evaluation(&s->progress, done, all);
-}
-
-static sk_status prepare(struct scoring *s) {
-    const struct call *call = s->call;
-    struct scored_model model;
-    int64_t batch;
-    int threads;
-    TRY(scored_model(s->call, s->call->arguments[0], &model));
-    if (!model.spec) TRY(call_need(call, "data", &model.spec));
-    TRY(call_integer(call, "batch", 1, 65536, 64, &batch));
-    TRY(call_threads(call, &threads));
-    TRY(model_open(call, model.path, true, &s->network));
-    struct augment_options augment = augment_default();
-    TRY(model_preprocess(call, s->network, &augment.preprocess));
-    TRY(pipeline_prepare(&s->pipeline, &augment));
-    TRY(scored_part_open(call, &model, s->network, augment.preprocess.exif, &s->dataset, &s->part));
-    TRY(team_new(&s->team, threads));
-    int room = cpu_cores() - threads;
-    struct evaluator_options options = {.network = s->network,
-                                        .dataset = s->dataset,
-                                        .pipeline = &s->pipeline,
-                                        .part = s->part,
-                                        .team = s->team,
-                                        .batch_size = (int)batch,
-                                        .workers = room > 0 ? room : 0,
-                                        .reference = call_switch(call, "reference"),
-                                        .confusion = call_switch(call, "confusion"),
-                                        .stop = &call_stop,
-                                        .progress = show_progress,
-                                        .user = s};
-    return evaluator_new(&s->evaluator, &options);
-}
 
 /* ---- the confusion table ---- */
 
@@ -98,37 +50,77 @@ static void confusion_text(const struct scoring *s, const struct metrics *m) {
     }
 }
 
-static void answer(struct scoring *s, struct call *call, const struct metrics_result *r, double seconds) {
+static void answer(struct scoring *s, struct call *call, double seconds) {
+    const struct metrics_result *r = &s->result;
     struct json_writer *w = &call->json;
     const struct metrics *m = evaluator_metrics(s->evaluator);
     uint64_t damaged = evaluator_damaged(s->evaluator);
+    struct calibration calibration = calibration_of(s->scores, dataset_count(s->dataset, s->part));
     jw_string(w, "part", data_part_name(s->part));
     metrics_write(r, w);
+    jw_number(w, "ece", 100 * calibration.ece);
     jw_number(w, "images_per_s", seconds > 0 ? (double)r->images / seconds : 0);
     jw_integer(w, "damaged", (int64_t)damaged);
     if (m->confusion) confusion_json(w, m);
     if (damaged)
         call_warning(call, "%llu pictures were read although their files are damaged", (unsigned long long)damaged);
     call_result(call,
-                "%lld %s pictures · loss %.4f · top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · %.0f "
-                "images/s",
+                "%lld %s pictures · loss %.4f · top-1 %.2f %% (95 %% interval %.2f to %.2f) · top-5 %.2f %% · "
+                "calibration error %.2f %% · %.0f images/s",
                 (long long)r->images, data_part_name(s->part), r->loss, r->top1, r->low, r->high, r->top5,
-                seconds > 0 ? (double)r->images / seconds : 0);
+                100 * calibration.ece, seconds > 0 ? (double)r->images / seconds : 0);
     if (m->confusion && m->classes <= TABLE_CLASSES) confusion_text(s, m);
     if (m->confusion && m->classes > TABLE_CLASSES)
         call_note(call, "the confusion table of %d classes is in the JSON answer (--json)", m->classes);
 }
 
+/* ---- beside another model ---- */
+
+static void answer_pair(struct call *call, const struct scoring *a, const struct scoring *b) {
+    struct json_writer *w = &call->json;
+    struct paired t = paired_test(a->scores, b->scores, dataset_count(a->dataset, a->part));
+    const char *first = call_option(call, "compare"), *second = call->arguments[0];
+    jw_object(w, "compare");
+    jw_string(w, "with", first);
+    metrics_write(&a->result, w);
+    jw_number(w, "difference", t.difference);
+    jw_number(w, "difference_low", t.low);
+    jw_number(w, "difference_high", t.high);
+    jw_integer(w, "both_right", t.both);
+    jw_integer(w, "only_this", t.only_b);
+    jw_integer(w, "only_other", t.only_a);
+    jw_integer(w, "neither", t.neither);
+    jw_number(w, "p", t.p);
+    jw_end_object(w);
+    call_result(call, "%s: top-1 %.2f %% (95 %% interval %.2f to %.2f) on the same pictures", first, a->result.top1,
+                a->result.low, a->result.high);
+    call_result(call, "right are both on %lld pictures, only %s on %lld, only %s on %lld, neither on %lld",
+                (long long)t.both, second, (long long)t.only_b, first, (long long)t.only_a, (long long)t.neither);
+    call_result(call, "difference %+.2f points (95 %% interval %+.2f to %+.2f), p = %.3g (McNemar, exact): %s",
+                t.difference, t.low, t.high, t.p,
+                t.p >= 0.05        ? "chance alone makes such a difference often"
+                : t.difference > 0 ? "better, beyond chance"
+                                   : "worse, beyond chance");
+}
+
+static sk_status compare(struct scoring *s, struct call *call) {
+    const char *other = call_option(call, "compare");
+    struct scoring beside = {0};
+    if (!other) return SK_OK;
+    sk_status status = scoring_open_beside(&beside, s, other);
+    if (status == SK_OK) status = scoring_run(&beside);
+    if (status == SK_OK) answer_pair(call, &beside, s);
+    scoring_close(&beside);
+    return status;
+}
+
 sk_status verb_eval(struct call *call) {
-    struct scoring s = {.call = call, .progress = {.on_event = call->on_event, .user = call->user}};
-    struct metrics_result result;
-    sk_status status = prepare(&s);
+    struct scoring s = {0};
+    sk_status status = scoring_open(&s, call, call->arguments[0], call_switch(call, "confusion"));
     double began = clock_seconds();
-    if (status == SK_OK) status = evaluator_run(s.evaluator, &result);
-    if (status == SK_OK) answer(&s, call, &result, clock_seconds() - began);
-    evaluator_free(s.evaluator);
-    team_free(s.team);
-    dataset_free(s.dataset);
-    network_free(s.network);
+    if (status == SK_OK) status = scoring_run(&s);
+    if (status == SK_OK) answer(&s, call, clock_seconds() - began);
+    if (status == SK_OK) status = compare(&s, call);
+    scoring_close(&s);
     return status;
 }
