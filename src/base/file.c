@@ -120,6 +120,10 @@ void file_unmap(struct file_bytes *bytes) {
     *bytes = (struct file_bytes){0};
 }
 
+void file_jumps(const struct file_bytes *bytes) {
+    if (bytes->mapped) madvise((void *)(uintptr_t)bytes->data, bytes->size, MADV_RANDOM); /* may fail: a hint */
+}
+
 sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t **data, size_t *size) {
     int fd;
     struct stat stat;

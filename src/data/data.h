@@ -8,6 +8,7 @@
 #define SK_DATA_DATA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -31,6 +32,7 @@ struct data_options {
     uint64_t seed;        /* of the split (RNG_SPLIT) */
     enum exif_policy exif;
     const char *index_cache; /* where the index of a large source is kept: NULL or "auto", "off", or a folder */
+    size_t read_ahead; /* bytes that are asked of the disk beyond each picture of a shard; 0 where order is random */
 };
 
 sk_status dataset_open(struct dataset **dataset, const char *spec, const struct data_options *options);

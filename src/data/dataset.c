@@ -22,7 +22,9 @@ static const struct {
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-static const char spec_help[] = "expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or a folder";
+static const char spec_help[] =
+    "expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR, imagenet:DIR, tar:DIR, tfrecord:DIR, a "
+    "pattern of shards (train-{0000..0146}.tar) or a folder";
 
 /* "format:path", "fashion-mnist", or a path whose format its content tells. */
 sk_status data_find(const char *spec, const struct data_format **format, const char **path) {
@@ -41,6 +43,12 @@ sk_status data_find(const char *spec, const struct data_format **format, const c
         *format = formats[i].format;
         *path = spec + length + 1;
         FAIL_IF(!formats[i].format->patterns && !file_is_folder(*path), SK_EIO, "%s: there is no such folder", *path);
+        return SK_OK;
+    }
+    for (int i = 0; i < FORMATS; i++) {
+        if (!formats[i].format->patterns || file_is_folder(spec) || !formats[i].format->detect(spec)) continue;
+        *format = formats[i].format;
+        *path = spec;
         return SK_OK;
     }
     if (!file_is_folder(spec)) {

@@ -31,8 +31,9 @@ static sk_status agree(struct recipe *recipe, enum recipe_key_id a, const int64_
     I(in_channels)                                                                                                     \
     I(stem_stride)                                                                                                     \
     I(round_nearest)                                                                                                   \
-    N(width_mult) N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale) B(stochastic_depth_reaches_end)          \
-        B(same_padding) B(wrap_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
+    N(width_mult)                                                                                                      \
+    N(depth_mult) N(dropout) N(stochastic_depth) N(layer_scale) B(stochastic_depth_reaches_end) B(same_padding)        \
+        B(wrap_padding) B(reduced_tail) B(dilated) B(minimal) B(fixed_head)
 
 static const enum act choice_acts[] = {
     [CHOICE_ACT_OWN] = ACT_NONE,
@@ -193,7 +194,8 @@ static sk_status settle_model(struct recipe *recipe, const struct model_args *ba
     MODEL_KEYS(NUMBER, NUMBER, SWITCH)
 #undef NUMBER
 #undef SWITCH
-    TRY(recipe_settle_key(recipe, RECIPE_model_stochastic_depth_by, args.stochastic_depth_by_stage ? "stage" : "block"));
+    TRY(recipe_settle_key(recipe, RECIPE_model_stochastic_depth_by,
+                          args.stochastic_depth_by_stage ? "stage" : "block"));
     TRY(settle_blocks(recipe, &args));
     TRY(settle_activation(recipe, &args));
     TRY(settle_strides(recipe, &args));
@@ -342,6 +344,9 @@ static bool parse_shares(const char *text, double share[DATA_PARTS]) {
     return share[DATA_TRAIN] > 0 && fabs(sum - 1) < 1e-3;
 }
 
+/* Shards read from end to end: what the disk fetches while pictures are decoded. */
+enum { SHARD_AHEAD = 4 << 20 };
+
 sk_status recipe_data(const struct recipe *r, struct data_options *options) {
     *options = (struct data_options){
         .per_class = (uint32_t)r->data_per_class,
@@ -349,6 +354,7 @@ sk_status recipe_data(const struct recipe *r, struct data_options *options) {
         .seed = (uint64_t)r->seed,
         .exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE,
         .index_cache = r->data_index_cache,
+        .read_ahead = r->data_shuffle_buffer > 0 ? SHARD_AHEAD : 0,
     };
     if (!strcmp(r->data_split, "auto")) return SK_OK;
     if (!strcmp(r->data_split, "none"))

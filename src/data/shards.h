@@ -1,0 +1,79 @@
+/* shards.h — the files of a sharded source: by folder, file or pattern, with the part that each name says.
+ *
+ * A SPEC is a folder, whose shards lie in it or in its train, val and test; a file; or a pattern with {000..146}
+ * and {train,val}, several of them joined by "::", as WebDataset writes them.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SK_DATA_SHARDS_H
+#define SK_DATA_SHARDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "data/format.h"
+
+enum { SHARDS_MAX = 100000 };
+
+/* A packed folder's own index, and the names of its classes, one a line. */
+#define SHARDS_INDEX   "index.siskin"
+#define SHARDS_CLASSES "classes.txt"
+
+struct shard {
+    char *path; /* below the root */
+    enum data_part part;
+    struct file_stamp stamp;
+};
+
+struct shard_list {
+    struct shard *item;
+    size_t count, capacity;
+    const char *root; /* "" where a pattern names whole paths */
+};
+
+/* True for names that are shards of a format. */
+typedef bool shard_name(const char *name);
+
+/* All shards that exist, part by part in the order of their names; at least one. A file of a pattern that is not there
+ * is an error. */
+sk_status shards_find(struct arena *arena, const char *path, shard_name *is_shard, struct shard_list *list);
+/* True where a path looks like shards of that kind: for a format's detect. */
+bool shards_detect(const char *path, shard_name *is_shard);
+/* The part that a file's name says: "imagenet2012-train.tfrecord-…"; train where it says nothing. */
+enum data_part shards_part(const char *name);
+/* A pattern's paths; one where it has no braces. */
+sk_status shards_expand(struct arena *arena, const char *pattern, char ***paths, size_t *count);
+
+char *shards_path(struct arena *arena, const struct shard_list *list, const char *path);
+
+/* The index that is kept of these shards and of `extra` files beside them (NULL: none), where it is still true. */
+sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const char *extra,
+                      const struct index_place *place, bool *found);
+/* Stamps of the shards, in the order of the list, and of the extra file. */
+sk_status shards_stamp(struct index_build *build, struct arena *arena, const struct shard_list *list,
+                       const char *extra);
+
+/* A sample's bytes into SCRATCH_FILE, and its name. */
+sk_status shards_fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
+                       struct encoded *encoded);
+
+/* ---- classes that samples name ---- */
+
+/* Numbers by first appearance; class_words_sort gives each its place in byte-wise order. Zero-initialise. */
+struct class_words {
+    struct arena *arena;
+    char **word;
+    size_t count, capacity;
+    uint32_t *slot; /* open addressing: 1 + number; a power of two */
+    size_t slots;
+};
+sk_status class_words_add(struct class_words *words, const char *word, int32_t *number);
+/* -1: unknown. */
+int32_t class_words_find(const struct class_words *words, const char *word);
+sk_status class_words_sort(struct class_words *words, int32_t **rank);
+
+/* A file of names, one a line, in order; *found false where there is none. */
+sk_status class_words_read(struct class_words *words, const char *path, bool *found);
+
+/* What a build's provisional labels become: label[i] = rank[label[i]]. */
+sk_status shards_relabel(struct index_build *build, const int32_t *rank);
+
+#endif

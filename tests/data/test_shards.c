@@ -1,0 +1,141 @@
+/* test_shards.c — tar, TFRecord and ImageNet's archives: every picture as other libraries read it, and what is refused.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "data/data.h"
+#include "data/shards.h"
+
+#define SHARDS FIXTURES "/data/shards"
+#define ROOT   SCRATCH "/shards.tmp"
+
+static struct dataset *open_data(const char *spec) {
+    struct dataset *dataset = NULL;
+    struct data_options options = {.val_fraction = 0, .index_cache = "off"};
+    if (dataset_open(&dataset, spec, &options) != SK_OK) fail_msg("%s: %s", spec, sk_error());
+    return dataset;
+}
+
+static void digest(const struct encoded *encoded, char text[SHA256_TEXT]) {
+    struct sha256 hash;
+    sha256_begin(&hash);
+    sha256_add(&hash, encoded->bytes, encoded->size);
+    sha256_end(&hash, text);
+}
+
+/* All that expected.txt says, and nothing else. */
+static void compare(const struct dataset *d, const char *folder) {
+    char path[512], name[4096], found[SHA256_TEXT];
+    struct arena arena = {0};
+    struct scratch scratch = {0};
+    uint8_t *text;
+    size_t size;
+    uint32_t at[DATA_PARTS] = {0};
+    snprintf(path, sizeof path, "%s/expected.txt", folder);
+    assert_int_equal(file_read(&arena, path, 1 << 20, &text, &size), SK_OK);
+    char *saved, *line = strtok_r((char *)text, "\n", &saved);
+    char *word_state, *word = strtok_r(line, " ", &word_state);
+    assert_string_equal(word, "classes");
+    for (int c = 0; (word = strtok_r(NULL, " ", &word_state)); c++) {
+        if (strlen(word) == 4 && strcmp(word, "0123") == 0) break; /* numbers */
+        assert_string_equal(dataset_class_name(d, c), word);
+    }
+    while ((line = strtok_r(NULL, "\n", &saved))) {
+        char *state, *words[4];
+        for (int i = 0; i < 4; i++) words[i] = strtok_r(i ? NULL : line, " ", &state);
+        enum data_part part = strcmp(words[0], "train") == 0 ? DATA_TRAIN : DATA_VAL;
+        uint32_t i = at[part]++;
+        struct encoded encoded;
+        struct picture picture;
+        assert_true(i < dataset_count(d, part));
+        assert_string_equal(dataset_name(d, part, i, name, sizeof name), words[1]);
+        assert_int_equal(dataset_label(d, part, i), atoi(words[2]));
+        if (dataset_fetch(d, part, i, &scratch, &encoded) != SK_OK) fail_msg("%s", sk_error());
+        digest(&encoded, found);
+        assert_string_equal(found, words[3]);
+        if (dataset_read(d, part, i, &scratch, &picture) != SK_OK) fail_msg("%s", sk_error());
+        assert_true(picture.width == 12 && picture.height == 10 && picture.channels == 3);
+    }
+    for (int part = 0; part < DATA_TEST; part++)
+        if (at[part]) assert_int_equal(at[part], dataset_count(d, (enum data_part)part));
+    scratch_free(&scratch);
+    arena_free(&arena);
+}
+
+static void as_others_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *folder, *format;
+        int classes;
+    } cases[] = {{"tar_cls", "tar", 4},
+                 {"tar_json", "tar", 3},
+                 {"tar_folders", "tar", 3},
+                 {"tfds", "tfrecord", 4},
+                 {"classic", "tfrecord", 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512], spec[600];
+        snprintf(path, sizeof path, SHARDS "/%s", cases[i].folder);
+        for (int named = 0; named < 2; named++) { /* by content, and by name */
+            snprintf(spec, sizeof spec, "%s%s%s", named ? cases[i].format : "", named ? ":" : "", path);
+            struct dataset *d = open_data(spec);
+            assert_string_equal(dataset_format(d), cases[i].format);
+            assert_int_equal(dataset_classes(d), cases[i].classes);
+            assert_true(dataset_is_sharded(d));
+            if (strcmp(cases[i].folder, "tar_folders") != 0) compare(d, path);
+            dataset_free(d);
+        }
+    }
+    struct dataset *d = NULL;
+    struct data_options options = {.val_fraction = -1, .index_cache = "off"};
+    assert_int_equal(dataset_open(&d, SHARDS "/tar_folders", &options), SK_OK);
+    compare(d, SHARDS "/tar_folders");
+    dataset_free(d);
+}
+
+static void patterns(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    char **paths;
+    size_t count;
+    assert_int_equal(shards_expand(&arena, "a/{x,yy}-{08..10}.tar::b.tar", &paths, &count), SK_OK);
+    static const char *const expected[] = {"a/x-08.tar",  "a/x-09.tar",  "a/x-10.tar", "a/yy-08.tar",
+                                           "a/yy-09.tar", "a/yy-10.tar", "b.tar"};
+    assert_int_equal(count, 7);
+    for (size_t i = 0; i < count; i++) assert_string_equal(paths[i], expected[i]);
+    assert_int_equal(shards_expand(&arena, "a{1..", &paths, &count), SK_EUSAGE);
+    assert_int_equal(shards_expand(&arena, "a{5..1}", &paths, &count), SK_EUSAGE);
+    assert_int_equal(shards_expand(&arena, "a{0..999999999}", &paths, &count), SK_EUSAGE);
+    assert_int_equal(shards_expand(&arena, "{0..999}{0..999}{0..9}", &paths, &count), SK_EUSAGE);
+    arena_free(&arena);
+
+    assert_int_equal(shards_part("imagenet2012-validation.tfrecord-00000-of-00064"), DATA_VAL);
+    assert_int_equal(shards_part("ILSVRC2012_img_train.tar"), DATA_TRAIN);
+    assert_int_equal(shards_part("x_test3.tar"), DATA_TEST);
+    assert_int_equal(shards_part("contest.tar"), DATA_TRAIN);
+
+    struct dataset *d = open_data(SHARDS "/tar_cls/{train-00000{0..1},val-000000}.tar");
+    assert_int_equal(dataset_count(d, DATA_TRAIN), 12);
+    assert_int_equal(dataset_count(d, DATA_VAL), 4);
+    assert_true(dataset_shard(d, DATA_TRAIN, 6) == 0 && dataset_shard(d, DATA_TRAIN, 7) == 1);
+    dataset_free(d);
+    struct dataset *none = NULL;
+    assert_int_equal(dataset_open(&none, "tar:" SHARDS "/tar_cls/train-{000000..000002}.tar", NULL), SK_EIO);
+    assert_non_null(strstr(sk_error(), "train-000002.tar"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_others_read),
+        cmocka_unit_test(patterns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
