@@ -53,9 +53,13 @@ struct sample_key {
 /* False where training makes the same input of a picture every time. */
 bool pipeline_is_random(const struct pipeline *pipeline);
 
-/* The part of a picture of this size that pipeline_train will look at, as struct picture_wish asks it. */
-bool pipeline_part(const struct pipeline *pipeline, const struct sample_key *key, int height, int width,
-                   struct picture_box *box, int to[2]);
+/* The part of a picture that pipeline_train will look at, for the scratch that it is read with (&wish.wish). */
+struct pipeline_wish {
+    struct picture_wish wish;
+    const struct pipeline *pipeline;
+    const struct sample_key *key;
+};
+void pipeline_wish(struct pipeline_wish *wish, const struct pipeline *pipeline, const struct sample_key *key);
 
 /* Training input (H,W,C) of a picture. What was done to it goes to scratch->trace (augment/augment_trace.h), if that is set. */
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,

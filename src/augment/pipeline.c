@@ -47,8 +47,10 @@ bool pipeline_is_random(const struct pipeline *pipeline) {
     return false;
 }
 
-bool pipeline_part(const struct pipeline *pipeline, const struct sample_key *key, int height, int width,
-                   struct picture_box *box, int to[2]) {
+static bool wished_part(const struct picture_wish *wish, int height, int width, struct picture_box *box, int to[2]) {
+    const struct pipeline_wish *own = wish->context;
+    const struct pipeline *pipeline = own->pipeline;
+    const struct sample_key *key = own->key;
     const struct rng start = rng_at(key->seed, RNG_AUGMENT, key->epoch, key->sample);
     for (int i = 0; i < TRANSFORMS && transforms[i].transform->part; i++) {
         struct rng rng = start;
@@ -56,6 +58,11 @@ bool pipeline_part(const struct pipeline *pipeline, const struct sample_key *key
         if (transforms[i].transform->part(&pipeline->options, &rng, height, width, box, to)) return true;
     }
     return false;
+}
+
+void pipeline_wish(struct pipeline_wish *wish, const struct pipeline *pipeline, const struct sample_key *key) {
+    *wish = (struct pipeline_wish){.pipeline = pipeline, .key = key};
+    wish->wish = (struct picture_wish){.part = wished_part, .context = wish, .fast = pipeline->options.fast_decode};
 }
 
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,

@@ -35,6 +35,7 @@ sk_status decode_inspect(const uint8_t *bytes, size_t size, const char *what, co
         .traits = traits,
     };
     *traits = (struct decode_traits){.orientation = 1};
+    scratch->part = (struct picture_part){0};
     FAIL_IF(size == 0, SK_EFORMAT, "%s: the file is empty", what);
     const struct signature *signature = signature_of(bytes, size);
     FAIL_IF(!signature, SK_EFORMAT, "%s: not a picture (neither JPEG, PNG nor WebP)", what);

@@ -128,22 +128,11 @@ static bool finish(struct slot *slot, int n, int failed_at, sk_status status) {
 
 /* ---- outside it ---------------------------------------------------------------------------- */
 
-struct wish {
-    struct picture_wish wish;
-    const struct pipeline *pipeline;
-    const struct sample_key *key;
-};
-
-static bool wished_part(const struct picture_wish *wish, int height, int width, struct picture_box *box, int to[2]) {
-    const struct wish *own = wish->context;
-    return pipeline_part(own->pipeline, own->key, height, width, box, to);
-}
-
 /* In training the random numbers say what part of a picture is needed before it is decoded. */
 static sk_status read_picture(const struct loader_options *options, uint32_t index, const struct sample_key *key,
                               struct scratch *scratch, struct picture *picture) {
-    struct wish own = {.pipeline = options->pipeline, .key = key};
-    own.wish = (struct picture_wish){wished_part, &own, options->pipeline->options.fast_decode};
+    struct pipeline_wish own;
+    pipeline_wish(&own, options->pipeline, key);
     scratch->wish = options->train ? &own.wish : NULL;
     sk_status status = dataset_read(options->dataset, options->part, index, scratch, picture);
     scratch->wish = NULL;

@@ -9,16 +9,20 @@
 #include "train/from_recipe.h"
 #include "train/progress.h"
 #include "train/trainer.h"
+#include "verbs/bench_data.h"
 #include "verbs/layer_times.h"
 #include "verbs/layers.h"
 #include "verbs/model_arg.h"
 
 const struct option options_bench[] = {
-    {"batch", 0, "N", "Pictures per run; 1 by default, 16 with --train."},
+    {"batch", 0, "N", "Pictures per run; 1 by default, 16 with --train, 64 with --data."},
     {"train", 0, NULL, "Training steps: forward, backward, optimizer."},
     {"layers", 0, NULL, "Time of every fused step, with its rates."},
     {"seconds", 0, "N", "Measure at least so long; 2 by default."},
     {"precision", 0, "f32|bf16", "Training: how activations and gradients are kept; f32 by default."},
+    {"data", 0, "SPEC", "Instead of a model, reading and augmenting these training pictures."},
+    {"recipe", 'r', "RECIPE", "With --data: how; the keys' defaults without it."},
+    {"workers", 0, "N", "With --data: threads that decode and augment; all cores by default."},
     {0},
 };
 
@@ -185,6 +189,10 @@ sk_status verb_bench(struct call *call) {
     struct recipe recipe;
     struct epoch_plan plan;
     int threads;
+    if (call_option(call, "data")) return bench_data(call);
+    FAIL_IF(call_option(call, "recipe") || call_option(call, "workers"), SK_EUSAGE,
+            "--recipe and --workers say how pictures are read: give --data SPEC, too");
+    FAIL_IF(call->argument_count != 1, SK_EUSAGE, "bench needs a MODEL, or --data SPEC");
     FAIL_IF(
         !b.train && call_option(call, "precision"), SK_EUSAGE,
         "--precision says how training keeps activations; inference keeps them as f32: add --train, or leave it out");
