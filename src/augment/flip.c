@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "augment/transform.h"
+#include "base/cpu.h"
+#include "kernels/kernels.h"
 
 static sk_status check(const struct augment_options *options) {
     FAIL_IF(!(options->flip_probability >= 0 && options->flip_probability <= 1), SK_EUSAGE,
@@ -15,14 +17,9 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     size_t width = (size_t)picture->width, channels = (size_t)picture->channels, rows = (size_t)picture->height;
     uint8_t *flipped = scratch_reserve(scratch, SCRATCH_FLIP, rows * width * channels);
     if (!flipped) return SK_EMEMORY;
-    for (size_t y = 0; y < rows; y++) {
-        const uint8_t *in = picture->pixels + y * width * channels;
-        uint8_t *out = flipped + (y + 1) * width * channels;
-        for (size_t x = 0; x < width; x++, in += channels) {
-            out -= channels;
-            for (size_t c = 0; c < channels; c++) out[c] = in[c];
-        }
-    }
+    enum isa isa;
+    TRY(cpu_isa(&isa));
+    kernels_of(isa)->mirror_rows(picture->pixels, flipped, (int64_t)rows, (int64_t)width, (int64_t)channels);
     picture->pixels = flipped;
     augment_say(scratch, "flip");
     return SK_OK;

@@ -1,15 +1,18 @@
 /* resize.c — Pillow's antialiased resize: weights in double, then 22-bit fixed point, two passes with 8 bits between;
  * and torch's without antialias, in float32.
  *
- * Integer sums are exact, so the order of additions is free and the compiler may use vectors; only the
- * weights' arithmetic must follow Pillow's (libImaging/Resample.c) operation by operation.
+ * Integer sums are exact, so the kernels may add in any order; only the weights' arithmetic must follow
+ * Pillow's (libImaging/Resample.c) operation by operation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "augment/resize.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 22, SIDE_MAX = 1 << 24 };
+#include "base/cpu.h"
+#include "kernels/kernels.h"
+
+enum { SIDE_MAX = 1 << 24 };
 static const int64_t pixels_max = 178956970; /* as for decoding */
 
 static const char *const filter_names[RESIZE_FILTERS] = {
@@ -46,9 +49,10 @@ static double filter_weight(enum resize_filter filter, double x) {
     return 0.0;
 }
 
-/* Along one axis: output position o is the sum of `count` inputs from `first`, times weights[o * taps + k]. */
+/* Along one axis: output position o is the sum of `count` inputs from `first`, times weights[o * taps + k]; then all have
+ * `used` inputs, some with weights of 0, so that a kernel's loops have one length. */
 struct axis {
-    int out, taps;
+    int out, taps, used;
     int32_t *first, *count; /* (out) */
     int32_t *weights;       /* (out,taps) */
     double *exact;          /* (taps) while a window is made */
@@ -67,6 +71,7 @@ static size_t axis_bytes(int out, int taps) {
 static unsigned char *axis_place(struct axis *axis, unsigned char *memory, int out, int taps) {
     axis->out = out;
     axis->taps = taps;
+    axis->used = 0;
     axis->exact = (double *)memory;
     axis->first = (int32_t *)(axis->exact + taps);
     axis->count = axis->first + out;
@@ -81,6 +86,19 @@ struct span {
     double from, length;
     int in;
 };
+
+/* Widen every window to the longest; the last ones begin further left. */
+static void axis_even(struct axis *axis, int in) {
+    for (int o = 0; o < axis->out; o++) {
+        int32_t *weights = axis->weights + (size_t)o * (size_t)axis->taps;
+        int count = axis->count[o], spare = axis->first[o] + axis->used - in;
+        memset(weights + count, 0, (size_t)(axis->used - count) * sizeof *weights);
+        if (spare <= 0) continue;
+        memmove(weights + spare, weights, (size_t)count * sizeof *weights);
+        memset(weights, 0, (size_t)spare * sizeof *weights);
+        axis->first[o] -= spare;
+    }
+}
 
 static void axis_fill(struct axis *axis, const struct span *span, enum resize_filter filter) {
     double scale = span->length / axis->out;
@@ -98,96 +116,14 @@ static void axis_fill(struct axis *axis, const struct span *span, enum resize_fi
         }
         int32_t *weights = axis->weights + (size_t)o * (size_t)axis->taps;
         for (int k = 0; k < count; k++) {
-            double w = (sum != 0.0 ? axis->exact[k] / sum : axis->exact[k]) * (1 << WEIGHT_BITS);
+            double w = (sum != 0.0 ? axis->exact[k] / sum : axis->exact[k]) * (1 << RESAMPLE_BITS);
             weights[k] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
         }
         axis->first[o] = first;
         axis->count[o] = count;
+        if (count > axis->used) axis->used = count;
     }
-}
-
-static inline uint8_t to_byte(int32_t sum) {
-    int32_t value = sum >> WEIGHT_BITS; /* an arithmetic shift on every compiler we build with */
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-/* One row each; written out per number of channels so that the sums stay in registers. */
-static void row_across_1(const struct axis *axis, const uint8_t *in, uint8_t *out) {
-    const int32_t *weights = axis->weights;
-    for (int o = 0; o < axis->out; o++, weights += axis->taps) {
-        const uint8_t *pixel = in + axis->first[o];
-        int32_t sum = 1 << (WEIGHT_BITS - 1);
-        for (int k = 0, count = axis->count[o]; k < count; k++) sum += pixel[k] * weights[k];
-        out[o] = to_byte(sum);
-    }
-}
-
-static void row_across_3(const struct axis *axis, const uint8_t *in, uint8_t *out) {
-    const int32_t *weights = axis->weights;
-    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += 3) {
-        const uint8_t *pixel = in + (size_t)axis->first[o] * 3;
-        int32_t red = 1 << (WEIGHT_BITS - 1), green = red, blue = red;
-        for (int k = 0, count = axis->count[o]; k < count; k++, pixel += 3) {
-            red += pixel[0] * weights[k];
-            green += pixel[1] * weights[k];
-            blue += pixel[2] * weights[k];
-        }
-        out[0] = to_byte(red);
-        out[1] = to_byte(green);
-        out[2] = to_byte(blue);
-    }
-}
-
-static void row_across_4(const struct axis *axis, const uint8_t *in, uint8_t *out) {
-    const int32_t *weights = axis->weights;
-    for (int o = 0; o < axis->out; o++, weights += axis->taps, out += 4) {
-        const uint8_t *pixel = in + (size_t)axis->first[o] * 4;
-        int32_t sum[4];
-        for (int c = 0; c < 4; c++) sum[c] = 1 << (WEIGHT_BITS - 1);
-        for (int k = 0, count = axis->count[o]; k < count; k++, pixel += 4) {
-            for (int c = 0; c < 4; c++) sum[c] += pixel[c] * weights[k];
-        }
-        for (int c = 0; c < 4; c++) out[c] = to_byte(sum[c]);
-    }
-}
-
-/* in (rows,·,C) with a stride in bytes to out (rows,axis->out,C). */
-static void pass_across(const struct axis *axis, int channels, const uint8_t *in, size_t stride, int rows,
-                        uint8_t *out) {
-    size_t out_stride = (size_t)axis->out * (size_t)channels;
-    for (int y = 0; y < rows; y++, in += stride, out += out_stride) {
-        if (channels == 1)
-            row_across_1(axis, in, out);
-        else if (channels == 3)
-            row_across_3(axis, in, out);
-        else
-            row_across_4(axis, in, out);
-    }
-}
-
-/* in (·,width) rows of bytes with a stride to out (axis->out,width): a strip of bytes at a time stays in registers. */
-static void pass_down(const struct axis *axis, const uint8_t *in, size_t stride, size_t width, uint8_t *out) {
-    enum { STRIP = 32 };
-    for (int o = 0; o < axis->out; o++, out += width) {
-        const int32_t *weights = axis->weights + (size_t)o * (size_t)axis->taps;
-        const uint8_t *rows = in + (size_t)axis->first[o] * stride;
-        int count = axis->count[o];
-        size_t x = 0;
-        for (; x + STRIP <= width; x += STRIP) {
-            int32_t sum[STRIP];
-            for (int i = 0; i < STRIP; i++) sum[i] = 1 << (WEIGHT_BITS - 1);
-            const uint8_t *row = rows + x;
-            for (int k = 0; k < count; k++, row += stride) {
-                for (int i = 0; i < STRIP; i++) sum[i] += row[i] * weights[k];
-            }
-            for (int i = 0; i < STRIP; i++) out[x + (size_t)i] = to_byte(sum[i]);
-        }
-        for (; x < width; x++) {
-            int32_t sum = 1 << (WEIGHT_BITS - 1);
-            for (int k = 0; k < count; k++) sum += rows[(size_t)k * stride + x] * weights[k];
-            out[x] = to_byte(sum);
-        }
-    }
+    axis_even(axis, span->in);
 }
 
 /* Pillow walks its affine grid by repeated addition; so do we. */
@@ -220,9 +156,42 @@ struct view {
     struct span down, across;
 };
 
+static struct resample_job job_of(const struct axis *axis, const uint8_t *from, size_t from_stride, uint8_t *to) {
+    return (struct resample_job){.out = axis->out,
+                                 .taps = axis->used,
+                                 .stride = axis->taps,
+                                 .first = axis->first,
+                                 .weights = axis->weights,
+                                 .from = from,
+                                 .from_stride = from_stride,
+                                 .to = to};
+}
+
+/* (rows,in,C) to (rows,axis->out,C). */
+static void pass_across(const struct kernels *kernels, const struct axis *axis, const struct view *view, int rows,
+                        int channels, uint8_t *to) {
+    struct resample_job job = job_of(axis, view->pixels, view->stride, to);
+    job.rows = rows;
+    job.in = view->across.in;
+    job.channels = channels;
+    kernels->resample_across(&job);
+}
+
+/* (in,row_bytes) to (axis->out,row_bytes). */
+static void pass_down(const struct kernels *kernels, const struct axis *axis, const struct view *view, size_t row_bytes,
+                      uint8_t *to) {
+    struct resample_job job = job_of(axis, view->pixels, view->stride, to);
+    job.row_bytes = (int64_t)row_bytes;
+    kernels->resample_down(&job);
+}
+
 static sk_status resize_filtered(const struct view *view, enum resize_filter filter, struct scratch *scratch,
                                  struct picture *result) {
-    int in_height = view->down.in, in_width = view->across.in;
+    enum isa isa;
+    TRY(cpu_isa(&isa));
+    const struct kernels *kernels = kernels_of(isa);
+    FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
+    int in_height = view->down.in, in_width = view->across.in, channels = result->channels;
     int across_taps = axis_taps(view->across.length, result->width, filter);
     int down_taps = axis_taps(view->down.length, result->height, filter);
     unsigned char *memory = scratch_reserve(
@@ -232,28 +201,32 @@ static sk_status resize_filtered(const struct view *view, enum resize_filter fil
     memory = axis_place(&across, memory, result->width, across_taps);
     axis_place(&down, memory, result->height, down_taps);
 
-    size_t channels = (size_t)result->channels, out_stride = (size_t)result->width * channels;
+    size_t out_stride = (size_t)result->width * (size_t)channels;
     bool wide = view->across.length != result->width || view->across.from != 0;
     bool high = view->down.length != result->height || view->down.from != 0;
     if (wide) axis_fill(&across, &view->across, filter);
     if (high) axis_fill(&down, &view->down, filter);
-    if (wide && high) {
-        bool down_first = vertical_first(in_height, in_width, result);
-        size_t between_stride = down_first ? (size_t)in_width * channels : out_stride;
-        size_t between_rows = (size_t)(down_first ? result->height : in_height);
-        uint8_t *between = scratch_reserve(scratch, SCRATCH_PASS, between_stride * between_rows);
-        if (!between) return SK_EMEMORY;
-        if (down_first) {
-            pass_down(&down, view->pixels, view->stride, between_stride, between);
-            pass_across(&across, result->channels, between, between_stride, result->height, result->pixels);
-        } else {
-            pass_across(&across, result->channels, view->pixels, view->stride, in_height, between);
-            pass_down(&down, between, between_stride, out_stride, result->pixels);
-        }
-    } else if (wide) {
-        pass_across(&across, result->channels, view->pixels, view->stride, in_height, result->pixels);
+    if (!high) {
+        pass_across(kernels, &across, view, in_height, channels, result->pixels);
+        return SK_OK;
+    }
+    if (!wide) {
+        pass_down(kernels, &down, view, out_stride, result->pixels);
+        return SK_OK;
+    }
+    bool down_first = vertical_first(in_height, in_width, result);
+    struct view between = *view;
+    between.stride = down_first ? (size_t)in_width * (size_t)channels : out_stride;
+    uint8_t *memory_between =
+        scratch_reserve(scratch, SCRATCH_PASS, between.stride * (size_t)(down_first ? result->height : in_height));
+    if (!memory_between) return SK_EMEMORY;
+    between.pixels = memory_between;
+    if (down_first) {
+        pass_down(kernels, &down, view, between.stride, memory_between);
+        pass_across(kernels, &across, &between, result->height, channels, result->pixels);
     } else {
-        pass_down(&down, view->pixels, view->stride, out_stride, result->pixels);
+        pass_across(kernels, &across, view, in_height, channels, memory_between);
+        pass_down(kernels, &down, &between, out_stride, result->pixels);
     }
     return SK_OK;
 }

@@ -271,6 +271,20 @@ struct merge_job {
     int64_t tiles;
 };
 
+/* Pictures of bytes, rows of pixels of `channels` bytes (1, 3 or 4). Along one side, output o is the sum of `taps` inputs
+ * from first[o] on, times weights[o * stride + k], which have RESAMPLE_BITS below the point; rounded to bytes. All inputs
+ * are there, first never falls. Integers: levels cannot differ. */
+enum { RESAMPLE_BITS = 22 };
+struct resample_job {
+    int64_t out, taps, stride;
+    const int32_t *first, *weights;
+    const uint8_t *from; /* (rows,in,channels), or down: (in,row_bytes); rows at from_stride bytes */
+    size_t from_stride;
+    uint8_t *to; /* (rows,out,channels), or down: (out,row_bytes) without gaps */
+    int64_t rows, in, channels; /* across */
+    int64_t row_bytes;          /* down */
+};
+
 /* A plan function fills `tiles` (and the other fields "by plan") from the shape and the number of threads, and
  * returns the bytes of scratch each thread needs, 64-byte aligned. Reductions never depend on threads. */
 struct kernels {
@@ -322,6 +336,11 @@ struct kernels {
     void (*layer_norm_backward_run)(const struct layer_norm_backward *job, int64_t tile);
     void (*merge_plan)(struct merge_job *job);
     void (*merge_run)(const struct merge_job *job, int64_t tile);
+
+    void (*resample_across)(const struct resample_job *job);
+    void (*resample_down)(const struct resample_job *job);
+    /* Rows of `width` pixels of 1, 3 or 4 bytes from right to left. */
+    void (*mirror_rows)(const uint8_t *from, uint8_t *to, int64_t rows, int64_t width, int64_t channels);
 
     /* For benchmarks: multiply-adds on registers (returns the floating-point operations made), and a plain copy. */
     double (*peak_fma)(int64_t rounds, float *sink);

@@ -53,6 +53,16 @@ static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
 }
 /* the number whose sign and exponent are the last nine bits of x: 2^(n - 127) where those hold n of 1 … 254, 0 for 0 */
 static inline vf vpower(vf x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)); }
+/* Bytes as int32: vi has VL of them, v4 always four (a pixel). Sums wrap; they are stored as bytes after a shift. */
+typedef __m512i vi;
+static inline vi viset(int32_t x) { return _mm512_set1_epi32(x); }
+static inline vi vibytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi vimuladd(vi a, vi b, vi c) { return _mm512_add_epi32(_mm512_mullo_epi32(a, b), c); }
+static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
+    x = _mm512_max_epi32(_mm512_sra_epi32(x, _mm_cvtsi32_si128(shift)), _mm512_setzero_si512());
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(x));
+}
+static inline vf vifloat(vi x) { return _mm512_cvtepi32_ps(x); }
 /* Half a vector, which costs half where no more columns are left. */
 enum { HL = 8 };
 typedef __m256 vh;
@@ -92,6 +102,18 @@ static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
     return _mm256_blendv_ps(b, a, _mm256_cmp_ps(v, bound, _CMP_GT_OQ));
 }
 static inline vf vpower(vf x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)); }
+typedef __m256i vi;
+static inline vi viset(int32_t x) { return _mm256_set1_epi32(x); }
+static inline vi vibytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline vi vimuladd(vi a, vi b, vi c) { return _mm256_add_epi32(_mm256_mullo_epi32(a, b), c); }
+static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
+    x = _mm256_sra_epi32(x, _mm_cvtsi32_si128(shift));
+    __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    /* Words above 32767 are taken as negative by the next step. */
+    words = _mm_min_epu16(words, _mm_set1_epi16(255));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+}
+static inline vf vifloat(vi x) { return _mm256_cvtepi32_ps(x); }
 #elif SK_ISA_NUMBER == SK_IS_neon
 /* ---- NEON (aarch64): 4 lanes, 32 registers ---- */
 #include <arm_neon.h>
@@ -128,6 +150,31 @@ static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
 }
 static inline vf vpick_above(vf v, vf bound, vf a, vf b) { return vbslq_f32(vcgtq_f32(v, bound), a, b); }
 static inline vf vpower(vf x) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x), 23)); }
+typedef int32x4_t vi;
+static inline vi viset(int32_t x) { return vdupq_n_s32(x); }
+static inline vi vibytes(const uint8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    uint16x8_t words = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)));
+}
+static inline vi vimuladd(vi a, vi b, vi c) { return vmlaq_s32(c, a, b); }
+static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
+    uint16x4_t words = vqmovun_s32(vshlq_s32(x, vdupq_n_s32(-shift)));
+    uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vqmovn_u16(vcombine_u16(words, words))), 0);
+    memcpy(p, &four, sizeof four);
+}
+static inline vf vifloat(vi x) { return vcvtq_f32_s32(x); }
+typedef vi v4;
+static inline v4 v4set(int32_t x) { return viset(x); }
+static inline v4 v4bytes(const uint8_t *p) { return vibytes(p); }
+static inline v4 v4muladd(v4 a, v4 b, v4 c) { return vimuladd(a, b, c); }
+static inline void v4store_bytes(uint8_t *p, v4 x, int shift) { vistore_bytes(p, x, shift); }
+/* The five pixels of three bytes from from[1] on in reverse order; reads from[0] and writes to[15], which mean nothing. */
+static inline void mirror_five(const uint8_t *from, uint8_t *to) {
+    static const uint8_t order[16] = {13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0};
+    vst1q_u8(to, vqtbl1q_u8(vld1q_u8(from), vld1q_u8(order)));
+}
 #else
 /* ---- plain C: one lane; the meaning of all the others ---- */
 enum { VL = 1, SIMD_REGISTERS = 16 };
@@ -158,6 +205,52 @@ static inline vf vpower(vf x) {
     bits <<= 23;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+typedef int32_t vi;
+static inline vi viset(int32_t x) { return x; }
+static inline vi vibytes(const uint8_t *p) { return *p; }
+static inline vi vimuladd(vi a, vi b, vi c) { return (int32_t)((uint32_t)a * (uint32_t)b + (uint32_t)c); }
+static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
+    x >>= shift; /* an arithmetic shift on every compiler we build with */
+    *p = (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
+}
+static inline vf vifloat(vi x) { return (float)x; }
+typedef struct {
+    int32_t lane[4];
+} v4;
+static inline v4 v4set(int32_t x) { return (v4){{x, x, x, x}}; }
+static inline v4 v4bytes(const uint8_t *p) { return (v4){{p[0], p[1], p[2], p[3]}}; }
+static inline v4 v4muladd(v4 a, v4 b, v4 c) {
+    for (int i = 0; i < 4; i++) c.lane[i] = vimuladd(a.lane[i], b.lane[i], c.lane[i]);
+    return c;
+}
+static inline void v4store_bytes(uint8_t *p, v4 x, int shift) {
+    for (int i = 0; i < 4; i++) vistore_bytes(p + i, x.lane[i], shift);
+}
+static inline void mirror_five(const uint8_t *from, uint8_t *to) {
+    for (int i = 0; i < 5; i++) memcpy(to + (size_t)(3 * i), from + (size_t)(13 - 3 * i), 3);
+    to[15] = from[0];
+}
+#endif
+
+#if SK_ISA_NUMBER == SK_IS_avx512 || SK_ISA_NUMBER == SK_IS_avx2
+typedef __m128i v4;
+static inline v4 v4set(int32_t x) { return _mm_set1_epi32(x); }
+static inline v4 v4bytes(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
+}
+static inline v4 v4muladd(v4 a, v4 b, v4 c) { return _mm_add_epi32(_mm_mullo_epi32(a, b), c); }
+static inline void v4store_bytes(uint8_t *p, v4 x, int shift) {
+    x = _mm_sra_epi32(x, _mm_cvtsi32_si128(shift));
+    x = _mm_min_epu16(_mm_packus_epi32(x, x), _mm_set1_epi16(255));
+    int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(x, x));
+    memcpy(p, &four, sizeof four);
+}
+static inline void mirror_five(const uint8_t *from, uint8_t *to) {
+    const __m128i order = _mm_setr_epi8(13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0);
+    _mm_storeu_si128((__m128i *)to, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)from), order));
 }
 #endif
 

@@ -1,0 +1,122 @@
+/* resample.c — pictures of bytes resized and mirrored (per-ISA: compiled once per level).
+ *
+ * Weighted sums of bytes in int32, along rows and down columns. Along a row a pixel's channels are the lanes and four rows
+ * go together, so that a weight is fetched once for them; down a column neighbouring bytes are the lanes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/variants.h"
+
+static const int32_t half = 1 << (RESAMPLE_BITS - 1);
+
+/* One output of any number of channels, byte by byte: where a vector would read or write beyond a row's end. */
+static void across_bytes(const struct resample_job *job, int64_t o, const uint8_t *from, uint8_t *to) {
+    const int32_t *weights = job->weights + o * job->stride;
+    from += job->first[o] * job->channels;
+    for (int64_t c = 0; c < job->channels; c++) {
+        int32_t sum = half;
+        for (int64_t k = 0; k < job->taps; k++) sum += from[k * job->channels + c] * weights[k];
+        sum >>= RESAMPLE_BITS;
+        to[o * job->channels + c] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+    }
+}
+
+/* Outputs whose last pixel of input, and which themselves, have a byte behind them in their row. */
+static int64_t across_wide(const struct resample_job *job) {
+    int64_t wide = job->channels == 4 ? job->out : job->channels == 3 ? job->out - 1 : 0;
+    while (job->channels == 3 && wide > 0 && job->first[wide - 1] + job->taps >= job->in) wide--;
+    return wide;
+}
+
+static void across_row(const struct resample_job *job, int64_t wide, const uint8_t *from, uint8_t *to) {
+    const int32_t *weights = job->weights;
+    for (int64_t o = 0; o < wide; o++, weights += job->stride) {
+        const uint8_t *pixel = from + job->first[o] * job->channels;
+        v4 sum = v4set(half);
+        for (int64_t k = 0; k < job->taps; k++, pixel += job->channels)
+            sum = v4muladd(v4bytes(pixel), v4set(weights[k]), sum);
+        v4store_bytes(to + o * job->channels, sum, RESAMPLE_BITS);
+    }
+    for (int64_t o = wide; o < job->out; o++) across_bytes(job, o, from, to);
+}
+
+static void across_four_rows(const struct resample_job *job, int64_t wide, const uint8_t *from, uint8_t *to) {
+    const int32_t *weights = job->weights;
+    const size_t step = job->from_stride;
+    const int64_t to_step = job->out * job->channels;
+    for (int64_t o = 0; o < wide; o++, weights += job->stride) {
+        const uint8_t *pixel = from + job->first[o] * job->channels;
+        v4 first = v4set(half), second = first, third = first, fourth = first;
+        for (int64_t k = 0; k < job->taps; k++, pixel += job->channels) {
+            v4 weight = v4set(weights[k]);
+            first = v4muladd(v4bytes(pixel), weight, first);
+            second = v4muladd(v4bytes(pixel + step), weight, second);
+            third = v4muladd(v4bytes(pixel + 2 * step), weight, third);
+            fourth = v4muladd(v4bytes(pixel + 3 * step), weight, fourth);
+        }
+        uint8_t *out = to + o * job->channels;
+        v4store_bytes(out, first, RESAMPLE_BITS);
+        v4store_bytes(out + to_step, second, RESAMPLE_BITS);
+        v4store_bytes(out + 2 * to_step, third, RESAMPLE_BITS);
+        v4store_bytes(out + 3 * to_step, fourth, RESAMPLE_BITS);
+    }
+    for (int r = 0; r < 4; r++)
+        for (int64_t o = wide; o < job->out; o++) across_bytes(job, o, from + (size_t)r * step, to + r * to_step);
+}
+
+void KERNEL_NAME(resample_across)(const struct resample_job *job) {
+    int64_t wide = across_wide(job), row = 0;
+    const uint8_t *from = job->from;
+    uint8_t *to = job->to;
+    for (; row + 4 <= job->rows; row += 4, from += 4 * job->from_stride, to += 4 * job->out * job->channels)
+        across_four_rows(job, wide, from, to);
+    for (; row < job->rows; row++, from += job->from_stride, to += job->out * job->channels)
+        across_row(job, wide, from, to);
+}
+
+static void down_strip(const struct resample_job *job, const int32_t *weights, const uint8_t *from, uint8_t *to) {
+    vi a = viset(half), b = a, c = a, d = a;
+    for (int64_t k = 0; k < job->taps; k++, from += job->from_stride) {
+        vi weight = viset(weights[k]);
+        a = vimuladd(vibytes(from), weight, a);
+        b = vimuladd(vibytes(from + VL), weight, b);
+        c = vimuladd(vibytes(from + 2 * VL), weight, c);
+        d = vimuladd(vibytes(from + 3 * VL), weight, d);
+    }
+    vistore_bytes(to, a, RESAMPLE_BITS);
+    vistore_bytes(to + VL, b, RESAMPLE_BITS);
+    vistore_bytes(to + 2 * VL, c, RESAMPLE_BITS);
+    vistore_bytes(to + 3 * VL, d, RESAMPLE_BITS);
+}
+
+void KERNEL_NAME(resample_down)(const struct resample_job *job) {
+    uint8_t *to = job->to;
+    for (int64_t o = 0; o < job->out; o++, to += job->row_bytes) {
+        const int32_t *weights = job->weights + o * job->stride;
+        const uint8_t *from = job->from + (size_t)job->first[o] * job->from_stride;
+        int64_t x = 0;
+        for (; x + 4 * VL <= job->row_bytes; x += 4 * VL) down_strip(job, weights, from + x, to + x);
+        for (; x + VL <= job->row_bytes; x += VL) {
+            vi sum = viset(half);
+            const uint8_t *row = from + x;
+            for (int64_t k = 0; k < job->taps; k++, row += job->from_stride)
+                sum = vimuladd(vibytes(row), viset(weights[k]), sum);
+            vistore_bytes(to + x, sum, RESAMPLE_BITS);
+        }
+        for (; x < job->row_bytes; x++) {
+            int32_t sum = half;
+            for (int64_t k = 0; k < job->taps; k++) sum += from[(size_t)k * job->from_stride + (size_t)x] * weights[k];
+            sum >>= RESAMPLE_BITS;
+            to[x] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+    }
+}
+
+void KERNEL_NAME(mirror_rows)(const uint8_t *from, uint8_t *to, int64_t rows, int64_t width, int64_t channels) {
+    for (int64_t row = 0; row < rows; row++, from += width * channels, to += width * channels) {
+        int64_t x = 0;
+        /* From the right of the source, so that the byte written too much is overwritten by the next five pixels. */
+        if (channels == 3)
+            for (; x + 6 <= width; x += 5) mirror_five(from + 3 * (width - x - 5) - 1, to + 3 * x);
+        for (; x < width; x++)
+            for (int64_t c = 0; c < channels; c++) to[x * channels + c] = from[(width - 1 - x) * channels + c];
+    }
+}
