@@ -1,4 +1,4 @@
-/* verb_recipe.c — siskin recipe: list, show, trace, diff, lint, keys.
+/* verb_recipe.c — siskin recipe: list, show, trace, diff, lint, import, keys.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
@@ -8,13 +8,16 @@
 #include "train/lint.h"
 #include "train/trace.h"
 #include "verbs/recipe_arg.h"
+#include "verbs/recipe_import_word.h"
 
 const struct option options_recipe[] = {
     {"set", 0, NULL, "show: only what the recipe sets, without the defaults."},
     {"data", 0, "SPEC", "trace, lint: count these pictures; short for data.spec=SPEC."},
-    {"images", 0, "N", "trace, lint: so many training pictures, without looking at any."},
-    {"val-images", 0, "N", "trace: so many validation pictures."},
-    {"world", 0, "N", "trace, lint: so many processes; 1 by default."},
+    {"images", 0, "N", "trace, diff, lint, import: so many training pictures, without looking at any."},
+    {"val-images", 0, "N", "trace, diff: so many validation pictures."},
+    {"world", 0, "N", "trace, lint, import: so many processes; 1 by default, import: as the command line says."},
+    {"from", 0, "SOURCE", "import: whose settings they are: torchvision, timm or model_garden; found by their names."},
+    {"out", 'o', "FILE.yaml", "import: write the recipe there, and what became of each setting on standard output."},
     {"strict", 0, NULL, "lint: warnings fail too (exit 1)."},
     {0},
 };
@@ -202,23 +205,25 @@ static sk_status keys(struct call *call) {
     return SK_OK;
 }
 
-enum recipe_word { WORD_LIST, WORD_SHOW, WORD_TRACE, WORD_DIFF, WORD_LINT, WORD_KEYS, WORD_COUNT };
+enum recipe_word { WORD_LIST, WORD_SHOW, WORD_TRACE, WORD_DIFF, WORD_LINT, WORD_KEYS, WORD_IMPORT, WORD_COUNT };
 
 sk_status verb_recipe(struct call *call) {
-    static const char *const words[] = {"list", "show", "trace", "diff", "lint", "keys"};
+    static const char *const words[] = {"list", "show", "trace", "diff", "lint", "keys", "import"};
     const char *word = call->arguments[0], *data = call_option(call, "data");
     int which = 0;
     while (which < WORD_COUNT && strcmp(words[which], word) != 0) which++;
     if (which == WORD_COUNT) {
         const char *near = nearest_word(word, words, WORD_COUNT);
-        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, diff, lint or keys",
+        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, diff, lint, import or keys",
                            word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
     }
     if (which == WORD_LIST) return list(call);
     if (which == WORD_KEYS) return keys(call);
+    if (which == WORD_IMPORT) return recipe_import_word(call);
     FAIL_IF(call->argument_count < 2, SK_EUSAGE, "recipe %s needs a RECIPE: a file or a name of `siskin recipe list`",
             word);
-    FAIL_IF(call->argument_count > 2 && which != WORD_DIFF, SK_EUSAGE, "recipe %s takes one recipe", word);
+    FAIL_IF(call->argument_count > (which == WORD_DIFF ? 3 : 2), SK_EUSAGE, "recipe %s takes %s", word,
+            which == WORD_DIFF ? "two recipes" : "one recipe");
     struct recipe recipe;
     TRY(recipe_open(call, &call->arena, call->arguments[1], &recipe));
     if (data) TRY(recipe_set(&recipe, "data.spec", data));

@@ -37,3 +37,16 @@ base: $SOURCE_ROOT/recipes/imagenet/mobilenet_v2
 schedule: {lr: 0.064, lr_for_batch: 1024}
 YAML
 expect 0 'written otherwise, the same in effect' "$SISKIN" recipe diff imagenet/mobilenet_v2 other.yaml --images 1281167 --val-images 50000
+
+# What becomes of other people's settings, each of them: a golden text for each source. Two made-up mistakes are told.
+imports=$SOURCE_ROOT/tests/fixtures/train/import
+for file in "$imports"/*; do
+    name=$(basename "${file%.*}")
+    golden "import_$name.txt" import "$file" -o "$name.yaml"
+    expect 0 'schedule.lr' "$SISKIN" recipe show "$name.yaml" --set
+done
+expect 0 'unmapped --lr-warmpu=5: this source has no such setting' "$SISKIN" recipe import -- train.py --model resnet50 --wd 1e-4 --lr-step-size 30 --lr-warmpu=5
+expect 2 'the settings do not say whose they are' "$SISKIN" recipe import -- train.py --model resnet50
+expect 0 'mapped   batch_size=64 -> batch_size 64' "$SISKIN" recipe import --from torchvision -- train.py --batch-size 64
+expect 0 'epochs: 3' "$SISKIN" recipe import --from torchvision epochs=3 -- train.py --batch-size 64
+expect 2 'timm: lr' "$SISKIN" recipe import --from timm -- train.py --lr=fast
