@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "augment/erasing.h"
 #include "augment/preprocess.h"
 #include "augment/augment_trace.h"
 #include "base/status.h"
@@ -23,12 +24,17 @@ struct augment_options {
     bool random_resized_crop;
     double scale_min, scale_max; /* share of the area: 0.08, 1 */
     double ratio_min, ratio_max; /* width / height: 3/4, 4/3 */
+    int attempts;                /* 10 */
+    bool crop_of_tf, centre_whole; /* TF's draws; a crop that is the whole becomes its middle */
+    double min_covered;            /* TF */
+    bool train_antialias;
     enum resize_filter train_filter;
     /* pad and random crop (as usual on CIFAR) after the resize to preprocess.resize, if any */
     bool random_crop;
     int padding; /* pixels on every side */
     enum pad_mode pad_mode;
     double flip_probability; /* horizontal flip; 0 = off */
+    struct erasing erasing;  /* of the normalised numbers */
     bool fast_decode;        /* pictures may come shrunk and less exact from their decoder */
 };
 struct augment_options augment_default(void);

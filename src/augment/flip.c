@@ -21,6 +21,15 @@ static sk_status apply(const struct augment_options *options, struct rng *rng, s
     TRY(cpu_isa(&isa));
     kernels_of(isa)->mirror_rows(picture->pixels, flipped, (int64_t)rows, (int64_t)width, (int64_t)channels);
     picture->pixels = flipped;
+    for (size_t y = 0; scratch->numbers && y < rows; y++) {
+        float *row = scratch->numbers + y * width * channels;
+        for (size_t left = 0, right = width - 1; left < right; left++, right--)
+            for (size_t c = 0; c < channels; c++) {
+                float kept = row[left * channels + c];
+                row[left * channels + c] = row[right * channels + c];
+                row[right * channels + c] = kept;
+            }
+    }
     augment_say(scratch, "flip");
     return SK_OK;
 }
@@ -29,4 +38,4 @@ static bool is_random(const struct augment_options *options) {
     return options->flip_probability > 0;
 }
 
-const struct transform transform_flip = {.check = check, .is_random = is_random, .apply = apply};
+const struct transform transform_flip = {.check = check, .keeps_numbers = true, .is_random = is_random, .apply = apply};

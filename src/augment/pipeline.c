@@ -24,13 +24,17 @@ struct augment_options augment_default(void) {
         .scale_max = 1,
         .ratio_min = 3.0 / 4,
         .ratio_max = 4.0 / 3,
+        .attempts = 10,
         .train_filter = RESIZE_BILINEAR,
+        .train_antialias = true,
         .pad_mode = PAD_ZERO,
     };
 }
 
 sk_status pipeline_prepare(struct pipeline *pipeline, const struct augment_options *options) {
     for (int i = 0; i < TRANSFORMS; i++) TRY(transforms[i].transform->check(options));
+    const struct preprocess *p = &options->preprocess;
+    TRY(erasing_check(&options->erasing, p->crop_height, p->crop_width, p->channels));
     pipeline->options = *options;
     normalise_prepare(&options->preprocess, &pipeline->table);
     return SK_OK;
@@ -42,6 +46,7 @@ int64_t pipeline_size(const struct pipeline *pipeline) {
 }
 
 bool pipeline_is_random(const struct pipeline *pipeline) {
+    if (pipeline->options.erasing.probability > 0) return true;
     for (int i = 0; i < TRANSFORMS; i++)
         if (transforms[i].transform->is_random && transforms[i].transform->is_random(&pipeline->options)) return true;
     return false;
@@ -65,22 +70,38 @@ void pipeline_wish(struct pipeline_wish *wish, const struct pipeline *pipeline, 
     wish->wish = (struct picture_wish){.part = wished_part, .context = wish, .fast = pipeline->options.fast_decode};
 }
 
+/* Of bytes by the table; of TF's numbers one by one. */
+static void finish(const struct pipeline *pipeline, const struct picture *picture, const struct scratch *scratch,
+                   float *input) {
+    if (scratch->numbers)
+        normalise_numbers(&pipeline->options.preprocess, scratch->numbers, input);
+    else
+        normalise_picture(&pipeline->table, picture, input);
+}
+
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input) {
     const struct preprocess *p = &pipeline->options.preprocess;
     const struct rng start = rng_at(key->seed, RNG_AUGMENT, key->epoch, key->sample);
     struct picture step = *picture;
-    if (p->channels == 1) TRY(preprocess_colour(p, picture, scratch, &step));
+    scratch->numbers = NULL;
+    if (p->channels == 1 || p->by == RESIZE_BY_TF) TRY(preprocess_colour(p, picture, scratch, &step));
     for (int i = 0; i < TRANSFORMS; i++) {
+        const struct transform *t = transforms[i].transform;
         struct rng rng = start;
         rng.counter[0] = transforms[i].number << 16;
-        TRY(transforms[i].transform->apply(&pipeline->options, &rng, scratch, &step));
+        TRY(t->apply(&pipeline->options, &rng, scratch, &step));
+        if (!t->keeps_numbers && t->is_random && t->is_random(&pipeline->options)) scratch->numbers = NULL;
     }
     if (p->channels == 3) TRY(preprocess_colour(p, &step, scratch, &step));
     FAIL_IF(step.height != p->crop_height || step.width != p->crop_width, SK_EINTERNAL,
             "augmentation ended with %dx%d pixels; expected %dx%d", step.height, step.width, p->crop_height,
             p->crop_width);
-    normalise_picture(&pipeline->table, &step, input);
+    finish(pipeline, &step, scratch, input);
+    struct rng rng = start;
+    rng.counter[0] = (uint32_t)ERASING_NUMBER << 16;
+    struct erasing_frame frame = {input, p->crop_height, p->crop_width, p->channels};
+    erasing_apply(&pipeline->options.erasing, &rng, &frame, scratch);
     return SK_OK;
 }
 
@@ -88,6 +109,6 @@ sk_status pipeline_eval(const struct pipeline *pipeline, const struct picture *p
                         float *input) {
     struct picture ready;
     TRY(preprocess_geometry(&pipeline->options.preprocess, picture, scratch, &ready));
-    normalise_picture(&pipeline->table, &ready, input);
+    finish(pipeline, &ready, scratch, input);
     return SK_OK;
 }

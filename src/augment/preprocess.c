@@ -32,6 +32,10 @@ sk_status preprocess_check(const struct preprocess *p) {
     FAIL_IF((int)p->filter < 0 || p->filter >= RESIZE_FILTERS, SK_EUSAGE, "preprocessing: unknown resize filter");
     FAIL_IF(!p->antialias && p->filter == RESIZE_BOX, SK_EUSAGE,
             "preprocessing: the box filter has no form without antialias");
+    FAIL_IF(p->by == RESIZE_BY_TF && p->filter == RESIZE_BOX, SK_EUSAGE,
+            "preprocessing: tf.image.resize has no box filter here");
+    FAIL_IF(!(p->crop_share >= 0 && p->crop_share <= 1), SK_EUSAGE,
+            "preprocessing: crop_share is %g; expected 0 (off) to 1", p->crop_share);
     FAIL_IF(p->crop_height < 1 || p->crop_width < 1 || p->crop_height > INPUT_SIDE_MAX ||
                 p->crop_width > INPUT_SIDE_MAX,
             SK_EUSAGE, "preprocessing: the crop is %d x %d; expected 1 to %d pixels a side", p->crop_height,
@@ -58,6 +62,8 @@ void preprocess_write(const struct preprocess *p, struct json_writer *w, const c
     jw_bool(w, "squash", p->squash);
     jw_string(w, "filter", resize_filter_name(p->filter));
     jw_bool(w, "antialias", p->antialias);
+    if (p->by == RESIZE_BY_TF) jw_string(w, "resize_by", "tf"); /* absent: as versions without it did */
+    if (p->crop_share > 0) jw_number(w, "crop_share", p->crop_share);
     jw_array(w, "crop");
     jw_integer(w, NULL, p->crop_height);
     jw_integer(w, NULL, p->crop_width);
@@ -115,7 +121,7 @@ static sk_status read_bool(const struct json *json, const char *key, bool *out) 
 
 static sk_status known_members(const struct json *json) {
     static const char *const known[] = {"resize", "squash",  "filter", "antialias", "crop", "channels",
-                                        "order",  "divisor", "mean",   "std",       "exif"};
+                                        "order",  "divisor", "mean",   "std",       "exif", "resize_by", "crop_share"};
     FAIL_IF(!json || json->kind != JSON_OBJECT, SK_EFORMAT, "preprocessing is missing or no JSON object");
     for (const struct json *member = json->child; member; member = member->next) {
         bool found = false;
@@ -135,6 +141,10 @@ sk_status preprocess_read(const struct json *json, struct preprocess *p) {
             "preprocessing: \"filter\" is \"%.32s\"; expected box, bilinear, bicubic or nearest", filter);
     TRY(read_bool(json, "antialias", &read.antialias));
     if (json_get(json, "squash")) TRY(read_bool(json, "squash", &read.squash)); /* files of version 0.1 lack it */
+    int by = 0;
+    if (json_get(json, "resize_by")) TRY(read_choice(json, "resize_by", "pillow", "tf", &by));
+    read.by = by ? RESIZE_BY_TF : RESIZE_BY_PILLOW;
+    read.crop_share = json_number(json, "crop_share", 0);
     float crop[2] = {0};
     TRY(read_numbers(json, "crop", 2, crop));
     for (int i = 0; i < 2; i++) {
@@ -265,6 +275,51 @@ void normalise_picture(const struct normalise_table *table, const struct picture
     }
 }
 
+void normalise_numbers(const struct preprocess *p, const float *numbers, float *input) {
+    size_t count = (size_t)p->crop_height * (size_t)p->crop_width, channels = (size_t)p->channels;
+    bool reverse = p->order == COLOUR_BGR && channels == 3;
+    for (size_t i = 0; i < count; i++, numbers += channels, input += channels)
+        for (size_t c = 0; c < channels; c++) {
+            float x = numbers[reverse ? 2 - c : c] / p->divisor;
+            x = x - p->mean[c];
+            input[c] = x / p->std[c];
+        }
+}
+
+struct picture_box preprocess_middle(int height, int width, double share) {
+    float side = (float)share * (float)(height < width ? height : width);
+    struct picture_box box = {.top = (int)(((float)height - side) / 2), .left = (int)(((float)width - side) / 2)};
+    box.height = box.width = side < 1 ? 1 : (int)side;
+    return box;
+}
+
+/* One resize of a middle square, as TF's frameworks evaluate; or of the whole. */
+static sk_status resize_middle(const struct preprocess *p, const struct picture *source, struct scratch *scratch,
+                               struct picture *result) {
+    struct picture_box box = resize_whole(source, scratch);
+    struct picture_resize to = {p->crop_height, p->crop_width, p->filter, p->antialias};
+    if (p->crop_share > 0)
+        box = preprocess_middle(box.height, box.width, p->crop_share);
+    else
+        preprocess_resized(p, source->height, source->width, &to.height, &to.width);
+    return resize_by(p->by, source, &box, &to, scratch, result);
+}
+
+/* The centre of numbers, as preprocess_centre does it with pixels. */
+static sk_status centre_numbers(const struct preprocess *p, const struct picture *from, struct scratch *scratch) {
+    struct centre down = centre_side(from->height, p->crop_height), across = centre_side(from->width, p->crop_width);
+    size_t channels = (size_t)from->channels, width = (size_t)p->crop_width;
+    float *to = scratch_reserve(scratch, SCRATCH_PASS, (size_t)p->crop_height * width * channels * sizeof *to);
+    if (!to) return SK_EMEMORY;
+    memset(to, 0, (size_t)p->crop_height * width * channels * sizeof *to);
+    for (int y = 0; y < down.count; y++)
+        memcpy(to + ((size_t)(down.to + y) * width + (size_t)across.to) * channels,
+               scratch->numbers + ((size_t)(down.from + y) * (size_t)from->width + (size_t)across.from) * channels,
+               (size_t)across.count * channels * sizeof *to);
+    scratch->numbers = to;
+    return SK_OK;
+}
+
 sk_status preprocess_geometry(const struct preprocess *p, const struct picture *picture, struct scratch *scratch,
                               struct picture *result) {
     int height, width;
@@ -272,12 +327,16 @@ sk_status preprocess_geometry(const struct preprocess *p, const struct picture *
     /* To grey first, as frameworks do: that rounds, so it does not commute with the resize. Grey to RGB does, so it
      * waits until the picture is small. */
     struct picture step = *picture;
-    if (p->channels == 1) TRY(preprocess_colour(p, picture, scratch, &step));
-    if (p->antialias)
+    scratch->numbers = NULL;
+    if (p->channels == 1 || p->by == RESIZE_BY_TF) TRY(preprocess_colour(p, picture, scratch, &step));
+    if (p->by == RESIZE_BY_TF || p->crop_share > 0)
+        TRY(resize_middle(p, &step, scratch, result));
+    else if (p->antialias)
         TRY(resize_picture(&step, NULL, height, width, p->filter, scratch, result));
     else
         TRY(resize_plain(&step, height, width, p->filter, scratch, result));
     if (result->height != p->crop_height || result->width != p->crop_width) {
+        if (scratch->numbers) TRY(centre_numbers(p, result, scratch));
         size_t bytes = (size_t)p->crop_height * (size_t)p->crop_width * (size_t)result->channels;
         uint8_t *crop = scratch_reserve(scratch, SCRATCH_CROP, bytes);
         if (!crop) return SK_EMEMORY;
@@ -295,6 +354,9 @@ sk_status preprocess_apply(const struct preprocess *p, const struct picture *pic
     TRY(preprocess_geometry(p, picture, scratch, &ready));
     struct normalise_table table;
     normalise_prepare(p, &table);
-    normalise_picture(&table, &ready, input);
+    if (scratch->numbers)
+        normalise_numbers(p, scratch->numbers, input);
+    else
+        normalise_picture(&table, &ready, input);
     return SK_OK;
 }

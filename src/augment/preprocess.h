@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "augment/resize.h"
+#include "augment/resize_tf.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "data/picture.h"
@@ -22,6 +22,8 @@ struct preprocess {
     int resize;  /* the shorter side in pixels; 0 = no resize */
     bool squash; /* the height is brought to `resize` and the width to the crop's shape, whatever the picture's */
     enum resize_filter filter;
+    enum resize_by by; /* whose resize, of training too */
+    double crop_share; /* > 0: the middle square of so much of the shorter side is cut out and resized; resize is not read */
     bool antialias; /* as Pillow; false: as torch's interpolate without it, which shrunk pictures suffer from */
     int crop_height, crop_width; /* the input's size */
     int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */
@@ -69,5 +71,10 @@ struct normalise_table {
 };
 void normalise_prepare(const struct preprocess *p, struct normalise_table *table);
 void normalise_picture(const struct normalise_table *table, const struct picture *picture, float *input);
+/* The same of numbers that are no bytes (scratch->numbers), with the same three operations. */
+void normalise_numbers(const struct preprocess *p, const float *numbers, float *input);
+
+/* The middle square of a picture of this size, of `share` of the shorter side, as Model Garden rounds it. */
+struct picture_box preprocess_middle(int height, int width, double share);
 
 #endif

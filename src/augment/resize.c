@@ -231,7 +231,7 @@ static sk_status resize_filtered(const struct view *view, enum resize_filter fil
     return SK_OK;
 }
 
-static sk_status check_target(const struct picture_box *box, int height, int width) {
+sk_status resize_check(const struct picture_box *box, int height, int width) {
     FAIL_IF(height < 1 || width < 1 || height > SIDE_MAX || width > SIDE_MAX || (int64_t)height * width > pixels_max,
             SK_EDATA, "a picture of %dx%d pixels cannot be resized to %dx%d: more than %lld pixels", box->height,
             box->width, height, width, (long long)pixels_max);
@@ -257,7 +257,7 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
     struct picture_box whole = {.height = source->height, .width = source->width};
     if (!box) box = &whole;
     TRY(check_source(source, box));
-    TRY(check_target(box, height, width));
+    TRY(resize_check(box, height, width));
     size_t channels = (size_t)source->channels, stride = (size_t)source->width * channels;
     const uint8_t *in = source->pixels + (size_t)box->top * stride + (size_t)box->left * channels;
     if (box->height == source->height && box->width == source->width && height == box->height && width == box->width) {
@@ -312,7 +312,7 @@ sk_status resize_part(const struct picture *source, const struct picture_box *bo
     view.across = shrunk_span(inside.left, inside.width, part->shrink, source->width, &left);
     inside = (struct picture_box){top, left, view.down.in, view.across.in};
     TRY(check_source(source, &inside));
-    TRY(check_target(&inside, height, width));
+    TRY(resize_check(&inside, height, width));
     view.pixels = source->pixels + (size_t)top * view.stride + (size_t)left * (size_t)source->channels;
     uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * (size_t)source->channels);
     if (!out) return SK_EMEMORY;
@@ -379,12 +379,21 @@ static uint8_t plain_pixel(const struct plain_window *down, const struct plain_w
 
 sk_status resize_plain(const struct picture *source, int height, int width, enum resize_filter filter,
                        struct scratch *scratch, struct picture *result) {
-    const struct picture from = *source;
+    const struct picture_box whole = {.height = source->height, .width = source->width};
+    *result = *source;
+    if (height == source->height && width == source->width && filter != RESIZE_BOX) return SK_OK;
+    return resize_plain_box(source, &whole, height, width, filter, scratch, result);
+}
+
+sk_status resize_plain_box(const struct picture *source, const struct picture_box *box, int height, int width,
+                           enum resize_filter filter, struct scratch *scratch, struct picture *result) {
+    struct picture from = *source;
+    size_t channels = (size_t)from.channels, stride = (size_t)from.width * channels;
     FAIL_IF(filter == RESIZE_BOX, SK_EUSAGE, "the box filter has no form without antialias");
-    TRY(check_target(&(struct picture_box){.height = from.height, .width = from.width}, height, width));
-    *result = from;
-    if (height == from.height && width == from.width) return SK_OK;
-    size_t channels = (size_t)from.channels;
+    TRY(check_source(source, box));
+    TRY(resize_check(box, height, width));
+    from.pixels += (size_t)box->top * stride + (size_t)box->left * channels;
+    from.height = box->height, from.width = box->width;
     struct plain_window *across = scratch_reserve(scratch, SCRATCH_WEIGHTS, (size_t)width * sizeof *across);
     uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * channels);
     if (!across || !out) return SK_EMEMORY;
@@ -394,7 +403,7 @@ sk_status resize_plain(const struct picture *source, int height, int width, enum
         struct plain_window down = plain_window(from.height, height, y, filter);
         for (int x = 0; x < width; x++)
             for (size_t c = 0; c < channels; c++)
-                *out++ = plain_pixel(&down, &across[x], from.pixels + c, (size_t)from.width * channels, channels);
+                *out++ = plain_pixel(&down, &across[x], from.pixels + c, stride, channels);
     }
     return SK_OK;
 }

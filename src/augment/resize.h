@@ -25,6 +25,15 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
 sk_status resize_part(const struct picture *source, const struct picture_box *box, int height, int width,
                       enum resize_filter filter, struct scratch *scratch, struct picture *result);
 
+/* The size, and how to come to it. */
+struct picture_resize {
+    int height, width;
+    enum resize_filter filter;
+    bool antialias;
+};
+/* Caps on what may be resized to what; resize_tf.c has them, too. */
+sk_status resize_check(const struct picture_box *box, int height, int width);
+
 /* The whole that `source` was read from: its size, from 0. */
 struct picture_box resize_whole(const struct picture *source, const struct scratch *scratch);
 
@@ -32,5 +41,7 @@ struct picture_box resize_whole(const struct picture *source, const struct scrat
  * nearest look at two, four and one pixels along each side however much the picture shrinks; rounded to bytes once. */
 sk_status resize_plain(const struct picture *source, int height, int width, enum resize_filter filter,
                        struct scratch *scratch, struct picture *result);
+sk_status resize_plain_box(const struct picture *source, const struct picture_box *box, int height, int width,
+                           enum resize_filter filter, struct scratch *scratch, struct picture *result);
 
 #endif

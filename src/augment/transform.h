@@ -11,6 +11,7 @@
 struct transform {
     /* Refuse options that make no sense; called whether or not the transform is on. */
     sk_status (*check)(const struct augment_options *options);
+    bool keeps_numbers; /* what it does to pixels it does to scratch->numbers, or makes them */
     /* Would apply draw a random number? NULL: never. */
     bool (*is_random)(const struct augment_options *options);
     /* The only part of a picture of this size that apply will look at, and the size it will bring it to (0: it is not

@@ -56,7 +56,8 @@ enum scratch_use {
     SCRATCH_PIXELS,   /* after an operation on pixels, and … */
     SCRATCH_PIXELS_2, /* … after the next one */
     SCRATCH_WORK,     /* what such an operation needs beside its result */
-    SCRATCH_MIX,      /* AugMix: the picture as it came, and the sum */
+    SCRATCH_MIX,      /* AugMix: the picture as it came, and the sum; Mixup: the other picture */
+    SCRATCH_NUMBERS,  /* numbers that are not rounded to bytes */
     SCRATCH_COUNT,
 };
 
@@ -73,6 +74,7 @@ struct scratch {
     uint64_t damaged; /* pictures decoded although their file is damaged, as other decoders do */
     const struct picture_wish *wish; /* of the next read; NULL: whole pictures */
     struct picture_part part;        /* of the last read */
+    float *numbers; /* of a picture as resize_tf made it, where its pixels are these cut to bytes; NULL: the pixels are all */
 };
 
 /* At least `bytes` bytes for one use; the old content is kept only where the slot need not grow. NULL + sentence. */

@@ -251,6 +251,9 @@ sk_status recipe_preprocess_over(const struct recipe *r, struct preprocess *p) {
     if (recipe_is_set(r, RECIPE_preprocess_squash)) p->squash = r->preprocess_squash;
     if (recipe_is_set(r, RECIPE_preprocess_filter)) p->filter = filter_of(r->preprocess_filter);
     if (recipe_is_set(r, RECIPE_preprocess_antialias)) p->antialias = r->preprocess_antialias;
+    if (recipe_is_set(r, RECIPE_preprocess_resize_by))
+        p->by = r->preprocess_resize_by == CHOICE_RESIZE_TF ? RESIZE_BY_TF : RESIZE_BY_PILLOW;
+    if (recipe_is_set(r, RECIPE_preprocess_crop_share)) p->crop_share = r->preprocess_crop_share;
     if (recipe_is_set(r, RECIPE_preprocess_channels)) p->channels = (int)r->preprocess_channels;
     if (recipe_is_set(r, RECIPE_preprocess_divisor)) p->divisor = (float)r->preprocess_divisor;
     if (recipe_is_set(r, RECIPE_preprocess_mean)) fill_numbers(&r->preprocess_mean, p->mean);
@@ -267,6 +270,8 @@ static sk_status fill_preprocess(const struct recipe *r, struct preprocess *p) {
     p->squash = r->preprocess_squash;
     p->filter = filter_of(r->preprocess_filter);
     p->antialias = r->preprocess_antialias;
+    p->by = r->preprocess_resize_by == CHOICE_RESIZE_TF ? RESIZE_BY_TF : RESIZE_BY_PILLOW;
+    p->crop_share = r->preprocess_crop_share;
     p->crop_height = p->crop_width = (int)r->preprocess_crop;
     p->channels = (int)r->preprocess_channels;
     p->divisor = (float)r->preprocess_divisor;
@@ -299,6 +304,8 @@ sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess 
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_squash, p->squash ? "true" : "false"));
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_filter, resize_filter_name(p->filter)));
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_antialias, p->antialias ? "true" : "false"));
+    TRY(settle_number(recipe, RECIPE_preprocess_crop_share, p->crop_share));
+    TRY(recipe_settle_key(recipe, RECIPE_preprocess_resize_by, p->by == RESIZE_BY_TF ? "tf" : "pillow"));
     TRY(recipe_settle_key(recipe, RECIPE_preprocess_order, p->order == COLOUR_BGR ? "bgr" : "rgb"));
     TRY(take_numbers(recipe, RECIPE_preprocess_mean, p->mean, p->channels));
     return take_numbers(recipe, RECIPE_preprocess_std, p->std, p->channels);
@@ -319,6 +326,7 @@ sk_status recipe_pipeline_from(const struct recipe *r, const struct preprocess *
     options.ratio_min = r->augment_rrc_ratio.item[0];
     options.ratio_max = r->augment_rrc_ratio.item[1];
     options.train_filter = filter_of(r->augment_rrc_filter);
+    recipe_crop_and_erasing(r, &options);
     options.random_crop = r->augment_crop_padding > 0;
     options.padding = (int)r->augment_crop_padding;
     options.pad_mode = r->augment_pad_mode == CHOICE_PAD_REFLECT ? PAD_REFLECT : PAD_ZERO;

@@ -34,6 +34,8 @@ sk_status recipe_take_preprocess(struct recipe *recipe, const struct preprocess 
 sk_status recipe_pipeline(const struct recipe *recipe, struct pipeline *pipeline);
 /* The same where `base` says what no key can. */
 sk_status recipe_pipeline_from(const struct recipe *recipe, const struct preprocess *base, struct pipeline *pipeline);
+/* Keys of the crop's form and of group augment.erasing. */
+void recipe_crop_and_erasing(const struct recipe *recipe, struct augment_options *options);
 /* Keys of group mix; and of repeated sampling (from_recipe_batch.c). */
 void recipe_mix(const struct recipe *recipe, struct mix_options *mix);
 struct repeat recipe_repeat(const struct recipe *recipe);
