@@ -18,6 +18,18 @@ static sk_status check_rising(const struct recipe *r, enum recipe_key_id id, con
     return SK_OK;
 }
 
+static sk_status check_average(const struct recipe *r) {
+    TRY(check_rising(r, RECIPE_schedule_noise_range, &r->schedule_noise_range));
+    if (r->average_last && r->average_best)
+        return recipe_fail(r, RECIPE_average_best, "%lld, but average.last is %lld; one mean is made, of the one or the other",
+                           (long long)r->average_best, (long long)r->average_last);
+    if (r->average_recalibrate && !r->average_last && !r->average_best)
+        return recipe_fail(r, RECIPE_average_recalibrate, "true, but neither average.last nor average.best says of what");
+    if (r->ema_best == CHOICE_EMA_BEST_EMA && r->ema_form == CHOICE_EMA_NONE)
+        return recipe_fail(r, RECIPE_ema_best, "ema, but ema.form is none: there is no moving average to choose by");
+    return SK_OK;
+}
+
 sk_status recipe_check(const struct recipe *r) {
     TRY(check_channels(r, RECIPE_preprocess_mean, &r->preprocess_mean));
     TRY(check_channels(r, RECIPE_preprocess_std, &r->preprocess_std));
@@ -27,6 +39,7 @@ sk_status recipe_check(const struct recipe *r) {
     if (r->optimizer_nesterov && r->optimizer_momentum == 0)
         return recipe_fail(r, RECIPE_optimizer_nesterov,
                            "true, but optimizer.momentum is 0; set a momentum or turn it off");
+    TRY(check_average(r));
     if (r->schedule_end_lr > r->schedule_lr)
         return recipe_fail(r, RECIPE_schedule_end_lr, "%g is above schedule.lr %g", r->schedule_end_lr, r->schedule_lr);
     return SK_OK;

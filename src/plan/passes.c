@@ -16,7 +16,7 @@ sk_status passes_run(struct arena *arena, const struct graph *from, const struct
     for (size_t i = 0; i < count; i++) {
         TRY(list[i](arena, graph ? graph : from, &graph));
     }
-    if (lowering->training) {
+    if (lowering->training && !lowering->forward) {
         int loss = graph_find_port(graph, "loss");
         FAIL_IF(!loss, SK_EINTERNAL, "a graph to be trained has no loss");
         TRY(gradient_build(graph, loss));

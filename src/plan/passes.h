@@ -31,6 +31,7 @@ sk_status gradient_build(struct graph *graph, int loss);
 struct lowering {
     const struct kernels *kernels;
     bool training;
+    bool forward; /* training without a gradient: for what batch norms see of a batch */
     bool bf16; /* training: pass_bf16 */
 };
 sk_status passes_run(struct arena *arena, const struct graph *from, const struct lowering *lowering, struct graph **to);

@@ -10,8 +10,8 @@ sk_status clip_make(struct clip *clip, const struct recipe *recipe) {
                            "%g, but clip.norm is %g; gradients are clipped in one way or the "
                            "other",
                            clip->value, clip->norm);
-    if (clip->norm == 0 && recipe_is_set(recipe, RECIPE_clip_norm_of))
-        return recipe_fail(recipe, RECIPE_clip_norm_of, "set, but clip.norm is 0: nothing is clipped by it");
+    if (clip->norm == 0 && clip->optax)
+        return recipe_fail(recipe, RECIPE_clip_norm_of, "optax, but clip.norm is 0: nothing is clipped by it");
     return SK_OK;
 }
 

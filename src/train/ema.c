@@ -14,8 +14,8 @@ double ema_adjusted(double decay, int64_t images, int64_t every, int64_t epochs)
 
 /* Keys that say something only where another one has a certain value. */
 static sk_status check(const struct ema *ema, const struct recipe *recipe) {
-    if (recipe_is_set(recipe, RECIPE_ema_dynamic_from) && recipe->ema_dynamic != CHOICE_EMA_UPDATES)
-        return recipe_fail(recipe, RECIPE_ema_dynamic_from, "set, but ema.dynamic is %s; it counts for updates alone",
+    if (recipe->ema_dynamic_from > 0 && recipe->ema_dynamic != CHOICE_EMA_UPDATES)
+        return recipe_fail(recipe, RECIPE_ema_dynamic_from, "%lld, but ema.dynamic is %s; it counts for updates alone", (long long)recipe->ema_dynamic_from,
                            recipe_word(RECIPE_ema_dynamic, recipe->ema_dynamic));
     if (ema->evaluate != CHOICE_EMA_ACCUMULATOR && !ema->from_zero)
         return recipe_fail(recipe, RECIPE_ema_evaluate,

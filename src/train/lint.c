@@ -10,6 +10,7 @@
 
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/trace_step.h"
 
 /* What the tests read. */
 struct lint {
@@ -142,13 +143,15 @@ static const struct {
     enum recipe_key_id id;
     const char *readers;
 } schedule_keys[] = {
-    {RECIPE_schedule_decay_rate, "exponential step multistep"},
-    {RECIPE_schedule_decay_epochs, "exponential step"},
-    {RECIPE_schedule_staircase, "exponential"},
+    {RECIPE_schedule_decay_rate, "exponential step multistep inverse_time"},
+    {RECIPE_schedule_decay_epochs, "exponential step inverse_time"},
+    {RECIPE_schedule_decay_steps, "exponential step inverse_time"},
+    {RECIPE_schedule_decay_shift, "exponential step inverse_time"},
+    {RECIPE_schedule_staircase, "exponential inverse_time"},
     {RECIPE_schedule_milestones, "multistep"},
     {RECIPE_schedule_end_lr, "cosine polynomial"},
     {RECIPE_schedule_exponent, "cosine polynomial"},
-    {RECIPE_schedule_decay_from, "exponential step multistep cosine polynomial"},
+    {RECIPE_schedule_decay_from, "exponential step multistep inverse_time cosine polynomial"},
 };
 
 static bool reads(const char *readers, const char *name) {
@@ -167,6 +170,8 @@ static bool find_schedule_keys_unused(const struct lint *l, struct text *t) {
     }
     if (l->recipe->schedule_warmup_epochs == 0 && differs(l, RECIPE_schedule_warmup_init))
         text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(RECIPE_schedule_warmup_init));
+    for (int id = RECIPE_schedule_noise; id <= RECIPE_schedule_noise_seed && !l->recipe->schedule_noise_range.count; id++)
+        if (differs(l, id)) text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(id));
     return found && say(t, ": set, but not read by this %s schedule", l->recipe->schedule_name);
 }
 
@@ -280,6 +285,16 @@ static bool find_decay_unset(const struct lint *l, struct text *t) {
     return say(t, "%zu exclusions, but weight_decay.value is 0: nothing is decayed", r->weight_decay_exclude.count);
 }
 
+/* ---- the moving average ---- */
+
+static bool find_ema_keys_unused(const struct lint *l, struct text *t) {
+    const struct recipe *r = l->recipe;
+    size_t found = 0;
+    for (int id = RECIPE_ema_decay; id <= RECIPE_ema_best && r->ema_form == CHOICE_EMA_NONE; id++)
+        if (differs(l, id)) text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(id));
+    return found && say(t, ": set, but ema.form is none: there is no moving average");
+}
+
 /* ---- batches and pictures ---- */
 
 static bool find_images_left_out(const struct lint *l, struct text *t) {
@@ -290,8 +305,8 @@ static bool find_images_left_out(const struct lint *l, struct text *t) {
 
 static bool find_short_batch(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
-    int64_t rest = l->input->train_images % r->batch_size;
-    if (r->drop_last || rest == 0 || rest >= 8 || rest * 4 >= r->batch_size) return false;
+    int64_t rest = l->input->train_images % schedule_pass_images(r);
+    if (r->drop_last || rest == 0 || rest >= 8 || rest * 4 >= schedule_pass_images(r)) return false;
     return say(t, "an epoch's last batch has %lld pictures: batch statistics over so few are noise; set drop_last=true",
                (long long)rest);
 }
@@ -304,7 +319,7 @@ static bool find_batch_statistics(const struct lint *l, struct text *t) {
 
 static bool find_accumulate_statistics(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
-    if (r->accumulate == 1) return false;
+    if (r->accumulate == 1 || r->accumulate_batch_norm == CHOICE_ACCUMULATE_EXACT) return false;
     return say(t, "gradients of %lld batches are averaged, but batch-norm still sees %lld pictures at a time",
                (long long)r->accumulate, (long long)r->batch_size);
 }
@@ -365,6 +380,7 @@ static sk_status prepare(struct lint *l) {
     int world = input->world ? input->world : 1;
     TRY(epoch_plan_make(&l->plan, l->recipe, images * (input->train_images ? 1 : world), world));
     TRY(schedule_make(&l->schedule, l->recipe, &l->plan));
+    TRY(trace_step_check(&(struct trace_step){l->recipe, &l->plan, &l->schedule}));
     l->planned = input->train_images > 0;
     if (input->tensor_count) {
         TRY(decay_decide(l->recipe, input->tensors, input->tensor_count, l->decisions));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "train/judge.h"
+#include "train/loop_average.h"
 #include "train/loop_ema.h"
 #include "train/loop_setup.h"
 #include "train/model_file.h"
@@ -179,6 +180,7 @@ static sk_status end_epoch(struct loop *loop) {
     tell_epoch(loop, &line);
     tell_damaged(loop);
     if (line.val) check_expectation(loop, number, of_ema && line.ema ? ema.top1 : val.top1);
+    TRY(loop_average_keep(loop, of_ema && line.ema ? line.ema : line.val));
     loop->result->loss = line.loss;
     loop->result->top1 = line.top1;
     *at = (struct checkpoint){.epoch = number,
@@ -256,6 +258,7 @@ static sk_status run_epochs(struct loop *loop) {
         TRY(end_epoch_saving(loop));
         TRY(begin_epoch_saving(loop));
     }
+    TRY(loop_average_finish(loop));
     return judge_run(loop);
 }
 

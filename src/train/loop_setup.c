@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "train/from_recipe.h"
+#include "train/loop_average.h"
 #include "train/run_folder.h"
 
 void loop_say(const struct loop *loop, const char *kind, const char *format, ...) {
@@ -293,6 +294,7 @@ sk_status loop_prepare(struct loop *loop) {
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));
+    TRY(loop_average_check(loop));
     TRY(loop->options.resume ? find_position(loop) : begin_run(loop));
     TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
     TRY(run_log_open(&loop->log, loop->options.run, loop->at.log_bytes));

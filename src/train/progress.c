@@ -53,6 +53,10 @@ void progress_evaluation(struct progress *progress, int64_t done, int64_t all) {
     show_count(progress, "evaluating", done, all);
 }
 
+void progress_statistics(struct progress *progress, int64_t done, int64_t all) {
+    show_count(progress, "taking batch-norm statistics", done, all);
+}
+
 void progress_features(struct progress *progress, int64_t done, int64_t all) {
     show_count(progress, "computing features", done, all);
 }

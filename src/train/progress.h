@@ -30,6 +30,7 @@ struct progress_state {
 };
 void progress_training(struct progress *progress, const struct progress_state *state);
 void progress_evaluation(struct progress *progress, int64_t done, int64_t all);
+void progress_statistics(struct progress *progress, int64_t done, int64_t all);
 void progress_features(struct progress *progress, int64_t done, int64_t all);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/trace_step.h"
 
 /* Everything that both renderings need. */
 struct trace {
@@ -30,6 +31,7 @@ static sk_status trace_make(struct trace *trace, const struct trace_input *input
     TRY(epoch_plan_make(&trace->plan, recipe, input->train_images, input->world ? input->world : 1));
     TRY(schedule_make(&trace->schedule, recipe, &trace->plan));
     TRY(optimizer_make(&trace->optimizer, recipe));
+    TRY(trace_step_check(&(struct trace_step){recipe, &trace->plan, &trace->schedule}));
     trace->decisions = arena_array(arena, trace->tensor_count, sizeof *trace->decisions);
     trace->target = arena_array(arena, (size_t)trace->classes, sizeof *trace->target);
     if (!trace->decisions || !trace->target) return SK_EMEMORY;
@@ -84,6 +86,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
     if (status == SK_OK) {
         json_steps(&trace, w);
         json_optimizer(&trace, w);
+        status = trace_step_json(&(struct trace_step){trace.recipe, &trace.plan, &trace.schedule}, w);
         jw_string(w, "precision", trace.recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32");
         jw_array(w, "lr");
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
@@ -100,7 +103,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
         jw_array(w, "target");
         for (int64_t c = 0; c < trace.classes; c++) jw_number(w, NULL, trace.target[c]);
         jw_end_array(w);
-        status = text_check(&w->text);
+        if (status == SK_OK) status = text_check(&w->text);
     }
     arena_free(&arena);
     return status;
@@ -163,10 +166,11 @@ sk_status trace_text(const struct trace_input *input, struct text *text) {
     sk_status status = trace_make(&trace, input, &arena);
     if (status == SK_OK) {
         text_steps(&trace, text);
+        status = trace_step_text(&(struct trace_step){trace.recipe, &trace.plan, &trace.schedule}, text);
         text_rest(&trace, text);
         text_lr(&trace, text);
         text_decay(&trace, text);
-        status = text_check(text);
+        if (status == SK_OK) status = text_check(text);
     }
     arena_free(&arena);
     return status;

@@ -60,7 +60,9 @@ static sk_status plan_engine(struct trainer *trainer, int stage, int64_t batch, 
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     struct graph *graph, *lowered;
     TRY(stage_graph(trainer, &trainer->arena, stage, batch, &graph));
-    struct lowering lowering = {kernels, true, trainer->options.recipe->precision == CHOICE_PRECISION_BF16};
+    struct lowering lowering = {.kernels = kernels,
+                                .training = true,
+                                .bf16 = trainer->options.recipe->precision == CHOICE_PRECISION_BF16};
     TRY(passes_run(&trainer->arena, graph, &lowering, &lowered));
     struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team)};
     TRY(plan_new(&trainer->arena, lowered, &options, out));

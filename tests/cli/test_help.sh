@@ -20,10 +20,11 @@ for verb in $verbs; do
 done
 
 cat >expected.txt <<'TEXT'
-siskin export MODEL -o FILE.pth|FILE.safetensors|FILE.onnx
+siskin export MODEL|RUN -o FILE.pth|FILE.safetensors|FILE.onnx
 Write a model's weights under torchvision's names, or the model as ONNX.
 
   -o, --out FILE             FILE.pth, FILE.safetensors or FILE.onnx.
+      --weights NAME         Of a run: best, last, best_ema, last_ema or average; by default its best.
       --batch N              ONNX: a fixed batch; otherwise its size stays open.
       --no-fold-norm         ONNX: keep batch-norms as nodes; otherwise they go into the weights.
       --softmax              ONNX: a second output, the probabilities.

@@ -119,7 +119,7 @@ static void run_end(struct run *run) {
 }
 
 /* FNV-1a over the bits of everything that a run's future depends on. */
-static uint64_t run_hash(const struct run *run) {
+static inline uint64_t run_hash(const struct run *run) {
     struct trainer_block blocks[TRAINER_BLOCKS];
     int count = trainer_blocks(run->trainer, blocks);
     uint64_t hash = 14695981039346656037u;

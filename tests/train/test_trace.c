@@ -60,6 +60,41 @@ static void test_published_recipe(void **state) {
     arena_free(&arena);
 }
 
+/* What the moving average keeps of its start: 0.9999^n, and with torchvision's copies nothing. */
+static void test_average(void **state) {
+    (void)state;
+    static const char *const forms[][3] = {{"ema.form=optax", "ema.evaluate=debiased", NULL},
+                                           {"ema.form=torchvision", "ema.every=32", "ema.adjust=true"}};
+    static const int64_t steps[] = {1, 10, 100, 1000, 10000, 625500};
+    for (int f = 0; f < 2; f++) {
+        struct arena arena = {0};
+        struct recipe recipe;
+        struct json_writer w = {0};
+        struct json *json = NULL;
+        load(&recipe, &arena, "imagenet/mobilenet_v2.yaml");
+        for (int k = 0; k < 3 && forms[f][k]; k++) assert_int_equal(recipe_override(&recipe, forms[f][k]), SK_OK);
+        struct trace_input input = input_of(&recipe, 1281167);
+        jw_object(&w, NULL);
+        if (trace_json(&input, &w) != SK_OK) fail_msg("%s", sk_error());
+        jw_end_object(&w);
+        if (json_parse(&arena, w.text.data, w.text.length, "trace", &json) != SK_OK) fail_msg("%s", sk_error());
+        assert_true(json_number(json, "decay_steps", 0) == 3127);
+        const struct json *point = json_get(json_get(json, "ema"), "points")->child;
+        for (int i = 0; i < 6; i++, point = point->next) {
+            double n = (double)steps[i], left = f ? 0 : pow(0.9999, n);
+            int64_t updates = f ? steps[i] / 1251 * 40 + (steps[i] % 1251 + 31) / 32 : steps[i];
+            double decay = f == 0 ? 0.9999 : i == 0 ? 0 : i == 1 ? 0 : 1 - 1e-4 * 1024 * 32 / 500;
+            assert_int_equal(json_integer(point, "step", 0), steps[i]);
+            assert_int_equal(json_integer(point, "updates", 0), updates);
+            assert_true(fabs(json_number(point, "start_left", -1) - left) <= 1e-9 * left);
+            assert_true(fabs(json_number(point, "decay", -1) - decay) < 1e-12);
+            if (!f) assert_true(fabs(json_number(point, "factor", 0) * (1 - left) - 1) < 1e-9);
+        }
+        text_free(&w.text);
+        arena_free(&arena);
+    }
+}
+
 static void test_text(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -136,6 +171,12 @@ static const struct {
     {{"drop_last=false"}, "", 0},
     {{"batch_size=4"}, "images_left_out batch_statistics", 1},
     {{"accumulate=2"}, "images_left_out accumulate_statistics", 0},
+    {{"accumulate=2", "accumulate_batch_norm=exact"}, "images_left_out", 0},
+    {{"ema.decay=0.999"}, "images_left_out ema_keys_unused", 1},
+    {{"ema.form=tf", "ema.decay=0.999"}, "images_left_out", 0},
+    {{"ema.best=ema"}, "recipe ema_keys_unused", 2},
+    {{"schedule.noise_std=2"}, "schedule_keys_unused images_left_out", 1},
+    {{"clip.norm=1", "clip.value=1"}, "recipe", 2},
     {{"data.split=none"}, "images_left_out no_validation", 1},
     {{"freeze=backbone"}, "images_left_out frozen_fresh", 1},
     {{"freeze=backbone", "init_from=a.safetensors"}, "images_left_out", 0},
@@ -178,7 +219,7 @@ static void test_short_batch(void **state) {
 /* Every row of the table fires in some case above: the names are all covered. */
 static void test_table(void **state) {
     (void)state;
-    assert_int_equal(lint_count(), 30);
+    assert_int_equal(lint_count(), 31);
     for (size_t i = 0; i < lint_count(); i++) {
         assert_true(strlen(lint_about(i)) > 10);
         for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
@@ -192,7 +233,7 @@ static void test_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_recipe), cmocka_unit_test(test_text),  cmocka_unit_test(test_lints),
+        cmocka_unit_test(test_published_recipe), cmocka_unit_test(test_text), cmocka_unit_test(test_average), cmocka_unit_test(test_lints),
         cmocka_unit_test(test_short_batch),      cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
