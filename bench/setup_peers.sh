@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the Python environment in which the peers run: PyTorch, ONNX Runtime, OpenVINO.
 #
+# `setup_peers.sh data` adds what compare_data.py needs: TensorFlow, and scikit-image and scikit-learn for their photographs.
 # It goes to $PEERS_VENV, or $XDG_CACHE_HOME/siskin/peers/.venv, or build/peers/.venv beside the checkout.
 # The plain PyTorch package brings CUDA libraries of some gigabytes; where your package index has the
 # CPU build, name that index in TORCH_INDEX.
@@ -28,6 +29,9 @@ else
     pip install --quiet torch torchvision
 fi
 pip install --quiet numpy onnx onnxruntime openvino
+if [ "${1:-}" = data ]; then
+    pip install --quiet tensorflow-cpu pillow scikit-image scikit-learn
+fi
 command -v g++ >/dev/null || echo "setup_peers: torch.compile needs g++, which is not installed" >&2
 "$venv/bin/python" -c 'import onnx, onnxruntime, openvino, torch, torchvision; print("peers ready: torch", torch.__version__, "onnxruntime", onnxruntime.__version__, "openvino", openvino.__version__)'
 echo "$venv"

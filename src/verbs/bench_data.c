@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "verbs/bench_data.h"
 
+#include <time.h>
+
 #include "augment/augment.h"
 #include "base/cpu.h"
 #include "data/data.h"
@@ -28,7 +30,7 @@ struct bench_data {
     double step[STEPS]; /* seconds spent */
     int64_t stepped;    /* pictures */
     int64_t bytes;      /* of their files */
-    double took, waited;
+    double took, waited, cpu;
     int64_t loaded, batches;
 };
 
@@ -80,10 +82,17 @@ static sk_status time_steps(struct bench_data *b, struct scratch *scratch, float
 
 /* ---- the loader ---- */
 
+/* Of all threads: what a picture costs, also where others take the cores. */
+static double cpu_seconds(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
+}
+
 static sk_status time_batches(struct bench_data *b, struct loader *loader) {
     const struct batch *batch;
     for (int i = 0; i < WARM_BATCHES; i++) TRY(loader_next(loader, &batch));
-    double began = clock_seconds(), waited = loader_waited(loader), now = began;
+    double began = clock_seconds(), waited = loader_waited(loader), now = began, cpu = cpu_seconds();
     while (now - began < (double)b->seconds || b->batches < WARM_BATCHES) {
         TRY(loader_next(loader, &batch));
         b->loaded += batch->count;
@@ -92,6 +101,7 @@ static sk_status time_batches(struct bench_data *b, struct loader *loader) {
         FAIL_IF(atomic_load(&call_stop), SK_EINTERRUPTED, "stopped");
     }
     b->took = now - began;
+    b->cpu = cpu_seconds() - cpu;
     b->waited = loader_waited(loader) - waited;
     return SK_OK;
 }
@@ -129,6 +139,7 @@ static void answer(struct bench_data *b, const char *spec) {
     jw_integer(w, "workers", b->workers);
     jw_number(w, "pictures_per_s", rate);
     jw_number(w, "waited_s", b->waited);
+    jw_number(w, "cpu_ms_each", 1e3 * b->cpu / (double)b->loaded);
     jw_object(w, "one_thread_pictures_per_s");
     for (int s = 0; s < STEPS; s++)
         if (files || s == STEP_AUGMENT) jw_number(w, step_names[s], (double)b->stepped / b->step[s]);
@@ -142,8 +153,8 @@ static void answer(struct bench_data *b, const char *spec) {
         call_result(b->call, "%-8s %9.0f pictures/s on one thread · %.3f ms each", step_names[s],
                     (double)b->stepped / b->step[s], 1e3 * b->step[s] / (double)b->stepped);
     }
-    call_result(b->call, "%-8s %9.0f pictures/s with %lld workers, batches of %lld", "all", rate, (long long)b->workers,
-                (long long)b->batch);
+    call_result(b->call, "%-8s %9.0f pictures/s with %lld workers, batches of %lld · %.3f ms of a core each", "all", rate,
+                (long long)b->workers, (long long)b->batch, 1e3 * b->cpu / (double)b->loaded);
 }
 
 static sk_status prepare(struct bench_data *b, const char *spec) {

@@ -35,6 +35,15 @@ mkdir few/c
 expect 1 'few/c: no pictures' "$SISKIN" data check few
 rmdir few/c
 
+# bench --data says all rates; a model and data at once are refused
+expect 0 'decode exact' "$SISKIN" bench --data few --workers 1 --batch 4 --seconds 1
+grep -q '^all .* pictures/s with 1 workers, batches of 4' out.txt
+"$SISKIN" bench --data few --workers 0 --batch 4 --seconds 1 --json data.decode=fast >answer.json
+for key in read decode augment pictures_per_s cpu_ms_each mean_file_bytes '"decode": "fast"'; do grep -q "$key" answer.json; done
+expect 2 'not both at once' "$SISKIN" bench mobilenet_v2 --data few
+expect 2 'give --data SPEC, too' "$SISKIN" bench mobilenet_v2 --workers 1
+expect 2 'bench needs a MODEL, or --data SPEC' "$SISKIN" bench
+
 # data in files of their own
 make_idx data
 [ -z "$("$SISKIN" data check idx:data --quiet 2>&1)" ]
