@@ -51,6 +51,20 @@ void check_class_small(struct check *check) {
             check_add(check, check_class_path(check, DATA_TRAIN, c), "1 picture; at least 2 are needed");
 }
 
+/* Names that are all whole numbers; sorted as words, 10 stands before 2. */
+void check_class_order(struct check *check) {
+    int64_t number, last = -1;
+    int wrong = -1;
+    for (int c = 0; c < check->class_count; c++) {
+        if (!parse_i64(check->classes[c].name, &number) || number < 0) return;
+        if (number < last && wrong < 0) wrong = c;
+        last = number;
+    }
+    if (wrong > 0)
+        check_add(check, check->classes[wrong].name, "is class %d of the sorted names, behind %s", wrong,
+                  check->classes[wrong - 1].name);
+}
+
 /* The names as somebody sees them who is not careful. */
 static void plain_name(const char *name, char plain[256]) {
     size_t length = 0;

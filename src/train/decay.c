@@ -91,7 +91,7 @@ static sk_status apply(const struct recipe *recipe, const struct entry *entry, c
         if (!(rule ? rule->hits(&tensors[i]) : glob_match(entry->hits, tensors[i].name))) continue;
         hit++;
         if (entry->wins || !strcmp(decisions[i].rule, "decayed"))
-            decisions[i] = (struct decay_decision){entry->coefficient, entry->text};
+            decisions[i] = (struct decay_decision){entry->coefficient, entry->text, 0};
     }
     if (!rule && !hit) return recipe_fail(recipe, entry->key, "the pattern '%.80s' hits no parameter", entry->hits);
     return SK_OK;
@@ -119,7 +119,9 @@ static sk_status read_group(const struct recipe *recipe, const char *text, char 
 sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *tensors, size_t count,
                        struct decay_decision *decisions) {
     const struct text_list *exclude = &recipe->weight_decay_exclude, *groups = &recipe->weight_decay_groups;
-    for (size_t i = 0; i < count; i++) decisions[i] = (struct decay_decision){recipe->weight_decay_value, "decayed"};
+    if (recipe->weight_decay_l2 > 0 && recipe->weight_decay_order != CHOICE_DECAY_DECOUPLED)
+        return recipe_fail(recipe, RECIPE_weight_decay_l2, "weight_decay.order is before: weight_decay.value is the L2");
+    for (size_t i = 0; i < count; i++) decisions[i] = (struct decay_decision){recipe->weight_decay_value, "decayed", 0};
     for (size_t e = 0; e < exclude->count; e++) {
         struct entry entry = {RECIPE_weight_decay_exclude, exclude->item[e], exclude->item[e], 0, false};
         TRY(apply(recipe, &entry, tensors, count, decisions));
@@ -130,6 +132,9 @@ sk_status decay_decide(const struct recipe *recipe, const struct decay_tensor *t
         TRY(read_group(recipe, groups->item[g], hits, &entry.coefficient));
         TRY(apply(recipe, &entry, tensors, count, decisions));
     }
+    for (size_t i = 0; i < count; i++)
+        if ((tensors[i].kind == DECAY_CONV || tensors[i].kind == DECAY_LINEAR) && !hits_bias(&tensors[i]))
+            decisions[i].l2 = recipe->weight_decay_l2;
     return SK_OK;
 }
 
@@ -140,6 +145,7 @@ void decay_segments(const struct decay_tensor *tensors, const struct decay_decis
             .begin = i ? tensors[i].offset : 0,
             .end = i + 1 < count ? tensors[i + 1].offset : elements,
             .decay = decisions[i].coefficient,
+            .l2 = decisions[i].l2,
         };
     }
 }

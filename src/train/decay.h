@@ -34,6 +34,7 @@ struct decay_tensor {
 struct decay_decision {
     double coefficient;
     const char *rule; /* the entry of weight_decay.exclude or .groups that hit it, or "decayed" */
+    double l2;        /* weight_decay.l2 where it holds, else 0 */
 };
 
 /* A graph's trained parameters, in its order, in the arena. */

@@ -187,7 +187,9 @@ static void add_coefficients(const struct effect_facts *f, struct text *t, doubl
 }
 
 static void tell_decay(const struct effect_facts *f, struct text *t, bool decoupled, double factor) {
-    if (f->optimizer.decoupled != decoupled)
+    if (f->optimizer.decoupled && !decoupled)
+        text_addf(t, "%.6g", f->recipe->weight_decay_l2);
+    else if (f->optimizer.decoupled != decoupled)
         text_add(t, "0");
     else if (f->decisions)
         add_coefficients(f, t, factor);

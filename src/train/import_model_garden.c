@@ -159,10 +159,7 @@ static bool is_adamw(const struct importing *im) {
 
 static sk_status mg_l2(struct importing *im, const struct import_row *row) {
     if (import_is_off(im, row->key)) return import_none(im, row);
-    if (is_adamw(im)) {
-        import_lacks(im, "L2 in the loss beside AdamW's own decay: weights are decayed twice there, here once");
-        return SK_OK;
-    }
+    if (is_adamw(im)) return import_set(im, "weight_decay.l2", import_text(im, row->key));
     TRY(import_copy(im, row));
     import_note(im, "as l2(x / 2) on kernels alone, not on depthwise ones");
     return import_set(im, "weight_decay.exclude", "bias,norm,depthwise");

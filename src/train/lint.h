@@ -18,6 +18,7 @@ struct lint_finding {
     const char *lint;     /* "warmup-twice" */
     const char *key;      /* the key that it is about */
     const char *sentence; /* what was found, and what to do */
+    const char *excuse;   /* lint_ok's reason: then it is a note whatever its row says; or NULL */
 };
 
 /* Findings in the table's order, in the arena. train_images 0 or no tensors: what needs them is not tested. */

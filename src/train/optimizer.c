@@ -93,7 +93,8 @@ static struct pace pace_of(const struct optimizer_step *step, int64_t segment) {
 
 static bool moves_alike(const struct optimizer_step *step, int64_t a, int64_t b) {
     struct pace x = pace_of(step, a), y = pace_of(step, b);
-    return step->segments[a].decay == step->segments[b].decay && x.lr == y.lr && x.since == y.since;
+    const struct decay_segment *s = &step->segments[a], *t = &step->segments[b];
+    return s->decay == t->decay && s->l2 == t->l2 && x.lr == y.lr && x.since == y.since;
 }
 
 /* Past what is frozen. */
@@ -108,7 +109,7 @@ static bool runs_next(struct runs *runs) {
     runs_skip(runs);
     if (runs->at >= runs->end || runs->segment >= step->segment_count) return false;
     int64_t first = runs->segment;
-    double decay = step->segments[first].decay;
+    double decay = step->segments[first].decay, l2 = step->segments[first].l2;
     struct pace pace = pace_of(step, first);
     /* Neighbours of one coefficient are one run. */
     int64_t end = step->segments[runs->segment++].end;
@@ -117,7 +118,7 @@ static bool runs_next(struct runs *runs) {
     runs->run.lr = step->lr * pace.lr;
     runs->run.step = (double)(step->step - pace.since) + 1;
     runs->run.correction = runs->optimizer->bias_correction ? 1 - pow(runs->optimizer->alpha, runs->run.step) : 1;
-    runs->run.decay = runs->optimizer->decoupled ? 0 : decay;
+    runs->run.decay = runs->optimizer->decoupled ? l2 : decay;
     runs->run.decoupled = runs->optimizer->decoupled ? decay * runs->run.lr : 0;
     runs->run.begin = runs->at;
     runs->run.end = runs->at = end < runs->end ? end : runs->end;

@@ -35,6 +35,7 @@ double optimizer_slot_start(const struct optimizer *optimizer, int slot);
 struct decay_segment {
     int64_t begin, end;
     double decay;
+    double l2; /* beside a decoupled decay: added to the gradient */
 };
 
 /* How a segment moves. */

@@ -173,7 +173,8 @@ static sk_status lint(struct call *call, struct recipe *recipe) {
         jw_string(&call->json, "key", f->key);
         jw_string(&call->json, "sentence", f->sentence);
         jw_end_object(&call->json);
-        call_result(call, "%s: %s: %s: %s", lint_severity_name(f->severity), f->lint, f->key, f->sentence);
+        call_result(call, "%s: %s: %s: %s%s%s", lint_severity_name(f->severity), f->lint, f->key, f->sentence,
+                    f->excuse ? "; meant: " : "", f->excuse ? f->excuse : "");
     }
     jw_end_array(&call->json);
     if (count == 0) call_result(call, "%zu tests, nothing found", lint_count());

@@ -98,12 +98,13 @@ static void test_segments(void **state) {
     (void)state;
     static const struct decay_tensor tensors[] = {
         {"a.weight", 4, DECAY_CONV, 10, 0}, {"a.bias", 1, DECAY_CONV, 3, 16}, {"b.weight", 2, DECAY_LINEAR, 40, 32}};
-    static const struct decay_decision decisions[] = {{0.5, "decayed"}, {0, "bias"}, {0.5, "decayed"}};
+    static const struct decay_decision decisions[] = {{0.5, "decayed", 0}, {0, "bias", 0}, {0.5, "decayed", 0.25}};
     struct decay_segment segments[3];
     decay_segments(tensors, decisions, 3, 80, segments);
     assert_true(segments[0].begin == 0 && segments[0].end == 16 && segments[0].decay == 0.5);
     assert_true(segments[1].begin == 16 && segments[1].end == 32 && segments[1].decay == 0);
-    assert_true(segments[2].begin == 32 && segments[2].end == 80 && segments[2].decay == 0.5);
+    assert_true(segments[2].begin == 32 && segments[2].end == 80 && segments[2].decay == 0.5 && segments[2].l2 == 0.25);
+    assert_true(segments[0].l2 == 0);
 }
 
 int main(void) {

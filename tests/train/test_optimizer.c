@@ -42,7 +42,7 @@ static void near(const char *name, int step, const double *found, const double *
 
 static void check_f32(const struct run *run) {
     float p[N], g[N], slot[OPTIMIZER_SLOTS][N];
-    struct decay_segment all = {0, N, run->recipe.weight_decay_value};
+    struct decay_segment all = {0, N, run->recipe.weight_decay_value, 0};
     for (int i = 0; i < N; i++) {
         p[i] = (float)run->p0[i];
         for (int s = 0; s < run->optimizer.slots; s++) slot[s][i] = (float)optimizer_slot_start(&run->optimizer, s);
@@ -61,7 +61,7 @@ static void check_f32(const struct run *run) {
 
 static void check_f64(const struct run *run) {
     double p[N], slot[OPTIMIZER_SLOTS][N];
-    struct decay_segment all = {0, N, run->recipe.weight_decay_value};
+    struct decay_segment all = {0, N, run->recipe.weight_decay_value, 0};
     for (int i = 0; i < N; i++) {
         p[i] = run->p0[i];
         for (int s = 0; s < run->optimizer.slots; s++) slot[s][i] = optimizer_slot_start(&run->optimizer, s);
@@ -95,7 +95,8 @@ static void test_ranges_and_segments(void **state) {
     (void)state;
     enum { LENGTH = 1000 };
     static const char *const settings[][2] = {{"rmsprop", "before"}, {"rmsprop", "decoupled"}, {"sgd", "before"}, {"sgd", "decoupled"}, {"adam", "before"}, {"adam", "decoupled"}};
-    struct decay_segment segments[] = {{0, 7, 0}, {7, 100, 0.1}, {100, 101, 0}, {101, 640, 0.1}, {640, 800, 0.1}, {800, LENGTH, 0}};
+    struct decay_segment segments[] = {{0, 7, 0, 0},       {7, 100, 0.1, 0}, {100, 101, 0, 0}, {101, 640, 0.1, 0},
+                                       {640, 800, 0.1, 0}, {800, LENGTH, 0, 0}};
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
         struct arena arena = {0};
         struct recipe recipe;
@@ -126,7 +127,7 @@ static void test_ranges_and_segments(void **state) {
         /* Each segment had its own coefficient: the same elements with that coefficient throughout. */
         for (int s = 0; s < 6; s++) {
             static float q[LENGTH], own[OPTIMIZER_SLOTS][LENGTH];
-            struct decay_segment whole = {0, LENGTH, segments[s].decay};
+            struct decay_segment whole = {0, LENGTH, segments[s].decay, 0};
             struct blocks_f32 blocks = {q, g, {own[0], own[1], own[2]}};
             for (int i = 0; i < LENGTH; i++) q[i] = cosf((float)(3 * i));
             memset(own, 0, sizeof own);

@@ -182,6 +182,21 @@ static const struct {
     {{"freeze=backbone", "init_from=a.safetensors"}, "images_left_out", 0},
     {{"freeze=backbone", "init_from=a.safetensors", "freeze_batch_norm=false"}, "images_left_out frozen_moving", 1},
     {{"sampling=balanced", "class_weights=balanced"}, "images_left_out balanced_twice", 1},
+    {{"ema.form=tf", "ema.decay=0.999999"}, "images_left_out ema_slow", 1},
+    {{"ema.form=optax", "ema.decay=0.9999"}, "images_left_out ema_zero_start", 1},
+    {{"ema.form=optax", "ema.evaluate=debiased"}, "images_left_out", 0},
+    {{"optimizer.name=adam", "weight_decay.order=decoupled", "weight_decay.l2=1e-5"},
+     "optimizer_keys_unused images_left_out decay_twice",
+     1},
+    {{"weight_decay.l2=1e-5"}, "recipe images_left_out decay_twice", 2},
+    {{"weight_decay.order=decoupled"}, "images_left_out decay_form", 1},
+    {{"model.dropout=0.8"}, "images_left_out keep_rate", 1},
+    {{"preprocess.std=58.4,57.1,57.4"}, "images_left_out normalised_twice", 1},
+    {{"preprocess.mean=123.7,116.3,103.5"}, "images_left_out normalised_twice", 1},
+    {{"preprocess.divisor=1"}, "images_left_out not_normalised", 1},
+    {{"mix.of=timm", "mix.mixup=0.8", "mix.smoothing=0.1"}, "images_left_out smoothing_twice", 1},
+    {{"mix.mixup=0.8"}, "images_left_out mix_keys_unused", 1},
+    {{"eval.stream=drop"}, "images_left_out eval_drops", 1},
 };
 
 static void test_lints(void **state) {
@@ -216,10 +231,40 @@ static void test_short_batch(void **state) {
     arena_free(&arena);
 }
 
+/* An excuse makes a note of a warning; one for nothing is told, one for no lint is an error. */
+static void test_excuses(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *lint, *excuse;
+        int code;
+    } cases[] = {
+        {"lint_ok: {warmup_twice: meant}\nschedule: {name: step, decay_from: warmup_twice, warmup_epochs: 5}\n",
+         "warmup_twice", "meant", 0},
+        {"lint_ok: {keep_rate: meant}\n", "lint_ok_idle", NULL, 0},
+        {"lint_ok: {keep_rat: meant}\n", "recipe", NULL, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
+        struct recipe recipe;
+        struct lint_finding *findings = NULL;
+        size_t count = 0, at = 0;
+        if (recipe_parse(&recipe, &arena, cases[i].text, strlen(cases[i].text), "excuse") != SK_OK)
+            fail_msg("%s", sk_error());
+        struct trace_input input = input_of(&recipe, 32000);
+        input.tensor_count = 0;
+        if (lint_run(&input, &arena, &findings, &count) != SK_OK) fail_msg("%s", sk_error());
+        while (at < count && strcmp(findings[at].lint, cases[i].lint) != 0) at++;
+        if (at == count) fail_msg("%s does not fire", cases[i].lint);
+        if (cases[i].excuse) assert_string_equal(findings[at].excuse, cases[i].excuse);
+        assert_int_equal(lint_exit_code(findings, count, true), cases[i].code);
+        arena_free(&arena);
+    }
+}
+
 /* Every row of the table fires in some case above: the names are all covered. */
 static void test_table(void **state) {
     (void)state;
-    assert_int_equal(lint_count(), 31);
+    assert_int_equal(lint_count(), 42);
     for (size_t i = 0; i < lint_count(); i++) {
         assert_true(strlen(lint_about(i)) > 10);
         for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
@@ -234,7 +279,7 @@ static void test_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_recipe), cmocka_unit_test(test_text), cmocka_unit_test(test_average), cmocka_unit_test(test_lints),
-        cmocka_unit_test(test_short_batch),      cmocka_unit_test(test_table),
+        cmocka_unit_test(test_short_batch),      cmocka_unit_test(test_excuses), cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
