@@ -13,6 +13,7 @@
 #include "augment/augment.h"
 #include "base/arena.h"
 #include "data/epoch_order.h"
+#include "data/skip.h"
 
 enum { CHUNK = 8, WORKERS_MAX = 256, PREFETCH_MAX = 1024, BATCH_MAX = 1 << 20, SENTENCE = 1024 };
 
@@ -84,6 +85,8 @@ static bool begin_batch(struct loader *loader) {
     for (int i = 0; i < batch->count; i++)
         batch->indices[i] =
             loader->order.order[repeat_item(repeat, loader->order.count, (int64_t)first, batch->count, i)];
+    batch->skipped_count = 0;
+    if (batch->skipped) memset(batch->skipped, 0, (size_t)size * sizeof *batch->skipped);
     batch->mix = loader->labels_only ? NULL : slot->mixed;
     slot->state = SLOT_FILLING;
     slot->claimed = slot->done = 0;
@@ -139,17 +142,40 @@ static sk_status read_picture(const struct loader_options *options, uint32_t ind
     return status;
 }
 
+/* The picture at a place cannot be read: take another, or none in an evaluation, where that is wished. */
+static sk_status read_other(const struct loader_options *options, const struct batch *batch, int at, sk_status status,
+                            const struct sample_key *key, struct scratch *scratch, struct picture *picture) {
+    uint32_t index = batch->indices[at], other = index;
+    *picture = (struct picture){0};
+    if (!batch->skipped || !skip_is_corrupt(status)) return status;
+    skip_note(&batch->skipped[at], index);
+    if (!options->train) return SK_OK;
+    for (int tries = 0; tries < SKIP_TRIES && skip_is_corrupt(status); tries++) {
+        other = skip_next(options->dataset, options->part, index, other);
+        if (other == index) break;
+        status = read_picture(options, other, key, scratch, picture);
+    }
+    batch->indices[at] = other;
+    return skip_is_corrupt(status)
+               ? status_prefix(
+                     status, "no other picture of class \"%s\" can be decoded in its place, the last tried",
+                     dataset_class_name(options->dataset, dataset_label(options->dataset, options->part, index)))
+               : status;
+}
+
 static sk_status make_picture(const struct loader *loader, const struct batch *batch, int at, struct scratch *scratch) {
     const struct loader_options *options = &loader->options;
     uint32_t index = batch->indices[at];
     float *input = batch->images + (size_t)at * loader->size;
-    struct picture picture;
+    struct picture picture = {0};
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
     if (loader->labels_only) return SK_OK;
     struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
     if (options->balanced || options->repeat.times > 0) /* the picture may come again: its place is what is its own */
         key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
-    TRY(read_picture(options, index, &key, scratch, &picture));
+    sk_status read = read_picture(options, index, &key, scratch, &picture);
+    if (read != SK_OK) TRY(read_other(options, batch, at, read, &key, scratch, &picture));
+    if (!picture.pixels) return SK_OK; /* left out */
     sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
                                       : pipeline_eval(options->pipeline, &picture, scratch, input);
     if (status == SK_OK) return SK_OK;
@@ -196,6 +222,7 @@ static void work_on(struct loader *loader, struct slot *slot, int from, int n, s
     }
     pthread_mutex_lock(&loader->mutex);
     bool whole = finish(slot, n, at, status);
+    if (whole && slot->batch.skipped) skip_settle(&slot->batch, !loader->options.train, loader->size);
     if (whole && batch->mix && slot->status == SK_OK) {
         pthread_mutex_unlock(&loader->mutex);
         status = mix_batch(loader, slot, scratch);
@@ -276,7 +303,8 @@ static sk_status take_memory(struct loader *loader) {
         b->images = (float *)loader->images.data + i * batch * loader->size;
         b->labels = arena_array(&loader->arena, batch, sizeof *b->labels);
         b->indices = arena_array(&loader->arena, batch, sizeof *b->indices);
-        if (!b->labels || !b->indices) return SK_EMEMORY;
+        if (o->skip_corrupt) b->skipped = arena_array(&loader->arena, batch, sizeof *b->skipped);
+        if (!b->labels || !b->indices || (o->skip_corrupt && !b->skipped)) return SK_EMEMORY;
         if (!o->train || !o->mix || !mix_on(o->mix)) continue;
         loader->slot[i].mixed = arena_array(&loader->arena, batch, sizeof *loader->slot[i].mixed);
         if (!loader->slot[i].mixed) return SK_EMEMORY;
@@ -316,7 +344,8 @@ static sk_status prepare(struct loader *loader) {
             pictures);
     TRY(check_options(o, loader->count));
     const struct preprocess *p = &o->pipeline->options.preprocess;
-    if (o->train && o->mix) TRY(mix_check(o->mix, o->mix->batch ? o->mix->batch : o->batch_size, p->crop_height, p->crop_width));
+    if (o->train && o->mix)
+        TRY(mix_check(o->mix, o->mix->batch ? o->mix->batch : o->batch_size, p->crop_height, p->crop_width));
     loader->size = (size_t)pipeline_size(o->pipeline);
     loader->batches = loader->count / o->batch_size;
     if (!o->drop_last && loader->count % (uint32_t)o->batch_size) loader->batches++;

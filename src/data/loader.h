@@ -15,6 +15,7 @@
 #include "data/repeat.h"
 
 struct loader;
+struct skipped;  /* data/skip.h */
 struct pipeline; /* augment/augment.h */
 
 struct loader_options {
@@ -32,6 +33,7 @@ struct loader_options {
     uint32_t shuffle_buffer; /* with train: shards are read end to end through a buffer of so many; 0 = all at random */
     struct repeat repeat;          /* with train: each picture several times in a row */
     const struct mix_options *mix; /* with train: mix pictures (RNG_MIX by epoch and batch); outlives the loader; or NULL */
+    bool skip_corrupt; /* go on without pictures that cannot be decoded (data/skip.h); otherwise they are failures */
     bool drop_last; /* leave out an epoch's last batch if it is short */
     uint64_t epoch; /* where to start: */
     int64_t batch;  /* number of the first batch within that epoch */
@@ -43,7 +45,9 @@ struct batch {
     int32_t *labels;   /* (N) */
     uint32_t *indices; /* (N) number of each picture within the part */
     const struct mixed *mix; /* (count) what was mixed into each picture; NULL: nothing, labels say all */
-    int count;         /* pictures in this batch, 1 … batch_size */
+    struct skipped *skipped; /* (skipped_count) pictures that this batch goes without; NULL: they are failures */
+    int skipped_count;
+    int count;         /* pictures in this batch, 1 … batch_size; 0 where all of an evaluation's were left out */
     uint64_t epoch;
     int64_t number; /* within the epoch, from 0 */
     bool last;      /* of its epoch */

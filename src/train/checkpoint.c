@@ -32,7 +32,7 @@ static uint32_t block_crc(const void *data, size_t bytes) {
 #define CHECKPOINT_INTEGERS(X)                                                                                         \
     X(position.step)                                                                                                   \
     X(position.micro_step)                                                                                             \
-    X(position.gathered) X(epoch) X(batch) X(right) X(images) X(line_right) X(line_images) X(log_bytes) X(best_epoch)  \
+    X(position.gathered) X(epoch) X(batch) X(right) X(images) X(corrupt) X(line_right) X(line_images) X(log_bytes) X(best_epoch)  \
         X(best_ema_epoch) X(train_images) X(val_images) X(seed)
 #define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1) X(best_ema_top1)
 

@@ -16,6 +16,7 @@ struct checkpoint {
     int64_t epoch, batch; /* the next batch to train on, both from 0 */
     double loss_sum;      /* of the epoch so far: */
     int64_t right, images;
+    int64_t corrupt;  /* pictures of it that were passed over */
     double line_loss; /* since the log's last step line: */
     int64_t line_right, line_images;
     double lr;                        /* of the last optimizer step */

@@ -9,12 +9,13 @@ struct evaluator {
     struct loader *loader;
     struct runner *runner;
     struct metrics metrics;
-    float *logits; /* (batch,classes) */
+    float *logits;         /* (batch,classes) */
     struct runner **above; /* of each cut; NULL: none */
     int64_t *floats;       /* of a picture's features there */
     int above_count, at;   /* the cut that rows are of */
     const float *rows;     /* (pictures,floats), or NULL */
     int32_t *labels;       /* (batch) */
+    struct corrupt corrupt;
 };
 
 static sk_status prepare(struct evaluator *e) {
@@ -24,6 +25,7 @@ static sk_status prepare(struct evaluator *e) {
                                     .part = o->part,
                                     .batch_size = o->batch_size,
                                     .workers = o->workers,
+                                    .skip_corrupt = o->skip_corrupt,
                                     .end = 1};
     TRY(loader_new(&e->loader, &loader));
     struct runner_options runner = {.batch = o->batch_size, .team = o->team, .no_passes = o->reference};
@@ -51,6 +53,7 @@ sk_status evaluator_new(struct evaluator **out, const struct evaluator_options *
 void evaluator_free(struct evaluator *e) {
     if (!e) return;
     loader_free(e->loader);
+    text_free(&e->corrupt.lines);
     runner_free(e->runner);
     for (int i = 0; i < e->above_count; i++) runner_free(e->above[i]);
     arena_free(&e->arena);
@@ -113,6 +116,9 @@ static sk_status run_pictures(struct evaluator *e) {
         const struct batch *batch;
         TRY(loader_next(e->loader, &batch));
         if (!batch) return SK_OK;
+        TRY(corrupt_gather(&e->corrupt, e->options.dataset, e->options.part, batch,
+                           e->options.epoch ? *e->options.epoch + 1 : 1));
+        if (batch->count == 0) continue;
         runner_run(e->runner, batch->count, batch->images, e->logits);
         TRY(metrics_add(&e->metrics, batch->count, e->logits, batch->labels));
         for (int i = 0; i < batch->count; i++) keep_score(e, i, batch->indices[i], batch->labels[i]);
@@ -122,6 +128,8 @@ static sk_status run_pictures(struct evaluator *e) {
 
 sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
     metrics_reset(&e->metrics);
+    text_free(&e->corrupt.lines);
+    e->corrupt = (struct corrupt){0};
     TRY(e->rows ? run_rows(e) : run_pictures(e));
     *result = metrics_result(&e->metrics);
     return SK_OK;
@@ -129,6 +137,10 @@ sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
 
 const struct metrics *evaluator_metrics(const struct evaluator *e) {
     return &e->metrics;
+}
+
+struct corrupt *evaluator_corrupt(struct evaluator *e) {
+    return &e->corrupt;
 }
 
 uint64_t evaluator_damaged(struct evaluator *e) {

@@ -11,6 +11,7 @@
 #include "eval/metrics.h"
 #include "eval/scores.h"
 #include "models/network.h"
+#include "train/corrupt.h"
 
 struct evaluator;
 struct evaluator_options {
@@ -21,7 +22,9 @@ struct evaluator_options {
     struct team *team;
     int batch_size, workers;
     bool reference, confusion;
+    bool skip_corrupt;      /* leave out pictures that cannot be decoded; not with scores */
     struct score *scores; /* of every picture of the part, in its order, are written here; or NULL */
+    const int64_t *epoch;   /* that corrupt pictures are told with, from 0; or NULL */
     const atomic_int *stop; /* becomes nonzero: give up with SK_EINTERRUPTED; or NULL */
     void (*progress)(void *user, int64_t done, int64_t all); /* after each batch; or NULL */
     void *user;
@@ -40,6 +43,8 @@ void evaluator_keep(struct evaluator *evaluator, int index, const float *rows);
 sk_status evaluator_run(struct evaluator *evaluator, struct metrics_result *result);
 
 const struct metrics *evaluator_metrics(const struct evaluator *evaluator);
+/* What the last run left out. */
+struct corrupt *evaluator_corrupt(struct evaluator *evaluator);
 uint64_t evaluator_damaged(struct evaluator *evaluator);
 
 #endif

@@ -57,6 +57,9 @@ static sk_status score(struct loop *loop, const char *path, struct metrics_resul
     if (!best) return SK_EMEMORY;
     TRY(load_best(loop, best));
     TRY(evaluator_run(loop->tester, r));
+    int64_t corrupt = evaluator_corrupt(loop->tester)->count;
+    if (corrupt)
+        loop_say(loop, "warning", "%lld test pictures that cannot be decoded were left out", (long long)corrupt);
     return keep(path, name, r);
 }
 

@@ -62,6 +62,8 @@ sk_status run_log_write(struct run_log *log, const struct log_line *line) {
     jw_number(&w, "lr", line->lr);
     jw_number(&w, "loss", line->loss);
     jw_number(&w, "top1", line->top1);
+    if (line->corrupt) jw_integer(&w, "corrupt", line->corrupt);
+    if (line->val_corrupt) jw_integer(&w, "val_corrupt", line->val_corrupt);
     if (line->val) {
         jw_integer(&w, "val_images", line->val->images);
         jw_number(&w, "val_loss", line->val->loss);

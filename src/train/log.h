@@ -27,6 +27,7 @@ struct log_line {
     double images_per_s, seconds, data_wait;
     const struct metrics_result *val; /* epoch lines, where there was an evaluation */
     const struct metrics_result *ema; /* of the moving average, or NULL */
+    int64_t corrupt, val_corrupt; /* epoch lines: pictures that were passed over (train/corrupt.h) */
     bool epoch_line;
 };
 sk_status run_log_write(struct run_log *log, const struct log_line *line);

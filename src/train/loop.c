@@ -83,10 +83,22 @@ static sk_status log_step(struct loop *loop, const struct trainer_result *step) 
     return write_line(loop, &line);
 }
 
+/* Pictures that could not be decoded, named in the log before the step that went without them. */
+static sk_status note_corrupt(struct loop *loop, const struct batch *batch) {
+    struct corrupt corrupt = {0};
+    if (batch->skipped_count == 0) return SK_OK;
+    sk_status status = corrupt_gather(&corrupt, loop->dataset, DATA_TRAIN, batch, loop->at.epoch + 1);
+    loop->at.corrupt += corrupt.count;
+    if (status == SK_OK) return corrupt_write(&corrupt, &loop->log);
+    text_free(&corrupt.lines);
+    return status;
+}
+
 static sk_status train_batch(struct loop *loop, const struct batch *batch) {
     const struct recipe *recipe = loop->options.recipe;
     struct trainer_result step;
     bool last = batch->number + 1 == loop->plan.batches;
+    TRY(note_corrupt(loop, batch));
     TRY(trainer_step(loop->trainer, batch, last && recipe->steps_per_epoch == CHOICE_STEPS_CEIL, &step));
     struct checkpoint *at = &loop->at;
     if (step.stepped) at->lr = step.lr;
@@ -158,6 +170,14 @@ static void tell_damaged(struct loop *loop) {
     loop->damaged = damaged;
 }
 
+static void tell_corrupt(const struct loop *loop, const struct log_line *line) {
+    if (line->corrupt || line->val_corrupt)
+        loop_say(loop, "warning",
+                 "pictures that cannot be decoded: %lld of this epoch, in whose place others were taken, and %lld to "
+                 "validate, which were left out; log.jsonl names them",
+                 (long long)line->corrupt, (long long)line->val_corrupt);
+}
+
 /* After an epoch's last batch: evaluation, its log line, the best model, a checkpoint. */
 static sk_status end_epoch(struct loop *loop) {
     const struct recipe *recipe = loop->options.recipe;
@@ -170,15 +190,19 @@ static sk_status end_epoch(struct loop *loop) {
                             .lr = at->lr,
                             .loss = at->loss_sum / (double)at->images,
                             .top1 = 100.0 * (double)at->right / (double)at->images,
-                            .images_per_s = spent > 0 ? (double)(at->images - loop->epoch_before) / spent : 0};
+                            .images_per_s = spent > 0 ? (double)(at->images - loop->epoch_before) / spent : 0,
+                            .corrupt = at->corrupt};
     if (loop->evaluator && (last || number % recipe->eval_every_epochs == 0)) {
         TRY(evaluate(loop, &val));
         line.val = &val;
         TRY(loop_ema_evaluate(loop, &ema, &line.ema));
     }
+    if (line.val) line.val_corrupt = evaluator_corrupt(loop->evaluator)->count;
+    if (line.val) TRY(corrupt_write(evaluator_corrupt(loop->evaluator), &loop->log));
     TRY(write_line(loop, &line));
     tell_epoch(loop, &line);
     tell_damaged(loop);
+    tell_corrupt(loop, &line);
     if (line.val) check_expectation(loop, number, of_ema && line.ema ? ema.top1 : val.top1);
     TRY(loop_average_keep(loop, of_ema && line.ema ? line.ema : line.val));
     loop->result->loss = line.loss;

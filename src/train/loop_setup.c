@@ -157,6 +157,8 @@ static sk_status make_evaluator(struct loop *loop, enum data_part part, int64_t 
                                         .batch_size = (int)recipe->eval_batch_size,
                                         .workers = loop->result->workers,
                                         .reference = loop->options.reference,
+                                        .skip_corrupt = recipe->data_corrupt == CHOICE_CORRUPT_SKIP,
+                                        .epoch = &loop->at.epoch,
                                         .stop = loop->options.stop,
                                         .progress = evaluation_progress,
                                         .user = loop};
@@ -182,7 +184,8 @@ static sk_status make_kept(struct loop *loop, const struct loader_options *train
     struct kept_options options = {loop->trainer, train, loop->options.stop, features_progress, loop};
     struct graph_cut cuts[FREEZE_STAGES];
     loop->stage = -1;
-    if (recipe->cache_features == CHOICE_CACHE_OFF) return SK_OK;
+    /* Features are kept by the pictures' numbers, of which corrupt ones leave gaps. */
+    if (recipe->cache_features == CHOICE_CACHE_OFF || recipe->data_corrupt == CHOICE_CORRUPT_SKIP) return SK_OK;
     if (!pipeline_is_random(&loop->pipeline) && !mix_on(&loop->mix)) TRY(kept_make(&loop->kept_train, &options, &budget));
     say_kept(loop, &loop->kept_train, "training", " (nothing augments them at random)");
     if (!loop->evaluator) return SK_OK;
@@ -222,6 +225,7 @@ static sk_status make_machinery(struct loop *loop) {
                                     .balanced = recipe->sampling == CHOICE_SAMPLING_BALANCED,
                                     .repeat = recipe_repeat(recipe),
                                     .mix = &loop->mix,
+                                    .skip_corrupt = recipe->data_corrupt == CHOICE_CORRUPT_SKIP,
                                     .shuffle_buffer = (uint32_t)recipe->data_shuffle_buffer,
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};
