@@ -10,12 +10,15 @@
 #include <stdint.h>
 
 #include "augment/erasing.h"
+#include "augment/policy.h"
 #include "augment/preprocess.h"
 #include "augment/augment_trace.h"
 #include "base/status.h"
 #include "data/picture.h"
 
 enum pad_mode { PAD_ZERO, PAD_REFLECT };
+
+enum jitter_part { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE, JITTER_PARTS };
 
 /* What the recipe says; augment_default() switches all randomness off. */
 struct augment_options {
@@ -34,8 +37,11 @@ struct augment_options {
     int padding; /* pixels on every side */
     enum pad_mode pad_mode;
     double flip_probability; /* horizontal flip; 0 = off */
-    struct erasing erasing;  /* of the normalised numbers */
-    bool fast_decode;        /* pictures may come shrunk and less exact from their decoder */
+    struct policy policy;
+    double jitter[JITTER_PARTS]; /* colour jitter: factors of 1 - x to 1 + x; hue of -x to x. All 0 = off */
+    double jitter_probability, grayscale_probability;
+    struct erasing erasing; /* of the normalised numbers */
+    bool fast_decode;       /* pictures may come shrunk and less exact from their decoder */
 };
 struct augment_options augment_default(void);
 

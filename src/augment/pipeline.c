@@ -28,6 +28,8 @@ struct augment_options augment_default(void) {
         .train_filter = RESIZE_BILINEAR,
         .train_antialias = true,
         .pad_mode = PAD_ZERO,
+        .policy = policy_default(),
+        .jitter_probability = 1,
     };
 }
 

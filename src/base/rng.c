@@ -84,6 +84,23 @@ double rng_truncated_normal(struct rng *rng) {
     }
 }
 
+/* Marsaglia and Tsang, "A simple method for generating gamma variables", 2000; shapes below 1 by a power of a uniform. */
+double rng_log_gamma(struct rng *rng, double shape) {
+    double power = 0;
+    if (shape < 1) {
+        power = log(1 - rng_double(rng)) / shape;
+        shape += 1;
+    }
+    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        double x = rng_normal(rng), v = 1 + c * x;
+        if (v <= 0) continue;
+        v = v * v * v;
+        double u = 1 - rng_double(rng); /* of (0,1] */
+        if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) return log(d * v) + power;
+    }
+}
+
 void rng_shuffle(struct rng *rng, uint32_t *items, uint32_t n) {
     for (uint32_t i = n; i > 1; i--) {
         uint32_t j = (uint32_t)rng_below(rng, i), kept = items[i - 1];

@@ -41,6 +41,8 @@ uint64_t rng_below(struct rng *rng, uint64_t n);
 /* Standard normal (Box-Muller in double, both values used). Truncated at +-2 by rejection. */
 double rng_normal(struct rng *rng);
 double rng_truncated_normal(struct rng *rng);
+/* Logarithm of a Gamma(shape) number, shape > 0: shapes near 0 give numbers that no double holds. */
+double rng_log_gamma(struct rng *rng, double shape);
 /* items[0 … n-1], filled by the caller, shuffled in place (Fisher-Yates). */
 void rng_shuffle(struct rng *rng, uint32_t *items, uint32_t n);
 

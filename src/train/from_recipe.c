@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/recipe_policy.h"
+
 static sk_status set_integer(struct recipe *recipe, enum recipe_key_id id, int64_t value) {
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)value);
@@ -332,6 +334,7 @@ sk_status recipe_pipeline_from(const struct recipe *r, const struct preprocess *
     options.pad_mode = r->augment_pad_mode == CHOICE_PAD_REFLECT ? PAD_REFLECT : PAD_ZERO;
     options.flip_probability = r->augment_flip;
     options.fast_decode = r->data_decode == CHOICE_DECODE_FAST;
+    TRY(recipe_policy(r, &options));
     return pipeline_prepare(pipeline, &options);
 }
 

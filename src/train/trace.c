@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "train/optimizer.h"
+#include "train/recipe_policy.h"
 #include "train/schedule.h"
 #include "train/trace_step.h"
 
@@ -170,6 +171,7 @@ sk_status trace_text(const struct trace_input *input, struct text *text) {
         text_rest(&trace, text);
         text_lr(&trace, text);
         text_decay(&trace, text);
+        if (status == SK_OK) status = recipe_policy_text(input->recipe, text);
         if (status == SK_OK) status = text_check(text);
     }
     arena_free(&arena);
