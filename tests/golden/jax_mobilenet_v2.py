@@ -40,8 +40,8 @@ def relu6(x):
     return jnp.where((x > 0) & (x < 6), x, jnp.clip(jax.lax.stop_gradient(x), 0, 6))
 
 
-def forward(p, s, x, width):
-    """(logits, statistics after this batch)."""
+def forward(p, s, x, width, keep=None):
+    """(logits, statistics after this batch). keep: (blocks, N), what stochastic depth multiplies branches with."""
     new = {}
 
     def conv_norm(x, at, index, stride=1, groups=1):
@@ -57,6 +57,8 @@ def forward(p, s, x, width):
                 y, k = relu6(conv_norm(y, f"{block}.0", 0)), 1
             y = relu6(conv_norm(y, f"{block}.{k}", 0, stride, inner))
             y = conv_norm(y, block, k + 1)
+            if keep is not None:
+                y = y * keep[at - 1][:, None, None, None]
             x = x + y if stride == 1 and channels == divisible(out * width) else y
             channels, at = y.shape[1], at + 1
     x = relu6(conv_norm(x, f"features.{at}", 0))
