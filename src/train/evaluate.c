@@ -16,7 +16,26 @@ struct evaluator {
     const float *rows;     /* (pictures,floats), or NULL */
     int32_t *labels;       /* (batch) */
     struct corrupt corrupt;
+    struct evaluation_plan plan;
+    int64_t turn;
 };
+
+/* A stream of TF: whole batches alone; repeated, it gives as many as the pictures would fill, a part being one. */
+struct evaluation_plan evaluation_plan(enum recipe_eval_stream stream, int64_t pictures, int64_t batch) {
+    int64_t whole = pictures / batch, all = (pictures + batch - 1) / batch;
+    if (stream == CHOICE_STREAM_ONCE) return (struct evaluation_plan){all, whole, pictures, pictures};
+    if (stream == CHOICE_STREAM_DROP) all = whole;
+    return (struct evaluation_plan){all, whole, all * batch, whole * batch};
+}
+
+void evaluator_turn(struct evaluator *e, int64_t turn) {
+    e->turn = turn;
+}
+
+/* The first batch of this evaluation. */
+static int64_t first_batch(const struct evaluator *e) {
+    return e->options.stream == CHOICE_STREAM_REPEAT ? e->turn * e->plan.batches % e->plan.whole : 0;
+}
 
 static sk_status prepare(struct evaluator *e) {
     const struct evaluator_options *o = &e->options;
@@ -26,7 +45,9 @@ static sk_status prepare(struct evaluator *e) {
                                     .batch_size = o->batch_size,
                                     .workers = o->workers,
                                     .skip_corrupt = o->skip_corrupt,
+                                    .drop_last = o->stream != CHOICE_STREAM_ONCE,
                                     .end = 1};
+    e->plan = evaluation_plan(o->stream, dataset_count(o->dataset, o->part), o->batch_size);
     TRY(loader_new(&e->loader, &loader));
     struct runner_options runner = {.batch = o->batch_size, .team = o->team, .no_passes = o->reference};
     TRY(runner_new(&e->runner, o->network, &runner));
@@ -96,34 +117,37 @@ static sk_status after_batch(struct evaluator *e, int64_t all) {
 /* The same batches as pictures would come in. */
 static sk_status run_rows(struct evaluator *e) {
     const struct evaluator_options *o = &e->options;
-    int64_t all = dataset_count(o->dataset, o->part);
+    int64_t all = dataset_count(o->dataset, o->part), begin = first_batch(e);
     runner_refresh(e->above[e->at]);
-    for (int64_t first = 0; first < all; first += o->batch_size) {
+    for (int64_t b = 0; b < e->plan.batches; b++) {
+        int64_t at = o->stream == CHOICE_STREAM_REPEAT ? (begin + b) % e->plan.whole : b, first = at * o->batch_size;
         int64_t count = all - first < o->batch_size ? all - first : o->batch_size;
         for (int64_t i = 0; i < count; i++) e->labels[i] = dataset_label(o->dataset, o->part, (uint32_t)(first + i));
         runner_run(e->above[e->at], count, e->rows + first * e->floats[e->at], e->logits);
         TRY(metrics_add(&e->metrics, (int)count, e->logits, e->labels));
-        for (int i = 0; i < count; i++) keep_score(e, i, first + i, e->labels[i]);
-        TRY(after_batch(e, all));
+        TRY(after_batch(e, e->plan.scored));
     }
     return SK_OK;
 }
 
 static sk_status run_pictures(struct evaluator *e) {
     runner_refresh(e->runner);
-    TRY(loader_seek(e->loader, 0, 0, 1));
-    for (;;) {
+    int64_t first = first_batch(e);
+    bool repeat = e->options.stream == CHOICE_STREAM_REPEAT; /* then its epochs are whole batches, one behind the other */
+    TRY(loader_seek(e->loader, 0, first, repeat ? (uint64_t)((first + e->plan.batches - 1) / e->plan.whole) + 1 : 1));
+    for (int64_t b = 0; b < e->plan.batches; b++) {
         const struct batch *batch;
         TRY(loader_next(e->loader, &batch));
-        if (!batch) return SK_OK;
+        FAIL_IF(!batch, SK_EINTERNAL, "the loader ended before the evaluation");
         TRY(corrupt_gather(&e->corrupt, e->options.dataset, e->options.part, batch,
                            e->options.epoch ? *e->options.epoch + 1 : 1));
         if (batch->count == 0) continue;
         runner_run(e->runner, batch->count, batch->images, e->logits);
         TRY(metrics_add(&e->metrics, batch->count, e->logits, batch->labels));
         for (int i = 0; i < batch->count; i++) keep_score(e, i, batch->indices[i], batch->labels[i]);
-        TRY(after_batch(e, loader_pictures(e->loader)));
+        TRY(after_batch(e, e->plan.scored));
     }
+    return SK_OK;
 }
 
 sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {

@@ -9,6 +9,7 @@
 #include "augment/augment.h"
 #include "data/loader.h"
 #include "eval/metrics.h"
+#include "files/recipe.h"
 #include "eval/scores.h"
 #include "models/network.h"
 #include "train/corrupt.h"
@@ -23,6 +24,7 @@ struct evaluator_options {
     int batch_size, workers;
     bool reference, confusion;
     bool skip_corrupt;      /* leave out pictures that cannot be decoded; not with scores */
+    enum recipe_eval_stream stream; /* which pictures are scored: once, drop or repeat */
     struct score *scores; /* of every picture of the part, in its order, are written here; or NULL */
     const int64_t *epoch;   /* that corrupt pictures are told with, from 0; or NULL */
     const atomic_int *stop; /* becomes nonzero: give up with SK_EINTERRUPTED; or NULL */
@@ -39,7 +41,17 @@ sk_status evaluator_above(struct evaluator *evaluator, const struct graph_cut *c
 /* The next runs take rows through what lies above cut `index`; rows NULL: whole pictures again. */
 void evaluator_keep(struct evaluator *evaluator, int index, const float *rows);
 
-/* Every picture once, in order, with the network's present weights. */
+/* Batches of an evaluation of so many pictures, and the pictures scored, those twice among them counted twice; and the
+ * different ones. */
+struct evaluation_plan {
+    int64_t batches, whole, scored, distinct; /* whole: batches without a rest */
+};
+struct evaluation_plan evaluation_plan(enum recipe_eval_stream stream, int64_t pictures, int64_t batch);
+
+/* How many evaluations of the run came before the next: a repeated stream goes on where the last one stopped. */
+void evaluator_turn(struct evaluator *evaluator, int64_t turn);
+
+/* Every picture once (or as the stream has them), in order, with the network's present weights. */
 sk_status evaluator_run(struct evaluator *evaluator, struct metrics_result *result);
 
 const struct metrics *evaluator_metrics(const struct evaluator *evaluator);

@@ -121,6 +121,7 @@ static sk_status evaluate(struct loop *loop, struct metrics_result *val) {
     struct loop_result *result = loop->result;
     trainer_publish(loop->trainer);
     const float *rows;
+    evaluator_turn(loop->evaluator, loop->at.epoch / loop->options.recipe->eval_every_epochs);
     TRY(kept_rows(&loop->kept_val, loop->stage, &rows));
     evaluator_keep(loop->evaluator, loop->stage, rows);
     TRY(evaluator_run(loop->evaluator, val));

@@ -159,6 +159,8 @@ static sk_status make_evaluator(struct loop *loop, enum data_part part, int64_t 
                                         .reference = loop->options.reference,
                                         .skip_corrupt = recipe->data_corrupt == CHOICE_CORRUPT_SKIP,
                                         .epoch = &loop->at.epoch,
+                                        .stream = part == DATA_VAL ? (enum recipe_eval_stream)recipe->eval_stream
+                                                                   : CHOICE_STREAM_ONCE,
                                         .stop = loop->options.stop,
                                         .progress = evaluation_progress,
                                         .user = loop};

@@ -9,6 +9,7 @@
 #include "train/recipe_policy.h"
 #include "train/schedule.h"
 #include "train/trace_step.h"
+#include "train/trace_batches.h"
 
 /* Everything that both renderings need. */
 struct trace {
@@ -20,14 +21,14 @@ struct trace {
     struct decay_decision *decisions;
     size_t tensor_count;
     double *target; /* of label 0 */
-    int64_t classes, images_scored;
+    int64_t classes, val_images;
 };
 
 static sk_status trace_make(struct trace *trace, const struct trace_input *input, struct arena *arena) {
     const struct recipe *recipe = input->recipe;
     *trace = (struct trace){.recipe = recipe, .tensors = input->tensors, .tensor_count = input->tensor_count};
     trace->classes = input->classes ? input->classes : recipe->model_num_classes;
-    trace->images_scored = input->val_images;
+    trace->val_images = input->val_images;
     TRY(recipe_check(recipe));
     TRY(epoch_plan_make(&trace->plan, recipe, input->train_images, input->world ? input->world : 1));
     TRY(schedule_make(&trace->schedule, recipe, &trace->plan));
@@ -77,7 +78,7 @@ static void json_steps(const struct trace *trace, struct json_writer *w) {
     jw_integer(w, "images_per_step", plan->images_per_step);
     jw_integer(w, "images_per_epoch", plan->images_used);
     jw_integer(w, "images_left_out", plan->images_left_out);
-    jw_integer(w, "images_scored", trace->images_scored);
+    trace_batches_json(trace->recipe, &trace->plan, trace->val_images, w);
 }
 
 sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
@@ -120,7 +121,7 @@ static void text_steps(const struct trace *trace, struct text *text) {
               (long long)p->batches);
     text_addf(text, "  %lld of %lld pictures per epoch; %lld left out (others each time)\n", (long long)p->images_used,
               (long long)p->images, (long long)p->images_left_out);
-    text_addf(text, "  %lld pictures scored per evaluation\n", (long long)trace->images_scored);
+    trace_batches_text(trace->recipe, &trace->plan, trace->val_images, text);
 }
 
 /* Epochs of one learning rate are one line. */
