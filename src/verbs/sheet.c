@@ -12,25 +12,40 @@
 enum {
     SIDE = 192,
     GAP = 12,
-    LINE = FONT_HEIGHT * 2 + 4,
     CELL_WIDTH = SIDE + GAP,
-    CELL_HEIGHT = SIDE + GAP + SHEET_LINES * LINE
 };
+
+/* How the text below the pictures looks. */
+struct layout {
+    int zoom;  /* of the font */
+    int lines; /* below each picture */
+};
+
+static int line_height(const struct layout *layout) {
+    return FONT_HEIGHT * layout->zoom + 4;
+}
+
+static int cell_height(const struct layout *layout) {
+    return SIDE + GAP + layout->lines * line_height(layout);
+}
 
 static void put_pixel(struct picture *sheet, int y, int x, const uint8_t colour[3]) {
     if (y < 0 || x < 0 || y >= sheet->height || x >= sheet->width) return;
     memcpy(sheet->pixels + ((size_t)y * (size_t)sheet->width + (size_t)x) * 3, colour, 3);
 }
 
-/* Letters are drawn at twice the font's size; what does not fit the cell is cut. */
-static void put_text(struct picture *sheet, int top, int left, const char *text, const uint8_t colour[3]) {
-    int room = SIDE / (2 * FONT_ADVANCE) < 1 ? 1 : SIDE / (2 * FONT_ADVANCE);
+/* What does not fit the cell is cut. */
+struct place {
+    int top, left, zoom;
+};
+static void put_text(struct picture *sheet, const struct place *place, const char *text, const uint8_t colour[3]) {
+    int zoom = place->zoom, room = SIDE / (zoom * FONT_ADVANCE);
     for (int i = 0; text[i] && i < room; i++) {
         const uint8_t *rows = font_glyph(text[i]);
-        for (int y = 0; y < FONT_HEIGHT * 2; y++)
-            for (int x = 0; x < FONT_WIDTH * 2; x++)
-                if (rows[y / 2] >> (FONT_WIDTH - 1 - x / 2) & 1)
-                    put_pixel(sheet, top + y, left + i * 2 * FONT_ADVANCE + x, colour);
+        for (int y = 0; y < FONT_HEIGHT * zoom; y++)
+            for (int x = 0; x < FONT_WIDTH * zoom; x++)
+                if (rows[y / zoom] >> (FONT_WIDTH - 1 - x / zoom) & 1)
+                    put_pixel(sheet, place->top + y, place->left + i * zoom * FONT_ADVANCE + x, colour);
     }
 }
 
@@ -56,29 +71,44 @@ static sk_status put_picture(struct picture *sheet, int top, int left, const str
     return status;
 }
 
-static sk_status draw(struct picture *sheet, const struct sheet_cell *cells, size_t count) {
+static sk_status draw(struct picture *sheet, const struct layout *layout, const struct sheet_cell *cells,
+                      size_t count) {
     static const uint8_t black[3] = {20, 20, 20}, red[3] = {190, 20, 20};
     memset(sheet->pixels, 255, (size_t)sheet->height * (size_t)sheet->width * 3);
     for (size_t i = 0; i < count; i++) {
-        int top = GAP + (int)(i / SHEET_COLUMNS) * CELL_HEIGHT, left = GAP + (int)(i % SHEET_COLUMNS) * CELL_WIDTH;
+        int top = GAP + (int)(i / SHEET_COLUMNS) * cell_height(layout),
+            left = GAP + (int)(i % SHEET_COLUMNS) * CELL_WIDTH;
         TRY(put_picture(sheet, top, left, &cells[i].picture));
-        for (int l = 0; l < SHEET_LINES; l++)
-            if (cells[i].lines[l])
-                put_text(sheet, top + SIDE + 4 + l * LINE, left, cells[i].lines[l],
-                         l == 0 && cells[i].mark ? red : black);
+        for (int l = 0; l < layout->lines; l++) {
+            struct place place = {top + SIDE + 4 + l * line_height(layout), left, layout->zoom};
+            if (cells[i].lines[l]) put_text(sheet, &place, cells[i].lines[l], l == 0 && cells[i].mark ? red : black);
+        }
     }
     return SK_OK;
 }
 
-sk_status sheet_write(const char *path, const struct sheet_cell *cells, size_t count) {
+static sk_status write_sheet(const char *path, const struct layout *layout, const struct sheet_cell *cells,
+                             size_t count) {
     int columns = count < SHEET_COLUMNS ? (int)count : SHEET_COLUMNS,
         rows = (int)((count + SHEET_COLUMNS - 1) / SHEET_COLUMNS);
-    struct picture sheet = {.height = GAP + rows * CELL_HEIGHT, .width = GAP + columns * CELL_WIDTH, .channels = 3};
+    struct picture sheet = {
+        .height = GAP + rows * cell_height(layout), .width = GAP + columns * CELL_WIDTH, .channels = 3};
     struct region pixels;
     TRY(region_new(&pixels, (size_t)sheet.height * (size_t)sheet.width * 3));
     sheet.pixels = pixels.data;
-    sk_status status = draw(&sheet, cells, count);
+    sk_status status = draw(&sheet, layout, cells, count);
     if (status == SK_OK) status = save_png(&sheet, path);
     region_free(&pixels);
     return status;
+}
+
+sk_status sheet_write(const char *path, const struct sheet_cell *cells, size_t count) {
+    return write_sheet(path, &(struct layout){2, SHEET_LINES}, cells, count);
+}
+
+sk_status sheet_write_small(const char *path, const struct sheet_cell *cells, size_t count) {
+    struct layout layout = {1, 1};
+    for (size_t i = 0; i < count; i++)
+        for (int l = layout.lines; l < SHEET_LINES_MOST && cells[i].lines[l]; l++) layout.lines = l + 1;
+    return write_sheet(path, &layout, cells, count);
 }

@@ -9,11 +9,16 @@
 #include "data/check.h"
 #include "data/data_stats.h"
 #include "train/from_recipe.h"
+#include "verbs/data_show.h"
 #include "verbs/verb.h"
 
 const struct option options_data[] = {
     {"all", 0, NULL, "check: show every finding; otherwise the first few of each kind (--json has all)."},
     {"part", 0, "PART", "stats: train, val or test; train by default."},
+    {"recipe", 0, "RECIPE", "show: whose augmentation."},
+    {"out", 'o', "SHEET.png", "show: the contact sheet."},
+    {"count", 0, "N", "show: so many pictures; 20 by default."},
+    {"epoch", 0, "N", "show: as in this epoch, counted from 1."},
     {0},
 };
 
@@ -234,7 +239,7 @@ sk_status verb_data(struct call *call) {
     static const struct {
         const char *name;
         sk_status (*run)(struct call *call, const char *spec, struct team *team);
-    } words[] = {{"check", data_check}, {"stats", data_stats_verb}};
+    } words[] = {{"check", data_check}, {"stats", data_stats_verb}, {"show", data_show}};
     enum { WORDS = sizeof words / sizeof *words };
     const char *names[WORDS];
     struct team *team = NULL;
@@ -249,6 +254,6 @@ sk_status verb_data(struct call *call) {
         return status;
     }
     const char *near = nearest_word(call->arguments[0], names, WORDS);
-    return status_fail(SK_EUSAGE, "data %s is unknown%s%s%s; expected check or stats", call->arguments[0],
+    return status_fail(SK_EUSAGE, "data %s is unknown%s%s%s; expected check, stats or show", call->arguments[0],
                        near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
