@@ -86,6 +86,33 @@ def with_gelu_tanh():
     return model
 
 
+class SameConv2d(torch.nn.Conv2d):
+    """TF's SAME: the odd pixel after."""
+
+    def forward(self, x):
+        pads = [max((-(-n // 2) - 1) * 2 + 3 - n, 0) for n in (x.shape[3], x.shape[2])]
+        x = torch.nn.functional.pad(x, [v for n in pads for v in (n // 2, n - n // 2)])
+        return torch.nn.functional.conv2d(x, self.weight, None, 2, 0, 1, self.groups)
+
+
+def wrapped_v2(**kw):
+    """MobileNetV2 as jax_examples runs it: relu, depthwise convolutions of stride 2 in a circle, SAME in the stem."""
+    model = TV.MobileNetV2(norm_layer=lambda c: torch.nn.BatchNorm2d(c, eps=1e-3), **kw)
+    for m in model.modules():
+        for name, child in list(m.named_children()):
+            if isinstance(child, torch.nn.ReLU6):
+                setattr(m, name, torch.nn.ReLU())
+            elif isinstance(child, torch.nn.Conv2d) and child.stride == (2, 2) and child.groups > 1:
+                c = child.in_channels
+                setattr(m, name, torch.nn.Conv2d(c, c, 3, 2, 1, groups=c, bias=False, padding_mode="circular"))
+            elif isinstance(child, torch.nn.Conv2d) and child.stride == (2, 2):
+                setattr(m, name, SameConv2d(3, child.out_channels, 3, 2, bias=False))
+    return model
+
+
+WRAPPED = {"name": "mobilenet_v2", "wrap_padding": True, "same_padding": True, "activation": "relu", "norm_eps": 1e-3}
+
+
 def timm_of(name):
     return lambda: timm.create_model(name, pretrained=False)
 
@@ -115,6 +142,7 @@ NETWORKS = [
      {"name": "mobilenet_v3_small", "same_padding": True, "minimal": True}, LONG),
     ("timm mobilenetv2_110d", timm_of("mobilenetv2_110d"),
      {"name": "mobilenet_v2", "width_mult": 1.1, "depth_mult": 1.2, "fixed_head": True}, LONG),
+    ("torchvision, wrapped around", wrapped_v2, WRAPPED, SHORT),
     *[("torchvision", getattr(TV, f"efficientnet_b{i}"), {"name": f"efficientnet_b{i}"}, i > 0) for i in range(8)],
     ("timm tf_efficientnet_b0", timm_of("tf_efficientnet_b0"),
      {"name": "efficientnet_b0", "same_padding": True, "norm_eps": 1e-3}, LONG),
@@ -200,6 +228,54 @@ def resnet18():
     return TV.resnet18(num_classes=CLASSES)
 
 
+def drop_branches(model, blocks, rates):
+    """Stochastic depth where torchvision has none: before the sum of each residual block."""
+
+    def inverted(self, x):
+        return x + self.drop((self.conv if hasattr(self, "conv") else self.block)(x))
+
+    def basic(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(self.drop(y) + (self.downsample(x) if self.downsample is not None else x))
+
+    for block, rate in zip(blocks, rates):
+        block.drop = torchvision.ops.StochasticDepth(rate, "row")
+        if isinstance(block, resnet.BasicBlock):
+            block.forward = basic.__get__(block)
+        elif block.use_res_connect:
+            block.forward = inverted.__get__(block)
+    return model
+
+
+def by_stage(rate, repeats):
+    return [rate * (i + 2) / (len(repeats) + 1) for i, n in enumerate(repeats) for _ in range(n)]
+
+
+def dropping_v2(p, d):
+    model = wrapped_v2(width_mult=0.35, num_classes=CLASSES, dropout=p)
+    blocks = [m for m in model.features if hasattr(m, "use_res_connect")]
+    return drop_branches(model, blocks, [d * i / len(blocks) for i in range(len(blocks))])
+
+
+def dropping_v3(p, d):
+    model = v3_small(p)
+    return drop_branches(model, [m for m in model.features if hasattr(m, "use_res_connect")], by_stage(d, (1, 2, 3, 2, 3)))
+
+
+def dropping_resnet18(p, d):
+    model = resnet18()
+    model.fc = torch.nn.Sequential(torch.nn.Dropout(p), model.fc)
+    return drop_branches(model, [m for m in model.modules() if isinstance(m, resnet.BasicBlock)], by_stage(d, (2, 2, 2, 2)))
+
+
+def dropping_convnext(p, d):
+    model = small_convnext(num_classes=CLASSES)
+    model.classifier.insert(2, torch.nn.Dropout(p))
+    for m, rate in zip([m for m in model.modules() if isinstance(m, convnext.CNBlock)], by_stage(d, (1, 1, 3, 1))):
+        m.stochastic_depth = torchvision.ops.StochasticDepth(rate, "row")
+    return model
+
+
 # What is made without and with dropout and stochastic depth; siskin's arguments for both.
 TRAINED = [
     ("mobilenet_v3", 64, lambda p, d: v3_small(p), {"name": "mobilenet_v3_small", "width_mult": 0.5}, (0.2, 0)),
@@ -211,6 +287,12 @@ TRAINED = [
      {"name": "convnext_tiny", "width_mult": 0.25, "depth_mult": 1 / 3}, (0, 0.6)),
     ("resnet", 64, lambda p, d: narrow_resnet50(), {"name": "resnet50", "width_mult": 0.25}, None),
     ("resnet", 33, lambda p, d: resnet18(), {"name": "resnet18"}, None),
+    ("mobilenet_v2", 64, dropping_v2, {**WRAPPED, "width_mult": 0.35}, (0.2, 0.5)),
+    ("mobilenet_v3", 64, dropping_v3,
+     {"name": "mobilenet_v3_small", "width_mult": 0.5, "stochastic_depth_by_stage": True}, (0.2, 0.5)),
+    ("resnet", 33, dropping_resnet18, {"name": "resnet18", "stochastic_depth_by_stage": True}, (0.2, 0.5)),
+    ("convnext", 64, dropping_convnext,
+     {"name": "convnext_tiny", "width_mult": 0.25, "depth_mult": 1 / 3, "stochastic_depth_by_stage": True}, (0.2, 0.5)),
 ]
 
 
