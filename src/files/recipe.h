@@ -58,6 +58,7 @@ struct recipe_place {
     enum recipe_origin origin;
     int line, column; /* of the value, where it came from a file */
     const char *path; /* of that file: the recipe's own, or one that it begins with (`base:`) */
+    int level;        /* 0: the recipe's own; 1: its base; 2: that one's base … */
 };
 
 /* `source:` says where a value was published; `path` is the file that says so. */
@@ -67,7 +68,7 @@ struct recipe_citation {
 
 /* `lint_ok:` a mistake that is reproduced on purpose: the lint's name and the reason. */
 struct recipe_excuse {
-    const char *lint, *reason;
+    const char *lint, *reason, *path;
 };
 
 /* `expect:` the top-1 accuracy in per cent, low to high, that a right run has after `epoch` epochs. */

@@ -16,6 +16,7 @@ struct taking {
     struct recipe_citation *citations;
     struct recipe_expect *expects;
     struct recipe_excuse *excuses;
+    int level;
 };
 
 /* A text that a list keeps: one item, UTF-8. */
@@ -50,7 +51,7 @@ static sk_status take_excuse(struct taking *taking, const struct yaml_entry *ent
     size_t at = 0;
     while (at < recipe->excuse_count && strcmp(taking->excuses[at].lint, lint) != 0) at++;
     recipe->excuse_count += at == recipe->excuse_count;
-    taking->excuses[at] = (struct recipe_excuse){lint, entry->item[0].text};
+    taking->excuses[at] = (struct recipe_excuse){lint, entry->item[0].text, recipe->path};
     return SK_OK;
 }
 
@@ -68,7 +69,8 @@ static sk_status take_expectation(const struct yaml_entry *entry, struct recipe_
     return SK_OK;
 }
 
-static sk_status take_value(struct recipe *recipe, const struct yaml_entry *entry, const struct yaml_item **about) {
+static sk_status take_value(struct taking *taking, const struct yaml_entry *entry, const struct yaml_item **about) {
+    struct recipe *recipe = taking->recipe;
     int id = recipe_find_key(entry->key);
     if (id < 0) return recipe_unknown_key(entry->key);
     const char **list = arena_array(recipe->arena, entry->count, sizeof *list);
@@ -78,7 +80,8 @@ static sk_status take_value(struct recipe *recipe, const struct yaml_entry *entr
     size_t bad = 0;
     sk_status status = recipe_read_value(recipe, id, &texts, &bad);
     if (bad < entry->count) *about = &entry->item[bad];
-    recipe->place[id] = (struct recipe_place){RECIPE_FROM_FILE, entry->line, entry->column, recipe->path};
+    recipe->place[id] =
+        (struct recipe_place){RECIPE_FROM_FILE, entry->line, entry->column, recipe->path, taking->level};
     return status;
 }
 
@@ -109,7 +112,7 @@ static sk_status take_entry(struct taking *taking, const struct yaml_entry *entr
     else if (!strncmp(entry->key, "lint_ok.", 8))
         status = take_excuse(taking, entry);
     else if (strcmp(entry->key, "base") != 0)
-        status = take_value(recipe, entry, &about);
+        status = take_value(taking, entry, &about);
     if (status == SK_OK || status == SK_EMEMORY) return status;
     if (about && entry->kind == YAML_LIST)
         return status_prefix(status, "%s:%d:%d", recipe->path, about->line, about->column);
@@ -130,10 +133,11 @@ static sk_status check_expectations(const struct recipe *recipe, struct recipe_e
     return SK_OK;
 }
 
-static sk_status take_entries(struct recipe *recipe, const struct yaml_flat *flat) {
+static sk_status take_entries(struct recipe *recipe, const struct yaml_flat *flat, int level) {
     struct arena *arena = recipe->arena;
     struct taking taking = {
         .recipe = recipe,
+        .level = level,
         .citations = arena_array(arena, recipe->source_count + flat->count, sizeof *taking.citations),
         .expects = arena_array(arena, flat->count, sizeof *taking.expects),
         .excuses = arena_array(arena, recipe->excuse_count + flat->count, sizeof *taking.excuses),
@@ -180,7 +184,7 @@ static sk_status parse_over(struct recipe *recipe, const char *bytes, size_t siz
     TRY(yaml_flatten(recipe->arena, bytes, size, name, &flat));
     TRY(take_base(recipe, &flat, name, depth));
     recipe->path = name;
-    return take_entries(recipe, &flat);
+    return take_entries(recipe, &flat, depth > 0 ? depth : 0);
 }
 
 static sk_status load_over(struct recipe *recipe, const char *path, int depth) {

@@ -460,6 +460,7 @@ static sk_status mg_ema(struct importing *im, const struct import_row *row) {
     TRY(import_set(im, "ema.form", "tf"));
     TRY(import_copy(im, row));
     TRY(import_set(im, "ema.start", "zero"));
+    TRY(import_set(im, "ema.best", "ema"));
     if (import_on(im, TRAINER "ema.dynamic_decay")) {
         TRY(import_set(im, "ema.dynamic", "updates"));
         TRY(import_set(im, "ema.dynamic_from", "1"));

@@ -318,6 +318,7 @@ static sk_status timm_ema(struct importing *im, const struct import_row *row) {
     if (old) import_note(im, "args.yaml without model_ema_warmup: ModelEmaV2");
     TRY(import_set(im, "ema.form", old ? "timm" : "timm_v3"));
     TRY(import_set(im, "ema.decay", import_text(im, "model_ema_decay")));
+    TRY(import_set(im, "ema.best", "ema")); /* its metric is the average's */
     if (import_on(im, "model_ema_warmup")) TRY(import_set(im, "ema.dynamic", "timm_warmup"));
     return import_set(im, "ema.batch_statistics", "true");
 }

@@ -20,7 +20,8 @@ bool lint_finds_channels(const struct lint *l, struct text *t) {
 
 bool lint_finds_input_size(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
-    if (r->model_input_size == r->preprocess_crop) return false;
+    bool both = recipe_is_set(r, RECIPE_model_input_size) && recipe_is_set(r, RECIPE_preprocess_crop);
+    if (!both || r->model_input_size == r->preprocess_crop) return false; /* else one follows the other */
     return lint_say(t, "the model is made for %lld pixels, preprocess.crop gives it %lld",
                     (long long)r->model_input_size, (long long)r->preprocess_crop);
 }
@@ -100,7 +101,8 @@ bool lint_finds_lint_ok_idle(const struct lint *l, struct text *t) {
     size_t found = 0;
     for (size_t e = 0; e < l->recipe->excuse_count; e++) {
         const char *name = l->recipe->excuse[e].lint;
-        if (lint_has_fired(l, name)) continue;
+        if (lint_has_fired(l, name) || l->recipe->excuse[e].path != l->recipe->path)
+            continue; /* a base's may be idle here */
         text_addf(t, "%s%s", found++ ? ", " : "", name);
     }
     return found && lint_say(t, ": excused by lint_ok, but not found; take it out");

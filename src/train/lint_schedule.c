@@ -38,7 +38,7 @@ bool lint_finds_peak_never_reached(const struct lint *l, struct text *t) {
 static bool later_than_lr(const struct recipe *r, enum recipe_key_id id) {
     const struct recipe_place *place = &r->place[id], *lr = &r->place[RECIPE_schedule_lr];
     if (place->origin == RECIPE_FROM_OVERRIDE) return true;
-    return place->origin == RECIPE_FROM_FILE && lr->path != place->path && lr->path != r->path;
+    return place->origin == RECIPE_FROM_FILE && place->level < lr->level;
 }
 
 bool lint_finds_lr_not_scaled(const struct lint *l, struct text *t) {

@@ -38,7 +38,8 @@ static sk_status add_group(struct arena *arena, const char *folder, const char *
     if (!path) return SK_EMEMORY;
     TRY(folder_list(arena, path, LIST_FILES, &files, &found));
     for (size_t i = 0; i < found; i++) {
-        if (strcmp(path_extension(files[i]), extension) != 0) continue;
+        /* _NAME.yaml is what others begin with */
+        if (strcmp(path_extension(files[i]), extension) != 0 || files[i][0] == '_') continue;
         *names = arena_grow(arena, *names, capacity, *count + 1, sizeof **names);
         char *name = arena_printf(arena, "%s/%.*s", group, (int)(strlen(files[i]) - strlen(extension)), files[i]);
         if (!*names || !name) return SK_EMEMORY;

@@ -81,3 +81,19 @@ done
 "$SISKIN" data check numbers >check.txt 2>&1 || true
 grep "another order" check.txt >/dev/null
 grep "behind 10" check.txt >/dev/null
+
+# What is imported and what is shipped were written down apart from each other, and are the same runs.
+same() { # SETTINGS RECIPE LINES [ARGUMENT...]: their difference in effect has only these lines
+    local settings=$1 recipe=$2 lines=$3
+    shift 3
+    "$SISKIN" recipe import "$imports/$settings" -o same.yaml -q "$@" >/dev/null
+    "$SISKIN" recipe diff same.yaml "$recipe" --images 1281167 --val-images 50000 -q | sed '/^written otherwise/,/^[^ ]/{/^written otherwise/d;/^ /d}' >differs.txt
+    if grep -vE "^($lines) " differs.txt; then
+        echo "$settings and $recipe differ" >&2
+        exit 1
+    fi
+}
+same torchvision_mobilenet_v2.txt imagenet/mobilenet_v2_torchvision_v1 'no difference|no'
+same torchvision_resnet50.txt imagenet/resnet50_torchvision_v2 'ema.best'
+same model_garden_mobilenet_v2.yaml imagenet/mobilenet_v2_model_garden 'no difference|no'
+same timm_mobilenetv3.yaml imagenet/mobilenet_v3_large_timm 'highest learning rate reached|warm-up|moving average of the weights|data.spec|checkpoint.keep' --world 2

@@ -214,6 +214,26 @@ static void test_writes_back(void **state) {
     }
 }
 
+/* Is the key's value, or its group, cited in the file that sets it? */
+static bool is_cited(const struct recipe *r, enum recipe_key_id id) {
+    const char *key = recipe_key_name(id);
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct recipe_citation *c = &r->source[i];
+        size_t length = strlen(c->key);
+        bool holds = !strncmp(c->key, key, length) && (key[length] == 0 || key[length] == '.');
+        /* A later file may cite the whole group in place of the base. */
+        if (holds && !strcmp(c->path, r->place[id].path)) return true;
+    }
+    return false;
+}
+
+/* Published recipes say of every value where it comes from. */
+static void assert_cited(const struct recipe *r) {
+    for (int id = 0; id < RECIPE_KEYS; id++)
+        if (r->place[id].origin == RECIPE_FROM_FILE && r->place[id].level == 0 && !is_cited(r, id))
+            fail_msg("%s: %s has no source", r->path, recipe_key_name(id));
+}
+
 static void test_files(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -230,6 +250,7 @@ static void test_files(void **state) {
             if (recipe_load(&r, &arena, path_join(&arena, folder, names[i])) != SK_OK) fail_msg("%s", sk_error());
             if (recipe_check(&r) != SK_OK) fail_msg("%s", sk_error());
             assert_true(r.source_count > 0);
+            if (f == 0 || strstr(names[i], "imagenette") || strstr(names[i], "efficientnet")) assert_cited(&r);
         }
     }
     assert_true(read >= 5);
