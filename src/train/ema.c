@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/schedule.h"
+
 double ema_adjusted(double decay, int64_t images, int64_t every, int64_t epochs) {
     double alpha = (1 - decay) * ((double)images * (double)every / (double)epochs);
     return 1 - (alpha < 1 ? alpha : 1);
@@ -49,7 +51,7 @@ sk_status ema_make(struct ema *ema, const struct recipe *recipe) {
         .evaluate = recipe->ema_evaluate,
     };
     if (!ema->on) return SK_OK;
-    int64_t images = recipe->batch_size * (ema->micro ? 1 : recipe->accumulate);
+    int64_t images = schedule_pass_images(recipe) * (ema->micro ? 1 : schedule_passes(recipe));
     if (recipe->ema_adjust) ema->decay = ema_adjusted(ema->decay, images, ema->every, recipe->epochs);
     return check(ema, recipe);
 }

@@ -11,7 +11,10 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ['JAX_ENABLE_X64'] = '1'
 import jax.numpy as jnp
 import numpy as np
+os.environ['KERAS_BACKEND'] = 'jax'
+import keras
 import optax
+import timm.scheduler
 import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -129,6 +132,8 @@ for rate in ('const', 'varying'):
               lambda lr: optax.rmsprop(lr, decay=.9, eps=.0316, momentum=.9, eps_in_sqrt=False))
     add_optax(f'optax_rmsprop_centered_lr_{rate}', rate, {**TF, 'optimizer.centered': True},
               lambda lr: optax.rmsprop(lr, centered=True, **R))
+    add_optax(f'optax_rmsprop_centered_init1_lr_{rate}', rate, {**TF1, 'optimizer.centered': True},
+              lambda lr: optax.rmsprop(lr, centered=True, initial_scale=1.0, **R))
     add_optax(f'optax_rmsprop_nesterov_lr_{rate}', rate, {**TF, 'optimizer.nesterov': True},
               lambda lr: optax.rmsprop(lr, nesterov=True, **R))
     add_optax(f'optax_rmsprop_bias_correction_lr_{rate}', rate, {**TF, 'optimizer.bias_correction': True},
@@ -143,6 +148,8 @@ for rate in ('const', 'varying'):
               lambda lr: optax.rmsprop(lr, decay=.9, eps=.002, centered=True, bias_correction=True))
     add_optax(f'optax_chain_l2_0.01_then_rmsprop_lr_{rate}', rate, {**TF1, **WD},
               lambda lr: optax.chain(optax.add_decayed_weights(0.01), optax.rmsprop(lr, initial_scale=1.0, **R)))
+    add_optax(f'optax_chain_l2_1e-05_then_rmsprop_lr_{rate}', rate, {**TF1, 'weight_decay.value': 1e-5},
+              lambda lr: optax.chain(optax.add_decayed_weights(1e-5), optax.rmsprop(lr, initial_scale=1.0, **R)))
     add_optax(f'optax_sgd_momentum_lr_{rate}', rate, SGD, lambda lr: optax.sgd(lr, momentum=.9))
     add_optax(f'optax_sgd_nesterov_lr_{rate}', rate, {**SGD, 'optimizer.nesterov': True},
               lambda lr: optax.sgd(lr, momentum=.9, nesterov=True))
@@ -187,6 +194,10 @@ for rate in ('small', 'varying'):
     add_optax(f'optax_adamw_lr_{rate}', rate, ADAMW, lambda lr: optax.adamw(lr, weight_decay=0.05))
     add_optax(f'optax_adamw_eps1e-3_lr_{rate}', rate, {**ADAMW, 'optimizer.eps': 1e-3},
               lambda lr: optax.adamw(lr, eps=1e-3, weight_decay=0.05))
+    add_optax(f'optax_adamw_eps1e-7_lr_{rate}', rate, {**ADAMW, 'optimizer.eps': 1e-7},
+              lambda lr: optax.adamw(lr, eps=1e-7, weight_decay=0.05))
+    add_optax(f'optax_adamw_masked_off_lr_{rate}', rate, {**ADAMW, 'weight_decay.value': 0},
+              lambda lr: optax.adamw(lr, weight_decay=0.05, mask=False))
     add_optax(f'optax_adamw_nesterov_lr_{rate}', rate, {**ADAMW, 'optimizer.nesterov': True},
               lambda lr: optax.adamw(lr, weight_decay=0.05, nesterov=True))
     add_torch(f'torch_adam_lr_{rate}', rate, ADAM, lambda p: torch.optim.Adam(p, foreach=False))
@@ -268,6 +279,33 @@ TIMM = dict(unit='epoch', name='step', lr=.064, decay_rate=.97, decay_epochs=2.4
 foreign('timm_step_rmsprop_mnv3', 1, 450, {**TIMM, 'decay_from': 'zero'})
 foreign('timm_step_warmup_prefix', 1, 450, TIMM)
 foreign('timm_cosine', 1, 450, dict(unit='epoch', name='cosine', lr=.004, warmup_epochs=5, warmup_init=1e-6, end_lr=1e-6, decay_from='zero'))
+# timm's learning-rate noise, and what its scheduler says of it
+def timm_noise(name, keys, kind='normal', **options):
+    t = [0, 1, 188, 189, 190, 191, 200, 300, 404, 405, 448, 449]
+    sched = timm.scheduler.StepLRScheduler(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=.064), decay_t=2.4,
+                                           decay_rate=.97, warmup_t=3, warmup_lr_init=1e-6, warmup_prefix=False, noise_range_t=[.42 * 450, .9 * 450],
+                                           **options)
+    sched.noise_type = kind  # StepLRScheduler takes no word for it
+    values = []
+    for epoch in t:
+        sched.step(epoch)
+        values.append(sched.optimizer.param_groups[0]['lr'])
+    schedule(name, 1, 450, {**TIMM, 'decay_from': 'zero', 'noise_range': [.42, .9], **keys}, t, values)
+
+
+timm_noise('timm_step_lr_noise', {})
+timm_noise('timm_step_lr_noise_narrow', dict(noise_percent=.1, noise_std=.5, noise_seed=7), noise_pct=.1, noise_std=.5, noise_seed=7)
+timm_noise('timm_step_lr_noise_uniform', dict(noise='uniform', noise_percent=.3), kind='uniform', noise_pct=.3)
+# a callback met in the wild: 0.256 * 0.97 ** floor((1 + epoch) / 3)
+schedule('keras_callback_shifted', 1, 60, dict(unit='epoch', name='step', lr=.256, decay_rate=.97, decay_epochs=3, decay_shift=1),
+         list(range(12)), [0.256 * 0.97 ** math.floor((1 + e) / 3) for e in range(12)])
+# Keras: InverseTimeDecay, and the optimizers' old `decay=` (the same with decay_steps 1)
+T = [0, 1, 99, 100, 101, 1000, 5000, 9999]
+for label, rate, every, stairs, keys in (('', .5, 100, False, dict(decay_epochs=1)), ('_staircase', .5, 100, True, dict(decay_steps=100)),
+                                         ('_decay', .9, 1, False, dict(decay_steps=1)), ('_fast', 40., 1000, False, dict(decay_epochs=10))):
+    f = keras.optimizers.schedules.InverseTimeDecay(.1, every, rate, staircase=stairs)
+    schedule('keras_inverse_time' + label, 100, 100, dict(name='inverse_time', lr=.1, decay_rate=rate, staircase=stairs, **keys), T,
+             [float(f(t)) for t in T])
 # official ConvNeXt: numpy.linspace(0, peak, W), end point included, then half a cosine over the rest
 W, N, PEAK, END = 20 * 312, 280 * 312, 4e-3, 1e-6
 ramp, T = np.linspace(0, PEAK, W), [0, 1, 3120, 6238, 6239, 6240, 6241, 20000, 46800, 90000, 93598, 93599]

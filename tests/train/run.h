@@ -101,7 +101,7 @@ static void run_begin(struct run *run, const struct run_options *options) {
     struct loader_options loader = {.dataset = run->dataset,
                                     .pipeline = &run->pipeline,
                                     .part = DATA_TRAIN,
-                                    .batch_size = RUN_BATCH,
+                                    .batch_size = (int)schedule_pass_images(&run->recipe),
                                     .workers = options->workers,
                                     .seed = (uint64_t)run->recipe.seed,
                                     .train = true,

@@ -68,6 +68,31 @@ static void test_rule_is_named(void **state) {
     arena_free(&arena);
 }
 
+/* torchvision's --norm-weight-decay 0 --bias-weight-decay 2e-5, and a part with a value of its own; the last one counts. */
+static void test_groups(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct decay_tensor tensors[TENSORS];
+    struct decay_decision d[TENSORS];
+    for (int i = 0; i < TENSORS; i++) tensors[i] = twins[i].tensor;
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "weight_decay.value", "1e-4"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "weight_decay.exclude", "classifier.*"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "weight_decay.groups", "norm: 0, bias :2e-5, features.2.*: 3e-5"), SK_OK);
+    assert_int_equal(decay_decide(&recipe, tensors, TENSORS, d), SK_OK);
+    static const double want[TENSORS] = {1e-4, 2e-5, 0, 2e-5, 1e-4, 1e-4, 1e-4, 0, 2e-5, 3e-5, 3e-5, 0, 2e-5};
+    for (int i = 0; i < TENSORS; i++) assert_true(d[i].coefficient == want[i]);
+    assert_string_equal(d[2].rule, "norm: 0");
+    static const char *const bad[] = {"norm", "norm: x", ": 1", "nrom: 1", "blocks.*: 1", "norm: 11", "norm: -1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(recipe_set(&recipe, "weight_decay.groups", bad[i]), SK_OK);
+        assert_int_equal(decay_decide(&recipe, tensors, TENSORS, d), SK_EUSAGE);
+        assert_non_null(strstr(sk_error(), "weight_decay.groups"));
+    }
+    arena_free(&arena);
+}
+
 /* A depthwise convolution's bias is a bias. */
 static void test_depthwise_bias(void **state) {
     (void)state;
@@ -111,7 +136,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_masks), cmocka_unit_test(test_rule_is_named),
         cmocka_unit_test(test_depthwise_bias),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_segments),        cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "train/optimizer.h"
 
 #include "sequences.h"
+#include "train/accumulate.h"
 
 enum { N = 3, STEPS = 5 };
 
@@ -80,12 +81,46 @@ static void test_golden_sequences(void **state) {
     struct arena arena = {0};
     const struct json *root = read_fixture(&arena, "optimizers.json"), *runs = json_get(root, "runs");
     assert_non_null(runs);
-    assert_true(runs->count >= 82);
+    assert_true(runs->count >= 92);
     for (const struct json *json = runs->child; json; json = json->next) {
         struct run run;
         read_run(&run, &arena, root, json);
         check_f32(&run);
         check_f64(&run);
+    }
+    arena_free(&arena);
+}
+
+/* Optax's MultiSteps(4) around L2 and RMSProp: the learning rate moves by optimizer steps. Chained the other way round, L2
+ * would come out elsewhere. */
+static void test_multisteps(void **state) {
+    (void)state;
+    static const float micro[8][N] = {{0.1F, -0.2F, 0.3F},  {0.05F, 0.4F, -0.1F},  {-0.3F, 0.2F, 0.2F},   {0, 0.1F, -0.5F},
+                                      {0.25F, -0.35F, 0.15F}, {0.05F, -0.1F, 0.15F}, {0.025F, 0.2F, -0.05F}, {-0.15F, 0.1F, 0.1F}};
+    static const double want[2][N] = {{1.002895474433899, -2.0110490322113037, 2.9994735717773438},
+                                      {1.0043079853057861, -2.0197155475616455, 2.996394157409668}};
+    static const double rates[2] = {0.1, 0.02}, wrong[N] = {1.003265, -2.0065525, 3.0098839};
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct optimizer optimizer;
+    static const char *const keys[] = {"optimizer.name=rmsprop", "optimizer.alpha=0.9", "optimizer.eps=0.002",
+                                       "optimizer.eps_in_sqrt=true", "optimizer.lr_in_momentum=true",
+                                       "optimizer.initial_mean_square=1", "weight_decay.value=0.01"};
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) assert_int_equal(recipe_override(&recipe, keys[i]), SK_OK);
+    assert_int_equal(optimizer_make(&optimizer, &recipe), SK_OK);
+    float p[N] = {1, -2, 3}, slot[2][N] = {{1, 1, 1}, {0, 0, 0}}, acc[N];
+    struct decay_segment all = {.end = N, .decay = 0.01};
+    for (int k = 0; k < 8; k++) {
+        double found[N];
+        accumulate_f32(acc, micro[k], k % 4, 0, N);
+        if (k % 4 < 3) continue;
+        struct optimizer_step step = {.lr = rates[k / 4], .step = k / 4, .segments = &all, .segment_count = 1};
+        struct blocks_f32 blocks = {p, acc, {slot[0], slot[1], NULL}};
+        optimizer_update_f32(&optimizer, &step, &blocks, 0, N);
+        for (int i = 0; i < N; i++) found[i] = p[i];
+        near("multisteps", k, found, want[k / 4], 1e-6);
+        assert_true(fabs(found[2] - wrong[2]) > 1e-3);
     }
     arena_free(&arena);
 }
@@ -174,6 +209,7 @@ static void test_slots(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_sequences),
+        cmocka_unit_test(test_multisteps),
         cmocka_unit_test(test_ranges_and_segments),
         cmocka_unit_test(test_slots),
     };

@@ -34,7 +34,7 @@ static void test_golden_schedules(void **state) {
     struct arena arena = {0};
     const struct json *schedules = json_get(read_fixture(&arena, "schedules.json"), "schedules");
     assert_non_null(schedules);
-    assert_true(schedules->count >= 20);
+    assert_true(schedules->count >= 28);
     for (const struct json *json = schedules->child; json; json = json->next) check_schedule(&arena, json);
     arena_free(&arena);
 }
@@ -102,7 +102,47 @@ static void test_refusals(void **state) {
     assert_int_equal(recipe_set(&recipe, "schedule.decay_epochs", "0.05"), SK_OK);
     assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
     assert_non_null(strstr(sk_error(), "schedule.decay_epochs"));
+    assert_int_equal(recipe_set(&recipe, "schedule.decay_steps", "3"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.unit", "epoch"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "schedule.decay_steps"));
+    assert_int_equal(recipe_set(&recipe, "schedule.unit", "step"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.decay_rate", "2"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_int_equal(recipe_set(&recipe, "schedule.name", "inverse_time"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.noise_range", "0.5"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.noise_percent", "0"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "schedule.noise_percent"));
     arena_free(&arena);
+}
+
+/* One pass takes the whole step: the same steps as micro-batches make, and what is left over either way. */
+static void test_exact_accumulation(void **state) {
+    (void)state;
+    static const char *const words[][2] = {{"true", "floor"}, {"false", "ceil"}};
+    for (int i = 0; i < 2; i++) {
+        struct arena arena = {0};
+        struct recipe recipe;
+        struct epoch_plan micro, exact;
+        assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "accumulate", "4"), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "drop_last", words[i][0]), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "steps_per_epoch", words[i][1]), SK_OK);
+        assert_int_equal(epoch_plan_make(&micro, &recipe, 1000, 1), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "accumulate_batch_norm", "exact"), SK_OK);
+        assert_int_equal(epoch_plan_make(&exact, &recipe, 1000, 1), SK_OK);
+        assert_int_equal(exact.steps, micro.steps);
+        assert_int_equal(exact.batches, exact.steps);
+        assert_int_equal(exact.images_used, micro.images_used);
+        assert_int_equal(exact.images_per_step, 128);
+        assert_int_equal(recipe_set(&recipe, "drop_last", words[1 - i][0]), SK_OK);
+        assert_int_equal(epoch_plan_make(&exact, &recipe, 1000, 1), SK_EUSAGE);
+        assert_non_null(strstr(sk_error(), "accumulate_batch_norm"));
+        arena_free(&arena);
+    }
 }
 
 /* 0.008 * 1024 / 128 = 0.064, as linear scaling has it. */
@@ -128,6 +168,7 @@ int main(void) {
         cmocka_unit_test(test_golden_schedules),
         cmocka_unit_test(test_epoch_plan),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_exact_accumulation),
         cmocka_unit_test(test_scaling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
