@@ -63,6 +63,7 @@ struct run {
     struct recipe recipe;
     struct dataset *dataset;
     struct pipeline pipeline;
+    struct mix_options mix;
     struct network *network;
     struct team *team;
     struct epoch_plan epochs;
@@ -98,12 +99,15 @@ static void run_begin(struct run *run, const struct run_options *options) {
     struct trainer_options trainer = {&run->recipe, run->network, run->team, &run->epochs,
                                       .class_counts = run_class_counts};
     ok(trainer_new(&run->trainer, &trainer, 0));
+    recipe_mix(&run->recipe, &run->mix);
     struct loader_options loader = {.dataset = run->dataset,
                                     .pipeline = &run->pipeline,
                                     .part = DATA_TRAIN,
                                     .batch_size = (int)schedule_pass_images(&run->recipe),
                                     .workers = options->workers,
                                     .seed = (uint64_t)run->recipe.seed,
+                                    .repeat = recipe_repeat(&run->recipe),
+                                    .mix = &run->mix,
                                     .train = true,
                                     .drop_last = true};
     ok(loader_new(&run->loader, &loader));
