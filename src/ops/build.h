@@ -74,6 +74,7 @@ struct wrap {
 int build_wrap_pad(struct graph *graph, int x, struct wrap wrap, const char *name);
 /* Zero with probability p, scale by 1/(1-p); rows: one draw per row of the batch (stochastic depth, row mode). */
 int build_dropout(struct graph *graph, int x, double p, bool rows, const char *name);
+double dropout_rate(const struct node *node, bool *rows); /* of a node that build_dropout made */
 /* Mean cross-entropy of logits (N,K) against target distributions (N,K): hard, smoothed or soft.
  * Returns the loss (1). */
 int build_softmax_xent(struct graph *graph, int logits, int target, const char *name);

@@ -25,6 +25,12 @@ int build_dropout(struct graph *graph, int x, double p, bool rows, const char *n
     return op_value(graph, &op_dropout, &attr, sizeof attr, &x, 1, name);
 }
 
+double dropout_rate(const struct node *node, bool *rows) {
+    const struct dropout_attr *attr = node->attr;
+    *rows = attr->rows;
+    return attr->p;
+}
+
 static sk_status dropout_infer(struct graph *graph, int node) {
     graph_output(graph, node, 0, F32, *value_shape(graph, graph->nodes[node].in[0]));
     return graph->status;

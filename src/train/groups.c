@@ -5,21 +5,26 @@
 
 #include <string.h>
 
+sk_status groups_check(const struct recipe *recipe, const struct model_args *args) {
+    const struct model_family *family;
+    int64_t group = recipe->batch_norm_group, batch = schedule_pass_images(recipe);
+    if (!group) return SK_OK;
+    TRY(model_find(args->name, &family));
+    if (!(family->uses & USES_BATCH_NORM))
+        return recipe_fail(recipe, RECIPE_batch_norm_group, "a %s has no batch norm", args->name);
+    if (batch % group)
+        return recipe_fail(recipe, RECIPE_batch_norm_group, "%lld, but a batch of %lld does not divide into such groups",
+                           (long long)group, (long long)batch);
+    return SK_OK;
+}
+
 sk_status groups_make(struct trainer *trainer) {
     const struct recipe *recipe = trainer->options.recipe;
-    const struct model_family *family;
     int64_t group = recipe->batch_norm_group;
     trainer->group = group ? group : trainer->batch;
+    TRY(groups_check(recipe, &trainer->options.network->args));
     TRY(region_new(&trainer->statistics, (size_t)trainer->graph->state_elements * sizeof(double) + 1));
     if (!group) return SK_OK;
-    TRY(model_find(trainer->options.network->args.name, &family));
-    if (!(family->uses & USES_BATCH_NORM))
-        return recipe_fail(recipe, RECIPE_batch_norm_group, "a %s has no batch norm",
-                           trainer->options.network->args.name);
-    if (trainer->batch % group)
-        return recipe_fail(recipe, RECIPE_batch_norm_group,
-                           "%lld, but a batch of %lld does not divide into such groups", (long long)group,
-                           (long long)trainer->batch);
     size_t size = trainer->options.reference ? sizeof(double) : sizeof(float);
     return region_new(&trainer->gathered, (size_t)trainer->graph->param_elements * size);
 }

@@ -10,6 +10,8 @@
 
 #include "train/trainer_state.h"
 
+/* Refuses groups where the network has no batch norm, or that do not divide a pass. */
+sk_status groups_check(const struct recipe *recipe, const struct model_args *args);
 /* Read batch_norm.group: sets trainer->group, and makes room for what the parts gather. */
 sk_status groups_make(struct trainer *trainer);
 /* Pictures of the part that ends a batch of so many and is smaller than the others; 0: there is none. */

@@ -44,6 +44,7 @@ bool lint_finds_images_left_out(const struct lint *l, struct text *t) {
 bool lint_finds_short_batch(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     int64_t rest = l->input->train_images % schedule_pass_images(r);
+    if (r->batch_norm_group) rest %= r->batch_norm_group;
     if (r->drop_last || rest == 0 || rest >= 8 || rest * 4 >= schedule_pass_images(r)) return false;
     return lint_say(
         t, "an epoch's last batch has %lld pictures: batch statistics over so few are noise; set drop_last=true",
@@ -51,9 +52,10 @@ bool lint_finds_short_batch(const struct lint *l, struct text *t) {
 }
 
 bool lint_finds_batch_statistics(const struct lint *l, struct text *t) {
-    if (l->recipe->batch_size >= 8) return false;
+    int64_t group = l->recipe->batch_norm_group, together = group ? group : l->recipe->batch_size;
+    if (together >= 8) return false;
     return lint_say(t, "batch-norm's statistics come from %lld pictures; expect a worse model below 8",
-                    (long long)l->recipe->batch_size);
+                    (long long)together);
 }
 
 bool lint_finds_accumulate_statistics(const struct lint *l, struct text *t) {

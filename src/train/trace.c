@@ -8,8 +8,9 @@
 #include "train/optimizer.h"
 #include "train/recipe_policy.h"
 #include "train/schedule.h"
-#include "train/trace_step.h"
 #include "train/trace_batches.h"
+#include "train/trace_model.h"
+#include "train/trace_step.h"
 
 /* Everything that both renderings need. */
 struct trace {
@@ -93,6 +94,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
         jw_array(w, "lr");
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
         jw_end_array(w);
+        if (status == SK_OK) status = trace_model_json(trace.recipe, w);
         jw_array(w, "weight_decay");
         for (size_t i = 0; i < trace.tensor_count; i++) {
             jw_object(w, NULL);
@@ -169,6 +171,7 @@ sk_status trace_text(const struct trace_input *input, struct text *text) {
     if (status == SK_OK) {
         text_steps(&trace, text);
         status = trace_step_text(&(struct trace_step){trace.recipe, &trace.plan, &trace.schedule}, text);
+        if (status == SK_OK) status = trace_model_text(trace.recipe, text);
         text_rest(&trace, text);
         text_lr(&trace, text);
         text_decay(&trace, text);

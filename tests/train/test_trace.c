@@ -25,6 +25,44 @@ static void load(struct recipe *recipe, struct arena *arena, const char *name) {
         fail_msg("%s", sk_error());
 }
 
+/* What the network does in training alone, of the keys that are set. */
+static void expect_text(const char *const *keys, const char *const *lines) {
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct text text = {0};
+    if (recipe_default(&recipe, &arena) != SK_OK) fail_msg("%s", sk_error());
+    for (; *keys; keys++)
+        if (recipe_override(&recipe, *keys) != SK_OK) fail_msg("%s", sk_error());
+    struct trace_input input = input_of(&recipe, 1281167);
+    if (trace_text(&input, &text) != SK_OK) fail_msg("%s", sk_error());
+    for (; *lines; lines++) {
+        if (!strstr(text.data, *lines)) print_error("not in the trace: %s%s\n", *lines, text.data);
+        assert_non_null(strstr(text.data, *lines));
+    }
+    text_free(&text);
+    arena_free(&arena);
+}
+
+static void test_network(void **state) {
+    (void)state;
+    static const char *const grouped[] = {"batch_size=1024", "batch_norm.group=128", "model.wrap_padding=true", NULL};
+    static const char *const grouped_lines[] = {
+        "  batch norm over groups of 128 pictures, 8 in a pass of 1024; running statistics move by the groups' mean\n",
+        "  dropout 0.2 at classifier.0\n", "  4 convolutions see the opposite side beyond a border\n", NULL};
+    static const char *const staged[] = {"model.name=resnet50", "model.stochastic_depth=0.1",
+                                         "model.stochastic_depth_by=stage", "model.dropout=0.3", NULL};
+    static const char *const staged_lines[] = {
+        "  batch norm over all 32 pictures of a pass\n",
+        "  stochastic depth 0.04 in 3 blocks, 0.06 in 4 blocks, 0.08 in 6 blocks, 0.1 in 3 blocks\n",
+        "  dropout 0.3 at dropout\n", NULL};
+    static const char *const exact[] = {"batch_size=64", "accumulate=4", "accumulate_batch_norm=exact",
+                                        "batch_norm.group=128", NULL};
+    static const char *const exact_lines[] = {"  batch norm over groups of 128 pictures, 2 in a pass of 256;", NULL};
+    expect_text(grouped, grouped_lines);
+    expect_text(staged, staged_lines);
+    expect_text(exact, exact_lines);
+}
+
 static void test_published_recipe(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -279,6 +317,7 @@ static void test_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_published_recipe), cmocka_unit_test(test_text), cmocka_unit_test(test_average), cmocka_unit_test(test_lints),
         cmocka_unit_test(test_short_batch),      cmocka_unit_test(test_excuses), cmocka_unit_test(test_table),
     };
