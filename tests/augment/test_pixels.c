@@ -226,11 +226,37 @@ static void eight_by_eight(void **state) {
     assert_int_equal(run_small(FIXTURES "/augment/pixels.json"), 46);
 }
 
+/* Model Garden: every magnitude, and cutouts where they are cut at the border. */
+static void model_garden(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct scratch scratch = {0};
+    const struct json *json = fixture(&arena, FIXTURES "/augment/pixels_tf.json");
+    assert_non_null(json);
+    assert_int_equal(run_rows(FIXTURES "/augment/pixels_tf.json"), 788);
+    assert_int_equal(run_small(FIXTURES "/augment/pixels_tf.json"), 18);
+    int count = 0;
+    for (const struct json *row = json_get(json, "cutouts")->child; row; row = row->next, count++) {
+        struct picture source = photo(&arena, json_string(row, "picture", "?"), &scratch);
+        const struct pixel_style style = {.rules = PIXEL_RULES_TF, .fill = {128, 128, 128}};
+        const struct pixel_step step = {.op = PIXEL_CUTOUT,
+                                        .argument = (double)json_integer(row, "half", -1),
+                                        .row = (int)json_integer(row, "row", -1),
+                                        .column = (int)json_integer(row, "column", -1)};
+        if (!matches(&step, &style, &scratch, &source, json_string(row, "sum", "?")))
+            fail_msg("cutout of %g at %d,%d: other pixels", step.argument, step.row, step.column);
+    }
+    assert_int_equal(count, 12);
+    scratch_free(&scratch);
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_magnitude),
         cmocka_unit_test(hue_blur_and_turns),
         cmocka_unit_test(eight_by_eight),
+        cmocka_unit_test(model_garden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

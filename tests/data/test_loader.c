@@ -79,6 +79,7 @@ static struct pipeline small_pipeline(void) {
     o.random_crop = true;
     o.padding = 2;
     o.flip_probability = 0.5;
+    if (policy_from_timm("augmix-m8", &o.policy) != SK_OK) fail_msg("%s", sk_error());
     struct pipeline pipeline;
     if (pipeline_prepare(&pipeline, &o) != SK_OK) fail_msg("%s", sk_error());
     return pipeline;
@@ -90,6 +91,8 @@ static struct pipeline file_pipeline(void) {
     o.preprocess.crop_height = o.preprocess.crop_width = 16;
     o.random_resized_crop = true;
     o.flip_probability = 0.5;
+    if (policy_from_timm("rand-m9-mstd0.5-inc1", &o.policy) != SK_OK) fail_msg("%s", sk_error());
+    for (int i = 0; i < JITTER_PARTS; i++) o.jitter[i] = 0.2;
     struct pipeline pipeline;
     if (pipeline_prepare(&pipeline, &o) != SK_OK) fail_msg("%s", sk_error());
     return pipeline;
