@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "train/trace.h"
 
+#include "train/from_recipe.h"
+
 #include <string.h>
 
 #include "train/optimizer.h"
@@ -80,6 +82,17 @@ static void json_steps(const struct trace *trace, struct json_writer *w) {
     jw_integer(w, "images_per_epoch", plan->images_used);
     jw_integer(w, "images_left_out", plan->images_left_out);
     trace_batches_json(trace->recipe, &trace->plan, trace->val_images, w);
+}
+
+sk_status trace_input_tensors(struct trace_input *input, struct arena *arena) {
+    struct model_args args;
+    struct graph *graph;
+    struct decay_tensor *tensors;
+    TRY(recipe_model(input->recipe, &args));
+    TRY(model_graph(arena, &args, &(struct model_request){.batch = 1}, &graph));
+    TRY(decay_tensors(graph, arena, &tensors, &input->tensor_count));
+    input->tensors = tensors;
+    return SK_OK;
 }
 
 sk_status trace_json(const struct trace_input *input, struct json_writer *w) {

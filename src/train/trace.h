@@ -21,6 +21,9 @@ struct trace_input {
     size_t tensor_count;
 };
 
+/* Fill in tensors and tensor_count as the recipe's model has them, in the arena. */
+sk_status trace_input_tensors(struct trace_input *input, struct arena *arena);
+
 /* Members of an open JSON object: steps_per_epoch, optimizer_steps, images_scored, lr, weight_decay, target, … */
 sk_status trace_json(const struct trace_input *input, struct json_writer *writer);
 /* The same for people. */

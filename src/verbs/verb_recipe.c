@@ -87,18 +87,11 @@ static sk_status count_images(struct call *call, struct recipe *recipe, struct t
 }
 
 static sk_status fill_input(struct call *call, struct recipe *recipe, struct trace_input *input) {
-    struct model_args args;
-    struct graph *graph;
-    struct decay_tensor *tensors;
     int64_t world;
     TRY(call_integer(call, "world", 1, 65536, 1, &world));
     *input = (struct trace_input){.recipe = recipe, .world = (int)world};
     TRY(count_images(call, recipe, input));
-    TRY(recipe_model(recipe, &args));
-    TRY(model_graph(&call->arena, &args, &(struct model_request){.batch = 1}, &graph));
-    TRY(decay_tensors(graph, &call->arena, &tensors, &input->tensor_count));
-    input->tensors = tensors;
-    return SK_OK;
+    return trace_input_tensors(input, &call->arena);
 }
 
 /* ---- two recipes ---- */

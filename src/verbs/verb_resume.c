@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "train/run_folder.h"
+#include "verbs/report.h"
 #include "verbs/train_answer.h"
 
 const struct option options_resume[] = {
@@ -13,7 +14,8 @@ const struct option options_resume[] = {
 };
 
 /* Keys that change no number of the run. */
-static const char *const free_keys[] = {"threads", "workers", "checkpoint.keep", "log.every", "data.spec"};
+static const char *const free_keys[] = {"threads",    "workers",         "checkpoint.keep", "log.every",
+                                        "log.report", "log.tensorboard", "data.spec"};
 
 static sk_status check_keys(const struct call *call) {
     FAIL_IF(call->seed_text, SK_EUSAGE, "a run goes on with the seed that it began with; leave --seed out");
@@ -47,5 +49,6 @@ sk_status verb_resume(struct call *call) {
                                    .stop = &call_stop};
     sk_status status = loop_run(&options, &result);
     train_answer(call, run, &result, status);
+    if (status == SK_OK && recipe.log_report) report_after(call, run);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "verbs/model_arg.h"
 #include "verbs/recipe_arg.h"
+#include "verbs/report.h"
 #include "verbs/train_answer.h"
 
 static const char transfer_recipe[] = "transfer/default";
@@ -71,6 +72,7 @@ sk_status verb_train(struct call *call) {
                                        .stop = &call_stop};
         status = loop_run(&options, &result);
         train_answer(call, run, &result, status);
+        if (status == SK_OK && recipe.log_report) report_after(call, run);
     }
     return status;
 }
