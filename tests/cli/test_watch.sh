@@ -33,10 +33,10 @@ expect 0 'quiet/report.html' "$SISKIN" report quiet
 if grep -q id=accuracy quiet/report.html; then exit 1; fi
 echo '{"kind": "epoch", ' >>quiet/log.jsonl
 expect 1 'quiet/log.jsonl: line' "$SISKIN" report quiet
-expect 2 'nowhere' "$SISKIN" report nowhere
+expect 1 'there is no run nowhere' "$SISKIN" report nowhere
 
 # A page that cannot be written leaves the run whole.
-expect 2 '' "$SISKIN" report whole -o /nowhere/report.html
+expect 1 '/nowhere' "$SISKIN" report whole -o /nowhere/report.html
 
 # Two models on the same pictures; a model beside itself differs nowhere.
 expect 0 'p = 1 (McNemar, exact)' "$SISKIN" eval --compare whole whole
