@@ -53,9 +53,8 @@ static bool detect(const char *path) {
 /* What one opening works with; the arena is of one class and emptied behind it. */
 struct folder_walk {
     struct dataset *dataset;
-    struct index_build build;
+    struct index_build *build;
     struct arena arena;
-    int classes;
 };
 
 /* A growing list of strings. */
@@ -81,7 +80,7 @@ static sk_status stamp_folder(struct folder_walk *walk, const char *folder) {
     char *path = path_join(&walk->arena, walk->dataset->path, folder);
     if (!path) return SK_EMEMORY;
     TRY(file_stamp(path, &stamp));
-    index_stamp_add(&walk->build, folder, (struct index_stamp){.size = stamp.size, .changed_ns = stamp.changed_ns});
+    index_stamp_add(walk->build, folder, (struct index_stamp){.size = stamp.size, .changed_ns = stamp.changed_ns});
     return SK_OK;
 }
 
@@ -124,21 +123,21 @@ static sk_status refuse_file(struct arena *arena, const char *folder, const char
 static sk_status find_pictures(struct folder_walk *walk, enum data_part part, const char *folder, int class_index) {
     struct names folders = {0};
     TRY(find_folders(walk, folder, &folders));
-    uint32_t before = index_build_count(&walk->build, part);
+    uint32_t before = index_build_count(walk->build, part);
     for (size_t f = 0; f < folders.count; f++) {
         char **names;
         size_t count;
         char *path = path_join(&walk->arena, walk->dataset->path, folders.item[f]);
         if (!path) return SK_EMEMORY;
         TRY(list_visible(&walk->arena, path, LIST_FILES, &names, &count));
-        if (count > 0) index_group(&walk->build, part, folders.item[f]);
+        if (count > 0) index_group(walk->build, part, folders.item[f]);
         for (size_t i = 0; i < count; i++) {
             if (!folder_is_picture_name(names[i])) return refuse_file(&walk->arena, path, names[i]);
-            index_add(&walk->build, part, names[i], class_index);
+            index_add(walk->build, part, names[i], class_index);
         }
     }
-    TRY(index_build_check(&walk->build, walk->dataset->path));
-    FAIL_IF(index_build_count(&walk->build, part) == before, SK_EDATA,
+    TRY(index_build_check(walk->build, walk->dataset->path));
+    FAIL_IF(index_build_count(walk->build, part) == before, SK_EDATA,
             "%s/%s: this class has no pictures; add some or remove the folder", walk->dataset->path, folder);
     return SK_OK;
 }
@@ -217,7 +216,7 @@ static sk_status walk_parts(struct folder_walk *walk) {
     }
     FAIL_IF(dataset->class_count < 2, SK_EDATA, "%s: only one class folder (\"%s\"); at least 2 are needed",
             dataset->path, dataset->class_names[0]);
-    for (int c = 0; c < dataset->class_count; c++) index_class(&walk->build, dataset->class_names[c]);
+    for (int c = 0; c < dataset->class_count; c++) index_class(walk->build, dataset->class_names[c]);
     return SK_OK;
 }
 
@@ -229,16 +228,25 @@ static sk_status open_folder(struct dataset *dataset, const char *path) {
     TRY(index_place(&dataset->arena, dataset->options.index_cache, "folder", path, &place));
     TRY(index_load(&place, path, &index, &found));
     if (found) return data_take_index(dataset, &index);
-    struct folder_walk walk = {.dataset = dataset};
+    struct index_build build = {0};
+    struct folder_walk walk = {.dataset = dataset, .build = &build};
     sk_status status = walk_parts(&walk);
     arena_free(&walk.arena);
     if (status != SK_OK) {
-        index_build_free(&walk.build);
+        index_build_free(&build);
         return status;
     }
-    TRY(index_finish(&walk.build, place.key, path, &index));
+    TRY(index_finish(&build, place.key, path, &index));
     index_keep(&place, &index);
     return data_take_index(dataset, &index);
+}
+
+sk_status folder_add_part(struct dataset *dataset, struct index_build *build, const char *prefix, enum data_part part) {
+    struct folder_walk walk = {.dataset = dataset, .build = build};
+    sk_status status = stamp_folder(&walk, prefix);
+    if (status == SK_OK) status = open_part(&walk, prefix, part);
+    arena_free(&walk.arena);
+    return status;
 }
 
 /* A picture that is a file of its own. */

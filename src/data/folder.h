@@ -24,4 +24,7 @@ bool folder_is_class_name(const char *name);
 sk_status folder_fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
                        struct encoded *encoded);
 
+/* Add PREFIX/CLASS/… for every class that the dataset has by now, as the part's pictures. */
+sk_status folder_add_part(struct dataset *dataset, struct index_build *build, const char *prefix, enum data_part part);
+
 #endif

@@ -99,6 +99,9 @@ sk_status index_load(const struct index_place *place, const char *root, struct i
 /* Keep it, where it is worth it and nothing it was made from changed a moment ago; a failure to write is no failure. */
 void index_keep(const struct index_place *place, const struct index *index);
 
+/* Write the index of `root` into it, to be carried along: files are known again by size and print. */
+sk_status index_carry(const struct index *index, const char *root, const char *file);
+
 /* True where nothing that the index was made from has changed; paths are below root. */
 bool index_is_fresh(const struct index *index, const char *root);
 /* Of a file's size and its first and last bytes; never 0. */

@@ -74,20 +74,25 @@ static const struct text *section_of(const struct index_build *build, int number
     return &build->part[(number - INDEX_PART) / INDEX_ARRAYS][(number - INDEX_PART) % INDEX_ARRAYS];
 }
 
+void index_seal(uint8_t *bytes, size_t size) {
+    uint32_t crc = crc32c(0, bytes + INDEX_HEAD, size - INDEX_HEAD);
+    memcpy(bytes + 24, &crc, 4);
+}
+
 static void put_head(uint8_t *bytes, size_t size, uint32_t key) {
     uint32_t version = INDEX_VERSION, order = INDEX_ORDER;
     uint64_t all = size;
-    uint32_t crc = crc32c(0, bytes + INDEX_HEAD, size - INDEX_HEAD);
     memcpy(bytes, INDEX_MAGIC, 8);
     memcpy(bytes + 8, &version, 4);
     memcpy(bytes + 12, &order, 4);
     memcpy(bytes + 16, &all, 8);
-    memcpy(bytes + 24, &crc, 4);
     memcpy(bytes + 28, &key, 4);
+    index_seal(bytes, size);
 }
 
 sk_status index_build_check(const struct index_build *build, const char *what) {
-    FAIL_IF(build->too_long, SK_EDATA, "%s: more than %u pictures, or more than 4 GiB of names", what, DATA_SAMPLES_MAX);
+    FAIL_IF(build->too_long, SK_EDATA, "%s: more than %u pictures, or more than 4 GiB of names", what,
+            DATA_SAMPLES_MAX);
     for (int s = 0; s < INDEX_SECTIONS; s++)
         FAIL_IF(section_of(build, s)->failed, SK_EMEMORY, "%s: no memory for the list of its pictures", what);
     return SK_OK;

@@ -32,11 +32,12 @@ sk_status index_place(struct arena *arena, const char *setting, const char *form
     struct sha256 hash;
     *place = (struct index_place){0};
     if (!setting || !setting[0]) setting = "auto";
+    char *folder = cache_folder(arena, setting);
+    place->key = format; /* of an index that stays in memory */
+    if (!folder) return SK_OK;
     char *real = file_exists(path) ? path_real(arena, path) : arena_strdup(arena, path);
     place->key = real ? arena_printf(arena, "%s:%s", format, real) : NULL;
     if (!place->key) return SK_EMEMORY;
-    char *folder = cache_folder(arena, setting);
-    if (!folder) return SK_OK;
     sha256_begin(&hash);
     sha256_add(&hash, place->key, strlen(place->key));
     sha256_end(&hash, digest);
@@ -85,7 +86,7 @@ sk_status index_load(const struct index_place *place, const char *root, struct i
     if (status == SK_OK) {
         status = index_parse(bytes.data, bytes.size, place->file, index);
         index->bytes = bytes;
-        *found = status == SK_OK && strcmp(index->key, place->key) == 0 && index_is_fresh(index, root);
+        *found = status == SK_OK && (!place->key || strcmp(index->key, place->key) == 0) && index_is_fresh(index, root);
         if (!*found) index_free(index);
     }
     if (status == SK_EMEMORY) return status;
@@ -107,4 +108,23 @@ void index_keep(const struct index_place *place, const struct index *index) {
     sk_status status = folder_make(folder);
     if (status == SK_OK) status = file_replace(place->file, index->bytes.data, index->bytes.size);
     if (status != SK_OK) status_clear(); /* a full or read-only disk: the next opening reads the source again */
+}
+
+sk_status index_carry(const struct index *index, const char *root, const char *file) {
+    struct arena arena = {0};
+    sk_status status = SK_OK;
+    uint8_t *copy = arena_alloc(&arena, index->bytes.size);
+    if (!copy) return SK_EMEMORY;
+    memcpy(copy, index->bytes.data, index->bytes.size);
+    struct index_stamp *stamp =
+        (struct index_stamp *)(void *)(copy + ((const uint8_t *)index->stamp - index->bytes.data));
+    for (uint32_t i = 0; i < index->stamp_count && status == SK_OK; i++) {
+        char *path = path_join(&arena, root, index->text + stamp[i].path);
+        status = path ? index_print(path, stamp[i].size, &stamp[i].print) : SK_EMEMORY;
+        stamp[i].changed_ns = INT64_MIN;
+    }
+    index_seal(copy, index->bytes.size);
+    if (status == SK_OK) status = file_replace(file, copy, index->bytes.size);
+    arena_free(&arena);
+    return status;
 }

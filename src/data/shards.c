@@ -255,7 +255,7 @@ static sk_status load_from(struct dataset *dataset, const struct shard_list *lis
 
 sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const char *extra,
                       const struct index_place *place, bool *found) {
-    struct index_place packed = {.key = SHARDS_INDEX};
+    struct index_place packed = {0}; /* of any key: the folder may have moved */
     *found = false;
     if (list->root[0]) {
         packed.file = path_join(&dataset->arena, list->root, SHARDS_INDEX);

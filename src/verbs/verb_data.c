@@ -1,4 +1,4 @@
-/* verb_data.c — siskin data: check a dataset before training, or say what its pictures are like.
+/* verb_data.c — siskin data: check a dataset before training, say what its pictures are like, or pack them.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "data/check.h"
 #include "data/data_stats.h"
 #include "train/from_recipe.h"
+#include "verbs/data_pack.h"
 #include "verbs/data_show.h"
 #include "verbs/verb.h"
 
@@ -16,9 +17,12 @@ const struct option options_data[] = {
     {"all", 0, NULL, "check: show every finding; otherwise the first few of each kind (--json has all)."},
     {"part", 0, "PART", "stats: train, val or test; train by default."},
     {"recipe", 0, "RECIPE", "show: whose augmentation."},
-    {"out", 'o', "SHEET.png", "show: the contact sheet."},
+    {"out", 'o', "OUT", "show: the contact sheet, a PNG. pack: the folder of the shards; one that was cut off is gone on with."},
     {"count", 0, "N", "show: so many pictures; 20 by default."},
     {"epoch", 0, "N", "show: as in this epoch, counted from 1."},
+    {"size", 0, "MB", "pack: close a shard once it has so many megabytes; 500 by default."},
+    {"shards", 0, "N", "pack: cut train into so many shards of equally many pictures instead."},
+    {"order", 0, "ORDER", "pack: shuffled (by the seed; train alone) or source; shuffled by default."},
     {0},
 };
 
@@ -239,7 +243,7 @@ sk_status verb_data(struct call *call) {
     static const struct {
         const char *name;
         sk_status (*run)(struct call *call, const char *spec, struct team *team);
-    } words[] = {{"check", data_check}, {"stats", data_stats_verb}, {"show", data_show}};
+    } words[] = {{"check", data_check}, {"stats", data_stats_verb}, {"show", data_show}, {"pack", data_pack_verb}};
     enum { WORDS = sizeof words / sizeof *words };
     const char *names[WORDS];
     struct team *team = NULL;
@@ -254,6 +258,6 @@ sk_status verb_data(struct call *call) {
         return status;
     }
     const char *near = nearest_word(call->arguments[0], names, WORDS);
-    return status_fail(SK_EUSAGE, "data %s is unknown%s%s%s; expected check, stats or show", call->arguments[0],
+    return status_fail(SK_EUSAGE, "data %s is unknown%s%s%s; expected check, stats, show or pack", call->arguments[0],
                        near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
