@@ -282,6 +282,39 @@ static void emit_concat(struct onnx_emitter *e) {
     onnx_finish(e, form, &node);
 }
 
+static const char *slice_of(struct onnx_emitter *e, const char *x, int64_t axis, int64_t from, int64_t to) {
+    struct onnx_node slice = {.op = "Slice"};
+    slice.in[0] = x;
+    slice.in[1] = onnx_integers(e, &from, 1), slice.in[2] = onnx_integers(e, &to, 1);
+    slice.in[3] = onnx_integers(e, &axis, 1);
+    return onnx_emit(e, &slice);
+}
+
+/* A side of n with its last `before` and its first `behind` pixels around it. */
+static struct onnx_node wrapped_side(struct onnx_emitter *e, const char *x, int axis, const int64_t side[3]) {
+    struct onnx_node sum = {.op = "Concat", .attribute = {whole("axis", axis)}};
+    int64_t n = side[0], before = side[1], behind = side[2];
+    int parts = 0;
+    if (before > n || behind > n)
+        onnx_fail(e, status_fail(SK_EUSAGE, "ONNX: %s: %lld pixels cannot be wrapped around by %lld", e->node->name,
+                                 (long long)n, (long long)(before > behind ? before : behind)));
+    if (before) sum.in[parts++] = slice_of(e, x, axis, n - before, n);
+    sum.in[parts++] = x;
+    if (behind) sum.in[parts++] = slice_of(e, x, axis, 0, behind);
+    return sum;
+}
+
+/* ONNX's own Pad learnt to wrap in a later opset. */
+static void emit_wrap_pad(struct onnx_emitter *e) {
+    const struct wrap *wrap = e->node->attr;
+    const struct shape *x = value_shape(e->graph, e->node->in[0]);
+    const char *from = onnx_form(e, e->node->in[0], FORM_PLANES);
+    struct onnx_node rows = wrapped_side(e, from, 2, (int64_t[]){x->dim[1], wrap->top, wrap->bottom});
+    struct onnx_node columns =
+        wrapped_side(e, onnx_emit(e, &rows), 3, (int64_t[]){x->dim[2], wrap->left, wrap->right});
+    onnx_finish(e, FORM_PLANES, &columns);
+}
+
 /* Numbers lie in NHWC order; where there is one pixel, both orders are one. */
 static void emit_flatten(struct onnx_emitter *e) {
     const struct shape *x = value_shape(e->graph, e->node->in[0]);
@@ -318,6 +351,7 @@ static const struct {
     {&op_concat, emit_concat},
     {&op_flatten, emit_flatten},
     {&op_dropout, emit_dropout},
+    {&op_wrap_pad, emit_wrap_pad},
 };
 
 sk_status onnx_emit_node(struct onnx_emitter *emitter, const struct node *node) {

@@ -134,6 +134,8 @@ VARIANTS = (
     ("efficientnet_b0", "model.same_padding=true", "model.width_mult=0.5", "model.input_size=95"),
     ("mobilenet_v3_small", "model.same_padding=true", "model.dilated=true", "model.input_size=96"),
     ("mobilenet_v2", "model.activation=gelu", "model.width_mult=0.35", "model.input_size=65"),
+    ("mobilenet_v2", "model.wrap_padding=true", "model.same_padding=true", "model.activation=relu",
+     "model.width_mult=0.35", "model.input_size=96"),
     ("convnext_tiny", "model.activation=gelu_tanh", "model.layer_scale=0.5", "model.input_size=64"),
     ("resnet18", "model.activation=silu", "model.input_size=64"),
     ("efficientnet_lite0", "model.input_size=96"),

@@ -24,6 +24,7 @@ FILES = {
                         "model.same_padding=true"],
     "convnext_tiny": ["convnext_tiny", "model.width_mult=0.1", "model.depth_mult=0.3", "model.input_size=64"],
     "resnet18": ["resnet18", "model.width_mult=0.1", "model.input_size=64"],
+    "mobilenet_v2_wrapped": ["mobilenet_v2", "model.width_mult=0.1", "model.input_size=64", "model.wrap_padding=true"],
     "mobilenet_v2_options": ["mobilenet_v2", "model.width_mult=0.1", "model.input_size=32", "preprocess.order=bgr",
                              "preprocess.resize=0", "preprocess.crop=32", "--preprocess", "--softmax", "--batch=4",
                              "--no-fold-norm"],

@@ -224,6 +224,21 @@ static void is_text(struct span model, const char *fixture) {
     arena_free(&arena);
 }
 
+/* Padding around the picture: slices and a concatenation, as this opset has no other word for it. */
+static void wrapped_structure(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct model_args args;
+    struct network *network;
+    ok(model_defaults("mobilenet_v2", &args));
+    args.width_mult = 0.1, args.height = args.width = 64, args.wrap_padding = true;
+    ok(network_new(&network, &args));
+    formula_fill(network->graph, network->params, network->state, NULL, NULL);
+    is_text(export(&arena, network, &(struct onnx_options){0}), FIXTURES "/train/mobilenet_v2_wrapped.onnx.txt");
+    network_free(network);
+    arena_free(&arena);
+}
+
 static void structure_is_what_onnx_reads(void **state) {
     (void)state;
     static const struct subject subjects[] = {
@@ -342,6 +357,7 @@ static void an_unknown_op_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(structure_is_what_onnx_reads),
+        cmocka_unit_test(wrapped_structure),
         cmocka_unit_test(options_are_what_onnx_reads),
         cmocka_unit_test(weights_are_the_models),
         cmocka_unit_test(folded_weights_follow_the_formula),
