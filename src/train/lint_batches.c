@@ -1,0 +1,89 @@
+/* lint_batches.c — keys of crops, erasing, sampling, mixing, losses and resizes that the others make idle.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "train/lint_rows.h"
+
+/* Who reads a key. */
+enum reader {
+    READ_ERASING,
+    READ_PARTS,
+    READ_VALUE,
+    READ_REPEAT,
+    READ_BCE,
+    READ_TF_CROP,
+    READ_CROP,
+    READ_MIX,
+    READ_TIMM,
+    READ_SMOOTHED,
+    READ_BOTH,
+    READ_RESIZE
+};
+
+static const struct {
+    enum recipe_key_id id;
+    enum reader reader;
+} keys[] = {
+    {RECIPE_augment_erasing_of, READ_ERASING},
+    {RECIPE_augment_erasing_area, READ_ERASING},
+    {RECIPE_augment_erasing_aspect, READ_ERASING},
+    {RECIPE_augment_erasing_count, READ_PARTS},
+    {RECIPE_augment_erasing_trials, READ_ERASING},
+    {RECIPE_augment_erasing_fill, READ_ERASING},
+    {RECIPE_augment_erasing_value, READ_VALUE},
+    {RECIPE_repeat, READ_REPEAT},
+    {RECIPE_repeat_of, READ_REPEAT},
+    {RECIPE_repeat_replicas, READ_REPEAT},
+    {RECIPE_loss_bce_sum, READ_BCE},
+    {RECIPE_loss_bce_threshold, READ_BCE},
+    {RECIPE_loss_bce_positive_weight, READ_BCE},
+    {RECIPE_augment_rrc_min_covered, READ_TF_CROP},
+    {RECIPE_augment_rrc_centre_whole, READ_TF_CROP},
+    {RECIPE_augment_rrc_attempts, READ_CROP},
+    {RECIPE_augment_crop_sampler, READ_CROP},
+    {RECIPE_mix_probability, READ_MIX},
+    {RECIPE_mix_off_epoch, READ_MIX},
+    {RECIPE_mix_mode, READ_TIMM},
+    {RECIPE_mix_correct_area, READ_TIMM},
+    {RECIPE_mix_cutmix_area, READ_TIMM},
+    {RECIPE_mix_smoothing, READ_SMOOTHED},
+    {RECIPE_mix_switch_probability, READ_BOTH},
+    {RECIPE_preprocess_resize, READ_RESIZE},
+    {RECIPE_preprocess_squash, READ_RESIZE},
+};
+
+/* Why nobody reads it; NULL: somebody does. */
+static const char *idle(const struct recipe *r, enum reader reader) {
+    bool erases = r->augment_erasing_probability > 0, mixes = r->mix_of != CHOICE_MIX_NONE;
+    bool timm = r->mix_of == CHOICE_MIX_TIMM, cuts = r->mix_cutmix > 0 || r->mix_cutmix_area.count > 0;
+    bool tf_crop = r->augment_rrc_enabled && r->augment_crop_sampler == CHOICE_CROP_TF;
+    switch (reader) {
+    case READ_ERASING: return erases ? NULL : "augment.erasing.probability is 0";
+    case READ_PARTS:
+        if (!erases) return "augment.erasing.probability is 0";
+        return r->augment_erasing_of != CHOICE_ERASING_TORCHVISION ? NULL
+                                                                   : "augment.erasing.of torchvision erases one part";
+    case READ_VALUE:
+        return erases && r->augment_erasing_fill == CHOICE_ERASING_ZERO
+                   ? NULL
+                   : "augment.erasing.fill is not zero, or nothing is erased";
+    case READ_REPEAT: return r->sampling == CHOICE_SAMPLING_REPEATED ? NULL : "sampling is not repeated";
+    case READ_BCE: return r->loss == CHOICE_LOSS_BCE ? NULL : "loss is not bce";
+    case READ_TF_CROP: return tf_crop ? NULL : "augment.crop_sampler is not tf";
+    case READ_CROP: return r->augment_rrc_enabled ? NULL : "augment.random_resized_crop.enabled is false";
+    case READ_MIX: return mixes ? NULL : "mix.of is none";
+    case READ_TIMM: return timm ? NULL : "mix.of is not timm";
+    case READ_SMOOTHED:
+        return timm || r->mix_of == CHOICE_MIX_TF ? NULL : "only timm and tf smooth labels before they mix them";
+    case READ_BOTH: return mixes && cuts && r->mix_mixup > 0 ? NULL : "Mixup and CutMix are not both on";
+    case READ_RESIZE: return r->preprocess_crop_share == 0 ? NULL : "preprocess.crop_share cuts before the resize";
+    }
+    return NULL;
+}
+
+bool lint_finds_batch_keys_unused(const struct lint *l, struct text *t) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *why = lint_differs(l, keys[i].id) ? idle(l->recipe, keys[i].reader) : NULL;
+        if (why) return lint_say(t, "%s is set, but %s: it has no effect", recipe_key_name(keys[i].id), why);
+    }
+    return false;
+}
