@@ -2,6 +2,7 @@
  * and clipping, changes no bit.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,6 +105,26 @@ static void test_stop(void **state) {
     arena_free(&arena);
 }
 
+/* What is clipped is the mean gradient: a step of plain SGD is exactly as long as clip.norm says. */
+static void test_clipped_mean(void **state) {
+    (void)state;
+    static const char *const plain[] = {"optimizer.name=sgd", "optimizer.momentum=0", "weight_decay.value=0",
+                                        "schedule.lr=1",      "accumulate=3",         "clip.norm=0.01", NULL};
+    struct run run;
+    run_begin(&run, &(struct run_options){FOLDER, plain, 2, 0});
+    size_t count = (size_t)run.network->graph->param_elements;
+    float *before = arena_array(&run.arena, count, sizeof *before);
+    memcpy(before, run.network->params, count * sizeof *before);
+    run_steps(&run, 3);
+    double square = 0;
+    for (size_t j = 0; j < count; j++) {
+        double moved = (double)run.network->params[j] - before[j];
+        square += moved * moved;
+    }
+    if (!(fabs(sqrt(square) / 0.01 - 1) < 1e-3)) fail_msg("a step of %g", sqrt(square));
+    run_end(&run);
+}
+
 /* Lending the average to an evaluation leaves no trace, in both kinds of runs. */
 static void test_lent(void **state) {
     (void)state;
@@ -126,6 +147,7 @@ int main(void) {
         cmocka_unit_test(test_exact),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_clipped_mean),
         cmocka_unit_test(test_lent),
     };
     run_pictures(FOLDER);
