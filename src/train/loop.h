@@ -28,6 +28,8 @@ struct loop_result {
     bool has_val;
     int64_t val_images;
     double val_loss, val_top1, val_top5, val_low, val_high; /* of the last evaluation */
+    bool has_ema;
+    struct metrics_result ema; /* of the last evaluation of the moving average */
     bool has_test; /* the best model on the test part, when all epochs are over */
     struct metrics_result test;
     double best_top1;

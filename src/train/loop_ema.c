@@ -33,7 +33,10 @@ sk_status loop_ema_evaluate(struct loop *loop, struct metrics_result *result, co
     trainer_show_ema(loop->trainer);
     sk_status status = score(loop, result);
     trainer_show_raw(loop->trainer);
-    if (status == SK_OK) *val = result;
+    if (status != SK_OK) return status;
+    loop->result->ema = *result;
+    loop->result->has_ema = true;
+    *val = result;
     return status;
 }
 

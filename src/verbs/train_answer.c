@@ -38,10 +38,12 @@ void train_answer(struct call *call, const char *run, const struct loop_result *
                                  .low = r->val_low,
                                  .high = r->val_high};
     if (r->has_val) scored(w, "val", &val);
+    if (r->has_ema) scored(w, "val_ema", &r->ema);
     if (r->has_test) scored(w, "test", &r->test);
     if (r->best_top1 >= 0) {
         jw_number(w, "best_top1", r->best_top1);
         jw_integer(w, "best_epoch", r->best_epoch);
+        jw_string(w, "best_model", r->best_name);
     }
     jw_number(w, "seconds", r->seconds);
     jw_number(w, "images_per_s", r->images_per_s);

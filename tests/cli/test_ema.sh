@@ -27,6 +27,7 @@ expect 1 'has no average.safetensors' "$SISKIN" eval whole --weights average
 
 # The best model is the average's where the recipe says so.
 expect 0 'best_ema.safetensors' "$SISKIN" train tiny.yaml $ema ema.best=ema ema.evaluate=debiased --out chosen
+expect 0 '"val_ema": {' "$SISKIN" train tiny.yaml $ema epochs=1 --out answer --json
 [ "$(sha chosen/last.safetensors)" != "$(sha chosen/last_ema.safetensors)" ]
 [ "$(sha whole/last_ema.safetensors)" != "$(sha chosen/last_ema.safetensors)" ]
 
