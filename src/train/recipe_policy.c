@@ -95,6 +95,11 @@ static sk_status settle_filter(const struct recipe *r, const struct augment_opti
     return SK_OK;
 }
 
+/* The decimal that a float32 was read from: 0.3, not 0.30000001, whose 255-fold is rounded the other way. */
+static double as_written(float number) {
+    return nearbyint((double)number * 1e7) / 1e7;
+}
+
 /* timm: the mean's colour, rounded half to even; Model Garden cuts out with 128; torchvision: black. */
 static void settle_fill(const struct recipe *r, const struct augment_options *o, struct policy *p) {
     const struct f64_list *given = &r->augment_policy_fill;
@@ -102,7 +107,7 @@ static void settle_fill(const struct recipe *r, const struct augment_options *o,
         int at = o->preprocess.channels == 1 ? 0 : o->preprocess.order == COLOUR_BGR ? 2 - c : c;
         double value = p->of == PIXEL_RULES_TF ? 128 : 0;
         if (p->of == PIXEL_RULES_TIMM)
-            value = nearbyint((double)o->preprocess.divisor * (double)o->preprocess.mean[at]);
+            value = nearbyint((double)o->preprocess.divisor * as_written(o->preprocess.mean[at]));
         if (given->count) value = given->item[given->count == 1 ? 0 : (size_t)c < given->count ? (size_t)c : 0];
         p->fill[c] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
