@@ -12,6 +12,7 @@
 #include <jpeglib.h>
 
 #include "data/decoder.h"
+#include "data/jpeg_scan.h"
 
 /* Smooth upsampling looks one colour sample beside; two pixels, and where there are four to a sample it does not look. */
 enum { SCANS_MAX = 500, MARGIN = 2 };
@@ -163,6 +164,18 @@ static void read_part(struct jpeg_work *work) {
     jpeg_read_scanlines(info, &spare, 1);
 }
 
+/* Our own decoder, where the picture is one for it. */
+static bool scan_part(struct jpeg_work *work) {
+    struct picture *picture = work->job->picture;
+    struct scratch *scratch = work->job->scratch;
+    const struct picture_box *box = &work->box;
+    if (!jpeg_scan(&work->info, box, !scratch->wish->fast, scratch, picture->pixels)) return false;
+    scratch->part = (struct picture_part){picture->height, picture->width, box->top, box->left, 1};
+    picture->height = box->height;
+    picture->width = box->width;
+    return true;
+}
+
 /* Everything that libjpeg may jump out of. */
 static void stage(struct jpeg_work *work) {
     struct jpeg_decompress_struct *info = &work->info;
@@ -187,6 +200,7 @@ static void stage(struct jpeg_work *work) {
         if (!row) work->status = SK_EMEMORY;
         if (!row) return;
     }
+    if (!work->whole && work->shrink == 1 && scan_part(work)) return;
     jpeg_start_decompress(info);
     if (work->whole)
         read_rows(work, row);

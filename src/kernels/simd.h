@@ -234,6 +234,43 @@ static inline void mirror_five(const uint8_t *from, uint8_t *to) {
 #endif
 
 #if SK_ISA_NUMBER == SK_IS_avx512 || SK_ISA_NUMBER == SK_IS_avx2
+/* Rows and columns of eight by eight exchanged. */
+static inline void transpose_eight(const int32_t *from, int32_t *to) {
+    __m256i a[8], b[8];
+    for (int i = 0; i < 8; i++) a[i] = _mm256_loadu_si256((const __m256i *)(from + 8 * i));
+    for (int i = 0; i < 4; i++) {
+        b[2 * i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        a[4 * i] = _mm256_unpacklo_epi64(b[4 * i], b[4 * i + 2]);
+        a[4 * i + 1] = _mm256_unpackhi_epi64(b[4 * i], b[4 * i + 2]);
+        a[4 * i + 2] = _mm256_unpacklo_epi64(b[4 * i + 1], b[4 * i + 3]);
+        a[4 * i + 3] = _mm256_unpackhi_epi64(b[4 * i + 1], b[4 * i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_si256((__m256i *)(to + 8 * i), _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));
+        _mm256_storeu_si256((__m256i *)(to + 8 * i + 32), _mm256_permute2x128_si256(a[i], a[i + 4], 0x31));
+    }
+}
+/* Sixteen red, green and blue bytes as sixteen pixels. */
+static inline void interleave_three(const uint8_t *red, const uint8_t *green, const uint8_t *blue, uint8_t *to) {
+    static const int8_t order[3][3][16] = {
+        {{0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5}, {-1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1},
+         {-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1}},
+        {{-1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1}, {5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10},
+         {-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1}},
+        {{-1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1}, {-1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1},
+         {10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15}}};
+    __m128i from[3] = {_mm_loadu_si128((const __m128i *)red), _mm_loadu_si128((const __m128i *)green),
+                       _mm_loadu_si128((const __m128i *)blue)};
+    for (int part = 0; part < 3; part++) {
+        __m128i sum = _mm_setzero_si128();
+        for (int c = 0; c < 3; c++)
+            sum = _mm_or_si128(sum, _mm_shuffle_epi8(from[c], _mm_loadu_si128((const __m128i *)order[part][c])));
+        _mm_storeu_si128((__m128i *)(to + 16 * part), sum);
+    }
+}
 typedef __m128i v4;
 static inline v4 v4set(int32_t x) { return _mm_set1_epi32(x); }
 static inline v4 v4bytes(const uint8_t *p) {
@@ -263,6 +300,15 @@ static inline vh vhload(const float *p) { return vload(p); }
 static inline vh vhload_n(const float *p, int n) { return vload_n(p, n); }
 static inline vh vhfma(float a, vh b, vh c) { return vfma(vset(a), b, c); }
 static inline vf vwiden(vh x) { return x; }
+#endif
+
+#if SK_ISA_NUMBER == SK_IS_neon || SK_ISA_NUMBER == SK_IS_plain
+static inline void transpose_eight(const int32_t *from, int32_t *to) {
+    for (int i = 0; i < 64; i++) to[i] = from[i % 8 * 8 + i / 8];
+}
+static inline void interleave_three(const uint8_t *red, const uint8_t *green, const uint8_t *blue, uint8_t *to) {
+    for (int i = 0; i < 16; i++) to[3 * i] = red[i], to[3 * i + 1] = green[i], to[3 * i + 2] = blue[i];
+}
 #endif
 
 #endif
