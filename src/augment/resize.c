@@ -261,7 +261,8 @@ sk_status resize_picture(const struct picture *source, const struct picture_box 
     size_t channels = (size_t)source->channels, stride = (size_t)source->width * channels;
     const uint8_t *in = source->pixels + (size_t)box->top * stride + (size_t)box->left * channels;
     if (box->height == source->height && box->width == source->width && height == box->height && width == box->width) {
-        *result = (struct picture){.pixels = source->pixels, .height = height, .width = width, .channels = source->channels};
+        *result =
+            (struct picture){.pixels = source->pixels, .height = height, .width = width, .channels = source->channels};
         return SK_OK;
     }
     uint8_t *out = scratch_reserve(scratch, SCRATCH_RESIZED, (size_t)height * (size_t)width * channels);

@@ -1,6 +1,7 @@
 /* decode_jpeg.c — JPEG by libjpeg-turbo with the settings Pillow uses: islow DCT, fancy upsampling.
  *
- * Where the reader wants a part alone, no more of it is made than that, with a full decode's bits. CMYK and YCCK are
+ * Where the reader wants a part alone, no more of it is made than that, with a full decode's bits: by our own reader for
+ * the usual kinds (jpeg_scan.c), by libjpeg-turbo for the others and wherever anything is wrong. CMYK and YCCK are
  * taken as Adobe writes them (inverted), then converted to RGB by Pillow's formula. The decompressor is made anew for
  * each picture: that takes a microsecond, and one that is kept would lend a picture the tables of the one before it.
  * SPDX-License-Identifier: Apache-2.0 */

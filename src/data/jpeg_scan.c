@@ -11,9 +11,8 @@
 #include "base/cpu.h"
 #include "kernels/kernels.h"
 
-/* PAD: more than the longest unit of blocks can ask for behind the end. SUM_MAX: above it 16-bit vectors, which libjpeg-turbo
- * has, could overflow where our 32 bits do not. */
-enum { LOOK = 10, LOOKS = 1 << LOOK, PAD = 4096, SUM_MAX = 5000, UNIT_BLOCKS = 6, PARTS = 3 };
+/* PAD: more than the longest unit of blocks can ask for behind the end. */
+enum { LOOK = 10, LOOKS = 1 << LOOK, PAD = 4096, DC_MAX = 1 << 14, PARTS = 3 };
 
 struct table {
     /* By the next LOOK bits: run << 9 | bits of the number << 5 | bits of code and number. 0: the code is longer. */
@@ -40,18 +39,18 @@ struct part_of_unit {
 
 struct scan {
     struct part_of_unit part[PARTS];
-    struct table *tables; /* dc 0, dc 1, ac 0, ac 1 */
-    int parts, across, down;       /* the same of the first part; 1 to 2 */
-    int64_t units_x, units_y;      /* of the picture */
-    int64_t x0, x1, y0, y1;        /* units wanted */
+    struct table *tables;     /* dc 0, dc 1, ac 0, ac 1 */
+    int parts, across, down;  /* the same of the first part; 1 to 2 */
+    int64_t units_x, units_y; /* of the picture */
+    int64_t x0, x1, y0, y1;   /* units wanted */
     const struct kernels *kernels;
     struct bits bits;
 };
 
-static const uint8_t zigzag[64] = {
-    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
-    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
-    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
+static const uint8_t zigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
+                                   12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6,  7,  14, 21, 28,
+                                   35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+                                   58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
 /* ---- tables ---- */
 
@@ -103,76 +102,83 @@ static unsigned long_code(uint64_t next, const struct table *table) {
     return 0;
 }
 
-/* The next code (0: there is none) and its number, which follows it. There is no branch on the number's size, so that the
- * way from one code to the next is a look-up and a shift. */
-static inline unsigned next_code(struct bits *b, const struct table *table, int *value) {
+/* The next code; 0: there is none. */
+static inline unsigned next_code(const struct bits *b, const struct table *table) {
     unsigned look = table->look[b->next >> (64 - LOOK)];
-    if (look == 0) look = long_code(b->next, table);
-    unsigned all = look & 31, size = look >> 5 & 15;
-    int number = (int)(b->next << (all - size) >> 1 >> (63 - size)), top = (1 << size) >> 1;
-    *value = number + ((number < top) ? 1 - 2 * top : 0);
+    return look ? look : long_code(b->next, table);
+}
+
+/* Take a code and the number of `size` bits behind it; size 0: there is none, and no sense in the answer. */
+static inline int take_number(struct bits *b, unsigned look, unsigned size) {
+    unsigned all = look & 31;
+    uint64_t number = b->next << (all - size);
+    uint64_t negative =
+        number >> 63 ? 0 : UINT64_MAX; /* a number whose first bit is 0 stands for the one's complement */
+    int magnitude = (int)((number ^ negative) >> (64 - size) % 64);
     b->next <<= all;
     b->count -= (int)all;
-    return look;
+    return (magnitude ^ (int)negative) - (int)negative;
 }
 
 /* ---- blocks ---- */
 
-/* One block; with `keep`, its coefficients times quant, by rows. *last: the last place that is not 0. Inlined by force, so
+/* One block; with `keep`, its coefficients times quant, by rows. *plain: there is none but the first. Inlined by force, so
  * that there is one body that keeps and one that skips. */
 static inline __attribute__((always_inline)) bool read_block(struct bits *bits, struct part_of_unit *part, bool keep,
-                                                             int16_t *block, int *last) {
+                                                             int32_t *block, bool *plain) {
     struct bits b = *bits;
     const struct table *ac = part->ac;
     const uint16_t *quant = part->quant;
-    int value, sum = 0, k = 1, end = 0;
+    unsigned look, size;
     refill(&b);
-    if (next_code(&b, part->dc, &value) == 0) return false;
-    part->last_dc += value;
-    if (keep) {
-        value = part->last_dc * quant[0];
-        sum = value < 0 ? -value : value;
-        if (sum > SUM_MAX) return false;
-        block[0] = (int16_t)value;
-    }
-    for (bool more = true; more;) {
+    look = next_code(&b, part->dc);
+    if (look == 0) return false;
+    size = look >> 5 & 15;
+    int value = take_number(&b, look, size);
+    if (size) part->last_dc += value;
+    if (part->last_dc < -DC_MAX || part->last_dc > DC_MAX) return false;
+    if (keep) block[0] = part->last_dc * quant[0];
+    unsigned k = 1;
+    while (k < 64) {
         refill(&b);
-        for (int twice = 0; twice < 2 && more; twice++) { /* two codes with their numbers have at most 52 bits */
-            unsigned look = next_code(&b, ac, &value);
-            unsigned run = look >> 9;
-            if (look == 0) return false;
-            k += (int)run;
-            if ((look & 15 << 5) == 0) { /* the end of the block, or sixteen zeros */
-                more = run == 15 && ++k < 64;
+        for (int twice = 0; twice < 2; twice++) { /* two codes with their numbers have at most 52 bits */
+            look = next_code(&b, ac);
+            size = look >> 5 & 15;
+            k += look >> 9;
+            if (size == 0) { /* no code; sixteen zeros; the end of the block */
+                if (look == 0) return false;
+                b.next <<= look & 31;
+                b.count -= (int)(look & 31);
+                if (look >> 9 != 15) goto done;
+                if (++k > 63) goto done;
                 continue;
             }
             if (k > 63) return false;
-            if (keep) {
-                value *= quant[k];
-                sum += value < 0 ? -value : value;
-                block[zigzag[k]] = (int16_t)value;
-                end = k;
-            }
-            more = ++k < 64;
+            value = take_number(&b, look, size);
+            if (keep) block[zigzag[k]] = value * quant[k];
+            if (++k > 63) goto done;
         }
     }
-    *last = end;
+done:
+    *plain = k == 1;
     *bits = b;
-    return sum <= SUM_MAX;
+    return true;
 }
 
-static bool keep_block(struct bits *bits, struct part_of_unit *part, int16_t *block, int *last) {
-    return read_block(bits, part, true, block, last);
+static bool keep_block(struct bits *bits, struct part_of_unit *part, int32_t *block, bool *plain) {
+    return read_block(bits, part, true, block, plain);
 }
 
 static bool skip_block(struct bits *bits, struct part_of_unit *part) {
-    int last;
-    return read_block(bits, part, false, NULL, &last);
+    bool plain;
+    return read_block(bits, part, false, NULL, &plain);
 }
 
-static void fill_block(const int16_t *block, uint8_t *to, int64_t stride) {
+static bool fill_block(const int32_t *block, uint8_t *to, int64_t stride) {
+    if (block[0] > JPEG_SUM_MAX || block[0] < -JPEG_SUM_MAX) return false;
     int value = ((block[0] * 4 + 16) >> 5) + 128;
     for (int y = 0; y < 8; y++) memset(to + y * stride, value < 0 ? 0 : value > 255 ? 255 : value, 8);
+    return true;
 }
 
 static bool read_unit(struct scan *scan, int64_t x, int64_t y) {
@@ -184,16 +190,13 @@ static bool read_unit(struct scan *scan, int64_t x, int64_t y) {
                 if (!skip_block(&scan->bits, part)) return false;
                 continue;
             }
-            int16_t block[64] = {0};
-            int last;
-            if (!keep_block(&scan->bits, part, block, &last)) return false;
+            int32_t block[64] = {0};
+            bool plain;
+            if (!keep_block(&scan->bits, part, block, &plain)) return false;
             int64_t column = (x - scan->x0) * part->across + i % part->across;
             int64_t row = (y - scan->y0) * part->down + i / part->across;
             uint8_t *to = part->plane + row * 8 * part->stride + column * 8;
-            if (last == 0)
-                fill_block(block, to, part->stride);
-            else
-                scan->kernels->jpeg_block(block, to, part->stride);
+            if (!(plain ? fill_block : scan->kernels->jpeg_block)(block, to, part->stride)) return false;
         }
     }
     return scan->bits.at <= scan->bits.end + 8;
@@ -232,8 +235,10 @@ static bool unstuff(const uint8_t *from, size_t size, uint8_t *to, struct bits *
 
 /* The kinds that are decoded here. */
 static bool usual(const struct jpeg_decompress_struct *info) {
-    if (info->progressive_mode || info->arith_code || info->data_precision != 8 || info->restart_interval != 0) return false;
-    if (info->comps_in_scan != info->num_components || info->Ss != 0 || info->Se != 63 || info->Ah != 0 || info->Al != 0)
+    if (info->progressive_mode || info->arith_code || info->data_precision != 8 || info->restart_interval != 0)
+        return false;
+    if (info->comps_in_scan != info->num_components || info->Ss != 0 || info->Se != 63 || info->Ah != 0 ||
+        info->Al != 0)
         return false;
     const jpeg_component_info *c = info->comp_info;
     for (int i = 0; i < info->num_components; i++) {
@@ -265,7 +270,8 @@ static bool prepare_parts(struct scan *scan, const struct jpeg_decompress_struct
         struct part_of_unit *part = &scan->part[p];
         int index[2] = {c->dc_tbl_no, 2 + c->ac_tbl_no};
         for (int i = 0; i < 2; i++) {
-            const JHUFF_TBL *from = i == 0 ? info->dc_huff_tbl_ptrs[c->dc_tbl_no] : info->ac_huff_tbl_ptrs[c->ac_tbl_no];
+            const JHUFF_TBL *from =
+                i == 0 ? info->dc_huff_tbl_ptrs[c->dc_tbl_no] : info->ac_huff_tbl_ptrs[c->ac_tbl_no];
             if (!made[index[i]] && !fill_table(&scan->tables[index[i]], from, i == 0)) return false;
             made[index[i]] = true;
         }
@@ -288,7 +294,7 @@ static uint8_t *place_planes(struct scan *scan, const struct picture_box *box, s
         bytes[p] = (size_t)(part->stride * (scan->y1 - scan->y0) * part->down * 8);
         all += bytes[p];
     }
-    uint8_t *planes = scratch_reserve(scratch, SCRATCH_PLANES, all + 64 + jpeg_row_scratch(box->width));
+    uint8_t *planes = scratch_reserve(scratch, SCRATCH_PLANES, all + 128 + jpeg_row_scratch(box->width));
     if (!planes) return NULL;
     for (int p = 0; p < scan->parts; p++) {
         scan->part[p].plane = planes;
@@ -299,8 +305,8 @@ static uint8_t *place_planes(struct scan *scan, const struct picture_box *box, s
 
 /* ---- rows ---- */
 
-static void write_rows(const struct scan *scan, const struct jpeg_decompress_struct *info, const struct picture_box *box,
-                       uint8_t *row_scratch, uint8_t *to) {
+static void write_rows(const struct scan *scan, const struct jpeg_decompress_struct *info,
+                       const struct picture_box *box, uint8_t *row_scratch, uint8_t *to) {
     const struct part_of_unit *light = &scan->part[0];
     int64_t y_top = scan->y0 * 8 * scan->down, samples_y = ((int64_t)info->image_height + scan->down - 1) / scan->down;
     struct jpeg_row row = {

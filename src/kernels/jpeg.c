@@ -41,9 +41,16 @@ static inline uint8_t clamped(int32_t x) {
     return (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
 }
 
-void KERNEL_NAME(jpeg_block)(const int16_t *coefficients, uint8_t *to, int64_t stride) {
+bool KERNEL_NAME(jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride) {
     int32_t m[64], turned[64];
-    for (int i = 0; i < 64; i++) m[i] = coefficients[i];
+    uint32_t sum = 0, every = 0; /* a single one may be so large that the sum wraps */
+    for (int i = 0; i < 64; i++) {
+        uint32_t magnitude = (uint32_t)(coefficients[i] < 0 ? -coefficients[i] : coefficients[i]);
+        m[i] = coefficients[i];
+        sum += magnitude;
+        every |= magnitude;
+    }
+    if (every > 8191 || sum > JPEG_SUM_MAX) return false;
     eight_transforms(m, DCT_BITS - PASS_BITS);
     transpose_eight(m, turned);
     eight_transforms(turned, DCT_BITS + PASS_BITS + 3);
@@ -51,6 +58,7 @@ void KERNEL_NAME(jpeg_block)(const int16_t *coefficients, uint8_t *to, int64_t s
     uint8_t bytes[64];
     for (int i = 0; i < 64; i++) bytes[i] = clamped(m[i] + 128);
     for (int y = 0; y < 8; y++) memcpy(to + y * stride, bytes + (size_t)(8 * y), 8);
+    return true;
 }
 
 /* Samples first … first+count-1 of a colour, mixed of two rows, with one more at each end; the picture's own ends repeat. */
@@ -90,7 +98,8 @@ static void colours(const uint8_t *restrict y, const uint8_t *restrict cb, const
 }
 
 void KERNEL_NAME(jpeg_row)(const struct jpeg_row *row) {
-    int64_t plane = (row->count + 17) / 2 * 2;
+    /* Whole vectors, into room that is there: what is made behind the row is not used. */
+    int64_t whole = (row->count + 63) / 64 * 64, plane = whole + 64;
     uint8_t *rgb = row->scratch, *wide[2] = {rgb + 3 * plane, rgb + 4 * plane};
     int16_t *mixed = (int16_t *)(void *)(rgb + 6 * plane); /* even: the scratch is aligned */
     const uint8_t *colour[2];
@@ -99,10 +108,10 @@ void KERNEL_NAME(jpeg_row)(const struct jpeg_row *row) {
         if (row->across == 1) continue;
         int64_t first = row->first / 2, count = (row->first + row->count + 1) / 2 - first;
         mix_rows(row, c, first, count, mixed);
-        widen(mixed, count, row->down, wide[c]);
+        widen(mixed, (count + 31) / 32 * 32, row->down, wide[c]);
         colour[c] = wide[c] + row->first % 2;
     }
-    colours(row->y + (row->first - row->y_first), colour[0], colour[1], row->count, rgb, plane);
+    colours(row->y + (row->first - row->y_first), colour[0], colour[1], whole, rgb, plane);
     int64_t x = 0;
     for (; x + 16 <= row->count; x += 16)
         interleave_three(rgb + x, rgb + plane + x, rgb + 2 * plane + x, row->to + 3 * x);

@@ -288,18 +288,18 @@ struct resample_job {
 /* One row of a JPEG's picture from its planes, with libjpeg's bits: fancy upsampling, then YCbCr to RGB. Columns are
  * those of the whole picture; near and far are the rows of a colour whose 3 to 1 mix is the row's (the same where colours
  * have all rows). */
-enum { JPEG_WIDTH_MAX = 65536 };
+enum { JPEG_SUM_MAX = 5000 };
 struct jpeg_row {
     int64_t first, count;          /* columns wanted */
     int64_t across;                /* pixels to a colour sample: 1 or 2 */
     bool down;                     /* two rows to a colour sample */
     int64_t samples;               /* colour samples in a row of the whole picture */
     int64_t y_first, colour_first; /* column of the planes' first byte */
-    const uint8_t *y, *near[2], *far[2];
+    const uint8_t *y, *near[2], *far[2]; /* readable for 64 bytes behind the row */
     uint8_t *to;   /* (count,3) */
     void *scratch; /* jpeg_row_scratch(count) bytes */
 };
-static inline size_t jpeg_row_scratch(int64_t count) { return (size_t)(count + 64) * 10; }
+static inline size_t jpeg_row_scratch(int64_t count) { return (size_t)(count + 128) * 7; }
 
 /* A plan function fills `tiles` (and the other fields "by plan") from the shape and the number of threads, and
  * returns the bytes of scratch each thread needs, 64-byte aligned. Reductions never depend on threads. */
@@ -353,8 +353,9 @@ struct kernels {
     void (*merge_plan)(struct merge_job *job);
     void (*merge_run)(const struct merge_job *job, int64_t tile);
 
-    /* The inverse DCT of 64 dequantised coefficients to 8 rows of 8 bytes. */
-    void (*jpeg_block)(const int16_t *coefficients, uint8_t *to, int64_t stride);
+    /* The inverse DCT of 64 dequantised coefficients to 8 rows of 8 bytes; false where they are so large (JPEG_SUM_MAX in
+     * all) that libjpeg-turbo's 16-bit vectors might overflow, which our 32 bits do not. */
+    bool (*jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride);
     void (*jpeg_row)(const struct jpeg_row *row);
     void (*resample_across)(const struct resample_job *job);
     void (*resample_down)(const struct resample_job *job);

@@ -153,8 +153,8 @@ static void answer(struct bench_data *b, const char *spec) {
         call_result(b->call, "%-8s %9.0f pictures/s on one thread · %.3f ms each", step_names[s],
                     (double)b->stepped / b->step[s], 1e3 * b->step[s] / (double)b->stepped);
     }
-    call_result(b->call, "%-8s %9.0f pictures/s with %lld workers, batches of %lld · %.3f ms of a core each", "all", rate,
-                (long long)b->workers, (long long)b->batch, 1e3 * b->cpu / (double)b->loaded);
+    call_result(b->call, "%-8s %9.0f pictures/s with %lld workers, batches of %lld · %.3f ms of a core each", "all",
+                rate, (long long)b->workers, (long long)b->batch, 1e3 * b->cpu / (double)b->loaded);
 }
 
 static sk_status prepare(struct bench_data *b, const char *spec) {

@@ -11,8 +11,10 @@
 #include <cmocka.h>
 #include <jpeglib.h>
 
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "data/decode.h"
+#include "kernels/kernels.h"
 #include "ok.h"
 
 enum { CROPS = 150, SIDE_MAX = 160 };
@@ -26,13 +28,19 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"4:2:0", 3, 2, 2, false, false, 0, JCS_YCbCr},     {"4:2:2", 3, 2, 1, false, false, 0, JCS_YCbCr},
-    {"4:4:4", 3, 1, 1, false, false, 0, JCS_YCbCr},     {"4:4:0", 3, 1, 2, false, false, 0, JCS_YCbCr},
-    {"4:1:1", 3, 4, 1, false, false, 0, JCS_YCbCr},     {"4x2", 3, 4, 2, false, false, 0, JCS_YCbCr},
-    {"RGB", 3, 1, 1, false, false, 0, JCS_RGB},         {"grey", 1, 1, 1, false, false, 0, JCS_GRAYSCALE},
-    {"grey 2x2", 1, 2, 2, false, false, 0, JCS_GRAYSCALE}, {"progressive", 3, 2, 2, true, false, 0, JCS_YCbCr},
+    {"4:2:0", 3, 2, 2, false, false, 0, JCS_YCbCr},
+    {"4:2:2", 3, 2, 1, false, false, 0, JCS_YCbCr},
+    {"4:4:4", 3, 1, 1, false, false, 0, JCS_YCbCr},
+    {"4:4:0", 3, 1, 2, false, false, 0, JCS_YCbCr},
+    {"4:1:1", 3, 4, 1, false, false, 0, JCS_YCbCr},
+    {"4x2", 3, 4, 2, false, false, 0, JCS_YCbCr},
+    {"RGB", 3, 1, 1, false, false, 0, JCS_RGB},
+    {"grey", 1, 1, 1, false, false, 0, JCS_GRAYSCALE},
+    {"grey 2x2", 1, 2, 2, false, false, 0, JCS_GRAYSCALE},
+    {"progressive", 3, 2, 2, true, false, 0, JCS_YCbCr},
     {"progressive grey", 1, 1, 1, true, false, 0, JCS_GRAYSCALE},
-    {"restarts", 3, 2, 2, false, false, 3, JCS_YCbCr},  {"three scans", 3, 2, 2, false, true, 0, JCS_YCbCr},
+    {"restarts", 3, 2, 2, false, false, 3, JCS_YCbCr},
+    {"three scans", 3, 2, 2, false, true, 0, JCS_YCbCr},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -180,10 +188,26 @@ static void damage_is_the_same(void **state) {
     }
 }
 
+/* Both again with the kernels of every level. */
+static void at_every_level(void **state) {
+    const char *wish = getenv("SISKIN_ISA");
+    char kept[16] = "";
+    if (wish) snprintf(kept, sizeof kept, "%s", wish);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        if (!cpu_has_isa((enum isa)isa) || !kernels_of((enum isa)isa)) continue;
+        setenv("SISKIN_ISA", cpu_isa_name((enum isa)isa), 1);
+        parts_equal_the_whole(state);
+        damage_is_the_same(state);
+    }
+    if (wish)
+        setenv("SISKIN_ISA", kept, 1);
+    else
+        unsetenv("SISKIN_ISA");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parts_equal_the_whole),
-        cmocka_unit_test(damage_is_the_same),
+        cmocka_unit_test(at_every_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

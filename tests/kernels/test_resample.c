@@ -21,7 +21,8 @@ struct windows {
 
 /* Windows that never fall and stay within `in`; weights as bicubic ones may be, negative too. */
 static struct windows draw_windows(struct rng *rng, int in, int out, int taps, int stride) {
-    struct windows w = {block_new((size_t)out * sizeof *w.first), block_new((size_t)(out * stride) * sizeof *w.weights)};
+    struct windows w = {block_new((size_t)out * sizeof *w.first),
+                        block_new((size_t)(out * stride) * sizeof *w.weights)};
     for (int o = 0; o < out; o++) w.first[o] = (int32_t)((int64_t)(in - taps) * o / (out > 1 ? out - 1 : 1));
     for (int i = 0; i < out * stride; i++)
         w.weights[i] = (int32_t)(rng_below(rng, 3u << RESAMPLE_BITS) / (unsigned)taps) - (1 << RESAMPLE_BITS) / taps;
@@ -37,7 +38,8 @@ static uint8_t sum_of(const struct resample_job *job, int64_t o, const uint8_t *
 
 static uint8_t *noise_bytes(struct rng *rng, size_t count) {
     uint8_t *bytes = block_new(count);
-    for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)(rng_below(rng, 4) ? rng_below(rng, 256) : rng_below(rng, 2) * 255);
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(rng_below(rng, 4) ? rng_below(rng, 256) : rng_below(rng, 2) * 255);
     return bytes;
 }
 
@@ -60,8 +62,16 @@ static void one_across(struct rng *rng, int rows, int in, int out, int taps, int
     size_t stride = (size_t)(in * channels) + 7;
     uint8_t *from = noise_bytes(rng, stride * (size_t)(rows - 1) + (size_t)(in * channels));
     uint8_t *want = block_new((size_t)(rows * out * channels));
-    struct resample_job job = {.out = out, .taps = taps, .stride = taps + 2, .first = w.first, .weights = w.weights,
-                               .from = from, .from_stride = stride, .rows = rows, .in = in, .channels = channels};
+    struct resample_job job = {.out = out,
+                               .taps = taps,
+                               .stride = taps + 2,
+                               .first = w.first,
+                               .weights = w.weights,
+                               .from = from,
+                               .from_stride = stride,
+                               .rows = rows,
+                               .in = in,
+                               .channels = channels};
     for (int y = 0; y < rows; y++)
         for (int o = 0; o < out; o++)
             for (int c = 0; c < channels; c++)
@@ -95,8 +105,14 @@ static void sums_down_columns(void **state) {
             size_t stride = (size_t)bytes + 5;
             uint8_t *from = noise_bytes(&rng, stride * (size_t)(in - 1) + (size_t)bytes);
             uint8_t *want = block_new((size_t)(out * bytes));
-            struct resample_job job = {.out = out, .taps = taps, .stride = taps, .first = w.first, .weights = w.weights,
-                                       .from = from, .from_stride = stride, .row_bytes = bytes};
+            struct resample_job job = {.out = out,
+                                       .taps = taps,
+                                       .stride = taps,
+                                       .first = w.first,
+                                       .weights = w.weights,
+                                       .from = from,
+                                       .from_stride = stride,
+                                       .row_bytes = bytes};
             for (int o = 0; o < out; o++)
                 for (int x = 0; x < bytes; x++)
                     want[o * bytes + x] = sum_of(&job, o, from + (size_t)w.first[o] * stride + (size_t)x, stride);
