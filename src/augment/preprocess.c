@@ -144,7 +144,9 @@ sk_status preprocess_read(const struct json *json, struct preprocess *p) {
     int by = 0;
     if (json_get(json, "resize_by")) TRY(read_choice(json, "resize_by", "pillow", "tf", &by));
     read.by = by ? RESIZE_BY_TF : RESIZE_BY_PILLOW;
-    read.crop_share = json_number(json, "crop_share", 0);
+    const struct json *share = json_get(json, "crop_share");
+    FAIL_IF(share && share->kind != JSON_NUMBER, SK_EFORMAT, "preprocessing: \"crop_share\" is no number");
+    read.crop_share = share ? share->number : 0;
     float crop[2] = {0};
     TRY(read_numbers(json, "crop", 2, crop));
     for (int i = 0; i < 2; i++) {

@@ -23,7 +23,7 @@ struct preprocess {
     bool squash; /* the height is brought to `resize` and the width to the crop's shape, whatever the picture's */
     enum resize_filter filter;
     enum resize_by by; /* whose resize, of training too */
-    double crop_share; /* > 0: the middle square of so much of the shorter side is cut out and resized; resize is not read */
+    double crop_share; /* > 0: the middle square of so much of the shorter side is resized; resize is not read */
     bool antialias; /* as Pillow; false: as torch's interpolate without it, which shrunk pictures suffer from */
     int crop_height, crop_width; /* the input's size */
     int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */

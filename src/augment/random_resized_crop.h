@@ -15,8 +15,8 @@ void crop_fallback(int height, int width, double ratio_min, double ratio_max, st
 
 struct augment_options;
 struct rng;
-/* TF's sample_distorted_bounding_box: for a ratio (width / height), the heights to draw from, both included; and the size
- * that a height makes, false where the shares of the area allow none. In float32, as there. */
+/* TF's sample_distorted_bounding_box: for a ratio (width / height), the heights to draw from, both included; and the
+ * size that a height makes, false where the shares of the area allow none. In float32, as there. */
 void crop_tf_heights(const struct augment_options *options, int height, int width, float ratio, int heights[2]);
 bool crop_tf_size(const struct augment_options *options, int height, int width, float ratio, int drawn,
                   struct picture_box *box);

@@ -32,7 +32,7 @@ struct loader_options {
     bool in_order;  /* with train: not shuffled */
     uint32_t shuffle_buffer; /* with train: shards are read end to end through a buffer of so many; 0 = all at random */
     struct repeat repeat;          /* with train: each picture several times in a row */
-    const struct mix_options *mix; /* with train: mix pictures (RNG_MIX by epoch and batch); outlives the loader; or NULL */
+    const struct mix_options *mix; /* with train: mix pictures (RNG_MIX by epoch and batch); or NULL */
     bool skip_corrupt; /* go on without pictures that cannot be decoded (data/skip.h); otherwise they are failures */
     bool drop_last; /* leave out an epoch's last batch if it is short */
     uint64_t epoch; /* where to start: */

@@ -76,7 +76,7 @@ struct scratch {
     uint64_t damaged; /* pictures decoded although their file is damaged, as other decoders do */
     const struct picture_wish *wish; /* of the next read; NULL: whole pictures */
     struct picture_part part;        /* of the last read */
-    float *numbers; /* of a picture as resize_tf made it, where its pixels are these cut to bytes; NULL: the pixels are all */
+    float *numbers; /* as resize_tf made them, where the pixels are these cut to bytes; NULL: the pixels are all */
 };
 
 /* At least `bytes` bytes for one use; the old content is kept only where the slot need not grow. NULL + sentence. */

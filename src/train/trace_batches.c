@@ -41,7 +41,8 @@ static void text_mixing(const struct recipe *r, struct text *t) {
                   r->mix_cutmix_area.item[1]);
     else if (cuts)
         text_addf(t, "  CutMix %.4g of the time, alpha %g\n", cut, r->mix_cutmix);
-    if (r->mix_of == CHOICE_MIX_TF) text_add(t, "  shares are uniform from 0 to 1, whatever the alphas, for each picture\n");
+    if (r->mix_of == CHOICE_MIX_TF)
+        text_add(t, "  shares are uniform from 0 to 1, whatever the alphas, for each picture\n");
     if (r->mix_off_epoch > 0) text_addf(t, "  nothing is mixed after epoch %lld\n", (long long)r->mix_off_epoch);
 }
 
@@ -60,8 +61,8 @@ void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, i
     struct evaluation_plan scored = scoring(r, val_images);
     text_addf(t, "  %lld pictures scored per evaluation", (long long)scored.scored);
     if (r->eval_stream != CHOICE_STREAM_ONCE)
-        text_addf(t, ", %lld different ones of %lld (eval.stream %s)", (long long)scored.distinct, (long long)val_images,
-                  word(RECIPE_eval_stream, r->eval_stream));
+        text_addf(t, ", %lld different ones of %lld (eval.stream %s)", (long long)scored.distinct,
+                  (long long)val_images, word(RECIPE_eval_stream, r->eval_stream));
     text_add(t, "\n");
     if (r->sampling == CHOICE_SAMPLING_REPEATED)
         text_addf(t, "  %lld different pictures per epoch, each %g times in a row, dealt to %lld\n",

@@ -118,7 +118,8 @@ static void resizes_as_tf(void **state) {
         const struct json *from = json_get(one, "from"), *size = json_get(one, "to");
         struct picture source = formula_picture((int)at(from, 0), (int)at(from, 1)), result;
         struct picture_box box = {0, 0, source.height, source.width};
-        struct picture_resize to = {(int)at(size, 0), (int)at(size, 1), RESIZE_BOX, json_boolean(one, "antialias", false)};
+        struct picture_resize to = {(int)at(size, 0), (int)at(size, 1), RESIZE_BOX,
+                                    json_boolean(one, "antialias", false)};
         assert_true(resize_filter_by_name(json_string(one, "filter", ""), &to.filter));
         ok(resize_tf(&source, &box, &to, &scratch, &result));
         const struct json *want = json_get(one, "numbers")->child;
@@ -212,11 +213,46 @@ static void numbers_reach_the_network(void **state) {
     scratch_free(&scratch);
 }
 
+/* What a model file keeps of it; files without the two members are as ever. */
+static void kept_in_model_files(void **state) {
+    (void)state;
+    struct preprocess p = preprocess_default(), back;
+    struct json_writer plain = {0}, w = {0};
+    struct json *json;
+    preprocess_write(&p, &plain, NULL);
+    assert_null(strstr(plain.text.data, "resize_by"));
+    assert_null(strstr(plain.text.data, "crop_share"));
+    p.by = RESIZE_BY_TF;
+    p.crop_share = 0.875;
+    preprocess_write(&p, &w, NULL);
+    ok(json_parse(&arena, w.text.data, w.text.length, "written", &json));
+    ok(preprocess_read(json, &back));
+    assert_true(back.by == RESIZE_BY_TF && back.crop_share == 0.875);
+    ok(json_parse(&arena, plain.text.data, plain.text.length, "plain", &json));
+    ok(preprocess_read(json, &back));
+    assert_true(back.by == RESIZE_BY_PILLOW && back.crop_share == 0);
+    static const char *const bad[][2] = {{"\"tf\"", "\"jax\""}, {"0.875", "\"x\""}, {"0.875", "1.5"}, {"0.875", "-1"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *place = strstr(w.text.data, bad[i][0]);
+        assert_non_null(place);
+        char *text = arena_printf(&arena, "%.*s%s%s", (int)(place - w.text.data), w.text.data, bad[i][1],
+                                  place + strlen(bad[i][0]));
+        ok(json_parse(&arena, text, strlen(text), "bad", &json));
+        assert_int_not_equal(preprocess_read(json, &back), SK_OK);
+    }
+    text_free(&plain.text);
+    text_free(&w.text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crops_from_tfs_draws), cmocka_unit_test(crops_on_average),
-        cmocka_unit_test(resizes_as_tf),        cmocka_unit_test(parts_are_cut_first),
-        cmocka_unit_test(middles),              cmocka_unit_test(numbers_reach_the_network),
+        cmocka_unit_test(crops_from_tfs_draws),
+        cmocka_unit_test(crops_on_average),
+        cmocka_unit_test(resizes_as_tf),
+        cmocka_unit_test(parts_are_cut_first),
+        cmocka_unit_test(middles),
+        cmocka_unit_test(numbers_reach_the_network),
+        cmocka_unit_test(kept_in_model_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

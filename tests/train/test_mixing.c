@@ -83,7 +83,8 @@ static void cut_from(struct draws *draws, const struct mix_options *o, const str
 }
 
 /* timm's order: chance, kind, share, box; or for many at once kind, shares of both kinds, chance, then boxes. */
-static void timm_draws(struct draws *draws, const struct mix_options *o, const struct mix_frame *f, struct mixed *mixed) {
+static void timm_draws(struct draws *draws, const struct mix_options *o, const struct mix_frame *f,
+                       struct mixed *mixed) {
     bool both = o->mixup > 0 && mix_cuts(o);
     uint32_t drawn = o->mode == MIX_BATCH ? 1 : o->mode == MIX_PAIR ? f->count / 2 : f->count;
     const struct json *chance = NULL, *kind = NULL, *cuts = NULL, *ups = NULL;
@@ -163,8 +164,9 @@ static void check_case(const struct json *one) {
     for (int j = 0; j < size * (int)f.count; j++, want = want->next)
         assert_true(fabs((double)images[j] - want->number) <= 1e-6 * (double)largest);
     assert_null(want);
-    struct target_rule rule = {
-        .classes = CLASSES, .mix_smoothing = json_number(json_get(one, "options"), "label_smoothing", 0), .mixed = true};
+    struct target_rule rule = {.classes = CLASSES,
+                               .mix_smoothing = json_number(json_get(one, "options"), "label_smoothing", 0),
+                               .mixed = true};
     struct batch batch = {.labels = labels, .count = (int)f.count, .mix = mixed};
     const struct json *row = json_get(one, "target")->child;
     for (uint32_t i = 0; i < f.count; i++, row = row->next)
@@ -188,7 +190,8 @@ static void known_boxes(void **state) {
         struct mix_cut cut;
         int box[4]; /* y0, y1, x0, x1 */
         double share;
-    } rows[] = {{{0.3, 99, 206}, {6, 193, 113, 224}, 0.5863161671}, {{0.3, 189, 118}, {96, 224, 25, 212}, 0.5229591837}};
+    } rows[] = {{{0.3, 99, 206}, {6, 193, 113, 224}, 0.5863161671},
+                {{0.3, 189, 118}, {96, 224, 25, 212}, 0.5229591837}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct picture_box box = mix_box(&o, &f, &rows[i].cut);
         assert_int_equal(box.top, rows[i].box[0]);
@@ -243,8 +246,13 @@ static void chances(void **state) {
     enum { COUNT = 8, RUNS = 4000 };
     struct mixed mixed[COUNT];
     struct mix_frame f = {COUNT, 16, 16, 1};
-    struct mix_options o = {.of = MIX_OF_TIMM, .mixup = 0.8, .cutmix = 1, .probability = 0.75, .switch_probability = 0.2,
-                            .off_epoch = 5, .correct_area = true};
+    struct mix_options o = {.of = MIX_OF_TIMM,
+                            .mixup = 0.8,
+                            .cutmix = 1,
+                            .probability = 0.75,
+                            .switch_probability = 0.2,
+                            .off_epoch = 5,
+                            .correct_area = true};
     for (int mode = MIX_BATCH; mode <= MIX_ELEMENT; mode++) {
         int mixes = 0, cuts = 0, mirrored = 0, alike = 0;
         o.mode = (enum mix_mode)mode;
@@ -328,8 +336,13 @@ static void erasing_on_average(void **state) {
     static float numbers[SIDE * SIDE];
     struct scratch scratch = {0};
     for (int of = ERASING_OF_TORCHVISION; of <= ERASING_OF_TF; of++) {
-        struct erasing e = {.probability = 0.25, .of = (enum erasing_of)of, .area = {0.02, 1.0 / 3}, .aspect = {0.3, 1 / 0.3},
-                            .count = {1, 1}, .trials = 10, .fill = ERASE_NOISE};
+        struct erasing e = {.probability = 0.25,
+                            .of = (enum erasing_of)of,
+                            .area = {0.02, 1.0 / 3},
+                            .aspect = {0.3, 1 / 0.3},
+                            .count = {1, 1},
+                            .trials = 10,
+                            .fill = ERASE_NOISE};
         struct erasing_frame f = {numbers, SIDE, SIDE, 1};
         double hits = 0, sum = 0, square = 0, rows = 0, cells = 0;
         for (int i = 0; i < RUNS; i++) {
@@ -348,7 +361,7 @@ static void erasing_on_average(void **state) {
         assert_true(fabs(sum / cells) < 0.02 && fabs(square / cells - 1) < 0.03); /* N(0,1) */
         double share = cells / hits / (SIDE * SIDE), middle = rows / cells / (SIDE - 1);
         if (of == ERASING_OF_TF) {
-            assert_true(share > 0.10 && share < 0.155); /* cut at the border */
+            assert_true(share > 0.10 && share < 0.155);  /* cut at the border */
             assert_true(middle > 0.22 && middle < 0.38); /* and near the upper left */
         } else {
             assert_true(fabs(share - 0.172) < 0.02); /* the mean of 0.02 to 1/3, less what does not fit */
@@ -396,8 +409,10 @@ static void targets_as_timm(void **state) {
     (void)state;
     for (const struct json *one = json_get(losses, "targets")->child; one; one = one->next) {
         double threshold = json_number(one, "threshold", -1);
-        struct target_rule rule = {.classes = 5, .smoothing = json_number(one, "smoothing", 0),
-                                   .by_threshold = threshold >= 0, .threshold = threshold};
+        struct target_rule rule = {.classes = 5,
+                                   .smoothing = json_number(one, "smoothing", 0),
+                                   .by_threshold = threshold >= 0,
+                                   .threshold = threshold};
         int32_t labels[3];
         for (int i = 0; i < 3; i++) labels[i] = (int32_t)item_of(json_get(one, "labels"), i);
         struct batch batch = {.labels = labels, .count = 3};
@@ -428,10 +443,11 @@ static void smoothing_commutes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixes_as_recorded),   cmocka_unit_test(known_boxes),           cmocka_unit_test(shares_are_beta),
-        cmocka_unit_test(chances),             cmocka_unit_test(erases_as_timm),        cmocka_unit_test(erases_as_torchvision),
-        cmocka_unit_test(erasing_on_average),  cmocka_unit_test(repeats_as_samplers),   cmocka_unit_test(targets_as_timm),
-        cmocka_unit_test(smoothing_commutes),
+        cmocka_unit_test(mixes_as_recorded),  cmocka_unit_test(known_boxes),
+        cmocka_unit_test(shares_are_beta),    cmocka_unit_test(chances),
+        cmocka_unit_test(erases_as_timm),     cmocka_unit_test(erases_as_torchvision),
+        cmocka_unit_test(erasing_on_average), cmocka_unit_test(repeats_as_samplers),
+        cmocka_unit_test(targets_as_timm),    cmocka_unit_test(smoothing_commutes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,15 +15,34 @@
 #define FOLDER SCRATCH "/pictures_of_mixing"
 enum { STEPS = 30, STOP = 14 }; /* an epoch has 23 batches */
 
-static const char *const timm[] = {"mix.of=timm", "mix.mixup=0.8", "mix.cutmix=1", "mix.smoothing=0.1", "label_smoothing=0",
-                                   "mix.mode=pair", "augment.erasing.probability=0.5", "augment.erasing.of=timm",
-                                   "augment.erasing.fill=noise", "augment.erasing.count=[3]", "sampling=repeated",
-                                   "repeat_of=timm", "repeat=2.5", "repeat_replicas=2", "loss=bce", NULL};
+static const char *const timm[] = {"mix.of=timm",
+                                   "mix.mixup=0.8",
+                                   "mix.cutmix=1",
+                                   "mix.smoothing=0.1",
+                                   "label_smoothing=0",
+                                   "mix.mode=pair",
+                                   "augment.erasing.probability=0.5",
+                                   "augment.erasing.of=timm",
+                                   "augment.erasing.fill=noise",
+                                   "augment.erasing.count=[3]",
+                                   "sampling=repeated",
+                                   "repeat_of=timm",
+                                   "repeat=2.5",
+                                   "repeat_replicas=2",
+                                   "loss=bce",
+                                   NULL};
 static const char *const torchvision[] = {"mix.of=torchvision", "mix.mixup=0.2", "mix.cutmix=1",
                                           "augment.erasing.probability=0.5", NULL};
-static const char *const garden[] = {"mix.of=tf", "mix.mixup=0.8", "mix.cutmix=1", "augment.erasing.probability=0.5",
-                                     "augment.erasing.of=tf", "augment.erasing.fill=noise", "augment.crop_sampler=tf",
-                                     "preprocess.resize_by=tf", "augment.random_resized_crop.antialias=false", NULL};
+static const char *const garden[] = {"mix.of=tf",
+                                     "mix.mixup=0.8",
+                                     "mix.cutmix=1",
+                                     "augment.erasing.probability=0.5",
+                                     "augment.erasing.of=tf",
+                                     "augment.erasing.fill=noise",
+                                     "augment.crop_sampler=tf",
+                                     "preprocess.resize_by=tf",
+                                     "augment.random_resized_crop.antialias=false",
+                                     NULL};
 static const char *const plain[] = {NULL};
 
 static void run_steps(struct run *run, int64_t end) {
@@ -129,9 +148,15 @@ static void streams(void **state) {
 
 /* What is scored, told by the counts of a confusion matrix's rows: labels are index % 7, batches of 10 of 95 pictures. */
 static void scored(const struct run *run, enum recipe_eval_stream stream, int64_t turn, int workers, int64_t rows[7]) {
-    struct evaluator_options o = {.network = run->network, .dataset = run->dataset, .pipeline = &run->pipeline,
-                                  .part = DATA_TRAIN, .team = run->team, .batch_size = 10, .workers = workers,
-                                  .confusion = true, .stream = stream};
+    struct evaluator_options o = {.network = run->network,
+                                  .dataset = run->dataset,
+                                  .pipeline = &run->pipeline,
+                                  .part = DATA_TRAIN,
+                                  .team = run->team,
+                                  .batch_size = 10,
+                                  .workers = workers,
+                                  .confusion = true,
+                                  .stream = stream};
     struct evaluator *e;
     struct metrics_result result;
     ok(evaluator_new(&e, &o));
@@ -173,8 +198,9 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_and_workers), cmocka_unit_test(stop_and_go_on), cmocka_unit_test(engine_and_reference),
-        cmocka_unit_test(streams),             cmocka_unit_test(streams_score),
+        cmocka_unit_test(threads_and_workers),  cmocka_unit_test(stop_and_go_on),
+        cmocka_unit_test(engine_and_reference), cmocka_unit_test(streams),
+        cmocka_unit_test(streams_score),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
