@@ -5,6 +5,7 @@
 #define SK_TRAIN_RECIPE_POLICY_H
 
 #include "augment/augment.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "files/recipe.h"
 
@@ -14,5 +15,7 @@ sk_status recipe_policy(const struct recipe *recipe, struct augment_options *opt
 /* What they come to, for `recipe trace`: operations with their chances and arguments, a line each. Nothing where all
  * is off. */
 sk_status recipe_policy_text(const struct recipe *recipe, struct text *text);
+/* The same lines as a member "augmentation". */
+sk_status recipe_policy_json(const struct recipe *recipe, struct json_writer *w);
 
 #endif

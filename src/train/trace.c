@@ -117,6 +117,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
             jw_end_object(w);
         }
         jw_end_array(w);
+        if (status == SK_OK) status = recipe_policy_json(input->recipe, w);
         jw_array(w, "target");
         for (int64_t c = 0; c < trace.classes; c++) jw_number(w, NULL, trace.target[c]);
         jw_end_array(w);

@@ -3,6 +3,7 @@
  * The same magnitude means different things in the three sources; here they stand side by side in pixels, degrees and
  * factors of this input's size. SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
 #include "train/from_recipe.h"
 #include "train/recipe_policy.h"
@@ -94,6 +95,22 @@ static void add_policy(const struct policy *p, int side, struct text *text) {
         add_list(p, side, text);
     else
         add_set(p, side, text);
+}
+
+sk_status recipe_policy_json(const struct recipe *recipe, struct json_writer *w) {
+    struct text text = {0};
+    sk_status status = recipe_policy_text(recipe, &text);
+    jw_array(w, "augmentation");
+    for (char *line = text.data; status == SK_OK && line && *line;) {
+        size_t length = strcspn(line, "\n");
+        bool more = line[length] != 0;
+        line[length] = 0;
+        jw_string(w, NULL, line);
+        line += length + more;
+    }
+    jw_end_array(w);
+    text_free(&text);
+    return status;
 }
 
 sk_status recipe_policy_text(const struct recipe *recipe, struct text *text) {
