@@ -207,14 +207,15 @@ static sk_status read_blocks(const struct weights *weights, const struct json *c
     return SK_OK;
 }
 
+/* trainer NULL: the metadata alone. */
 static sk_status load_one(struct arena *arena, const char *path, struct trainer *trainer, struct checkpoint *c) {
     struct weights weights;
     const struct json *crc = NULL;
     TRY(weights_open(arena, path, NULL, &weights));
     sk_status status = read_metadata(arena, weights_metadata(&weights, KEY), path, c, &crc);
-    if (status == SK_OK) status = read_blocks(&weights, crc, path, trainer);
+    if (status == SK_OK && trainer) status = read_blocks(&weights, crc, path, trainer);
     weights_close(&weights);
-    if (status == SK_OK) trainer_seek(trainer, c->position);
+    if (status == SK_OK && trainer) trainer_seek(trainer, c->position);
     return status;
 }
 
@@ -262,7 +263,11 @@ sk_status checkpoint_load(const char *run, struct arena *arena, const struct che
         if (status == SK_OK || status == SK_EMEMORY) return status;
         char *sentence =
             arena_printf(arena, "%s; this checkpoint is left aside and the one before is used", sk_error());
-        if (sentence) note->say(note->user, sentence);
+        if (sentence && note) note->say(note->user, sentence);
     }
     return status_fail(SK_EDATA, "%s has no whole checkpoint to go on from", folder);
+}
+
+sk_status checkpoint_peek(const char *run, struct arena *arena, struct checkpoint *c) {
+    return checkpoint_load(run, arena, NULL, NULL, c);
 }

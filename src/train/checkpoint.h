@@ -45,6 +45,9 @@ struct checkpoint_note {
 sk_status checkpoint_load(const char *run, struct arena *arena, const struct checkpoint_note *note,
                           struct trainer *trainer, struct checkpoint *checkpoint);
 
+/* Only where a run is: *checkpoint from the newest one whose metadata can be read; its blocks are not looked at. */
+sk_status checkpoint_peek(const char *run, struct arena *arena, struct checkpoint *checkpoint);
+
 /* Remove all but the newest `keep`, and what an interrupted writer left. */
 sk_status checkpoint_tidy(const char *run, int64_t keep);
 

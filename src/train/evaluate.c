@@ -159,6 +159,20 @@ sk_status evaluator_run(struct evaluator *e, struct metrics_result *result) {
     return SK_OK;
 }
 
+sk_status evaluator_probe(struct evaluator *e, int batches, int64_t *pictures) {
+    *pictures = 0;
+    runner_refresh(e->runner);
+    TRY(loader_seek(e->loader, 0, 0, 1));
+    for (int b = 0; b < batches; b++) {
+        const struct batch *batch;
+        TRY(loader_next(e->loader, &batch));
+        if (!batch) break;
+        runner_run(e->runner, batch->count, batch->images, e->logits);
+        *pictures += batch->count;
+    }
+    return SK_OK;
+}
+
 const struct metrics *evaluator_metrics(const struct evaluator *e) {
     return &e->metrics;
 }

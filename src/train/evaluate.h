@@ -54,6 +54,9 @@ void evaluator_turn(struct evaluator *evaluator, int64_t turn);
 /* Every picture once (or as the stream has them), in order, with the network's present weights. */
 sk_status evaluator_run(struct evaluator *evaluator, struct metrics_result *result);
 
+/* Score the first `batches` batches of pictures, to see how long it takes; *pictures were scored. */
+sk_status evaluator_probe(struct evaluator *evaluator, int batches, int64_t *pictures);
+
 const struct metrics *evaluator_metrics(const struct evaluator *evaluator);
 /* What the last run left out. */
 struct corrupt *evaluator_corrupt(struct evaluator *evaluator);

@@ -287,7 +287,7 @@ static sk_status begin_run(struct loop *loop) {
     return run_folder_begin(loop->options.run, loop->options.recipe);
 }
 
-sk_status loop_prepare(struct loop *loop) {
+sk_status loop_build(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     loop->at = (struct checkpoint){.best_top1 = -1, .best_ema_top1 = -1, .level = cpu_isa_name(isa)};
@@ -295,12 +295,16 @@ sk_status loop_prepare(struct loop *loop) {
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,
             "device: this version computes on the cpu alone");
-    if (!loop->options.resume) TRY(run_folder_check(loop->options.run));
     TRY(open_start(loop));
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));
-    TRY(loop_average_check(loop));
+    return loop_average_check(loop);
+}
+
+sk_status loop_prepare(struct loop *loop) {
+    if (!loop->options.resume) TRY(run_folder_check(loop->options.run));
+    TRY(loop_build(loop));
     TRY(loop->options.resume ? find_position(loop) : begin_run(loop));
     TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
     TRY(run_log_open(&loop->log, loop->options.run, loop->at.log_bytes));

@@ -47,7 +47,10 @@ struct loop {
     int64_t line_before;  /* and pictures since that line before this program began */
 };
 
-/* Everything up to the first step: nothing after it allocates, and whatever can be wrong is said here. */
+/* Everything in memory: data, network, trainer, loader, evaluators. Writes nothing. */
+sk_status loop_build(struct loop *loop);
+/* That, and the run's folder: everything up to the first step. Nothing after it allocates, and whatever can be wrong is
+ * said here. */
 sk_status loop_prepare(struct loop *loop);
 void loop_release(struct loop *loop);
 

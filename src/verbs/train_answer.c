@@ -11,8 +11,8 @@ static void tell(const struct call *call, const char *run, const struct loop_res
                 (long long)r->epochs, (long long)r->steps, duration_text(r->seconds, text, sizeof text),
                 r->images_per_s, r->data_wait, r->threads, r->workers);
     if (r->best_top1 >= 0)
-        call_result(call, "best top-1 %.2f %% after epoch %lld: %s/%s · last: %s/last.safetensors",
-                    r->best_top1, (long long)r->best_epoch, run, r->best_name, run);
+        call_result(call, "best top-1 %.2f %% after epoch %lld: %s/%s · last: %s/last.safetensors", r->best_top1,
+                    (long long)r->best_epoch, run, r->best_name, run);
     else
         call_result(call, "%s/last.safetensors", run);
 }
@@ -52,4 +52,51 @@ void train_answer(struct call *call, const char *run, const struct loop_result *
     jw_integer(w, "threads", r->threads);
     jw_integer(w, "workers", r->workers);
     if (status == SK_OK) tell(call, run, r);
+}
+
+/* Which side has to wait, and what would help. */
+static const char *waits(const struct dry_result *r) {
+    double share = r->seconds > 0 ? r->waited / r->seconds : 0;
+    if (r->workers == 0) return "the compute thread reads the pictures itself (workers=0)";
+    if (share > 0.1)
+        return "compute waits for pictures: more workers, smaller pictures on disk or data.decode=fast help";
+    return "pictures wait for compute: more workers would not help";
+}
+
+static void dry_tell(const struct call *call, const struct dry_result *r) {
+    char text[3][32];
+    double images_per_s = r->seconds > 0 ? (double)r->pictures / r->seconds : 0;
+    call_result(call,
+                "%lld batches, %lld optimizer steps timed: %.0f images/s · waited %.0f %% of the time for pictures · "
+                "%d threads, %d workers",
+                (long long)r->batches, (long long)r->steps, images_per_s,
+                r->seconds > 0 ? 100 * r->waited / r->seconds : 0, r->threads, r->workers);
+    call_result(call, "%s", waits(r));
+    call_result(call, "an epoch takes %s, an evaluation %s; all %lld steps with %lld evaluations take %s",
+                duration_text(r->epoch_seconds, text[0], sizeof text[0]),
+                duration_text(r->evaluation_seconds, text[1], sizeof text[1]), (long long)r->total_steps,
+                (long long)r->evaluations, duration_text(r->total_seconds, text[2], sizeof text[2]));
+    call_result(call,
+                "memory: %.0f MB of activations and gradients, %.0f MB of weights and optimizer; the program took %.0f "
+                "MB at most",
+                (double)r->plan_bytes / 1e6, (double)r->state_bytes / 1e6, (double)r->peak_bytes / 1e6);
+}
+
+void dry_answer(struct call *call, const struct dry_result *r) {
+    struct json_writer *w = &call->json;
+    jw_integer(w, "batches", r->batches);
+    jw_integer(w, "steps", r->steps);
+    jw_number(w, "images_per_s", r->seconds > 0 ? (double)r->pictures / r->seconds : 0);
+    jw_number(w, "data_wait_share", r->seconds > 0 ? r->waited / r->seconds : 0);
+    jw_number(w, "epoch_seconds", r->epoch_seconds);
+    jw_number(w, "evaluation_seconds", r->evaluation_seconds);
+    jw_integer(w, "total_steps", r->total_steps);
+    jw_integer(w, "evaluations", r->evaluations);
+    jw_number(w, "total_seconds", r->total_seconds);
+    jw_integer(w, "plan_bytes", (int64_t)r->plan_bytes);
+    jw_integer(w, "state_bytes", (int64_t)r->state_bytes);
+    jw_integer(w, "peak_bytes", (int64_t)r->peak_bytes);
+    jw_integer(w, "threads", r->threads);
+    jw_integer(w, "workers", r->workers);
+    dry_tell(call, r);
 }

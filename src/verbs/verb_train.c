@@ -9,11 +9,14 @@
 #include "verbs/report.h"
 #include "verbs/train_answer.h"
 
+enum { DRY_SECONDS = 120 };
+
 static const char transfer_recipe[] = "transfer/default";
 
 const struct option options_train[] = {
     {"out", 'o', "RUN", "The run's folder; by default runs/ and the recipe's name."},
     {"data", 0, "SPEC", "The pictures: short for data.spec=SPEC."},
+    {"dry-run", 0, NULL, "Run 20 steps and throw them away: time and memory of the whole run, and which side waits."},
     {"reference", 0, NULL, "Every op by its reference, in double: slow and exact."},
     {0},
 };
@@ -56,6 +59,13 @@ static sk_status prepare(struct call *call, struct recipe *recipe) {
     return data ? recipe_set(recipe, "data.spec", data) : SK_OK;
 }
 
+static sk_status try_steps(struct call *call, const struct loop_options *options) {
+    struct dry_result result;
+    TRY(dry_run(options, DRY_SECONDS, &result));
+    dry_answer(call, &result);
+    return SK_OK;
+}
+
 sk_status verb_train(struct call *call) {
     struct recipe recipe;
     struct loop_result result;
@@ -70,6 +80,7 @@ sk_status verb_train(struct call *call) {
                                        .on_event = call->on_event,
                                        .user = call->user,
                                        .stop = &call_stop};
+        if (call_switch(call, "dry-run")) return try_steps(call, &options);
         status = loop_run(&options, &result);
         train_answer(call, run, &result, status);
         if (status == SK_OK && recipe.log_report) report_after(call, run);
