@@ -1,6 +1,7 @@
 /* resnet.c — ResNet 18 to 152: residual blocks (He et al., CVPR 2016), the stride in the 3x3 convolution ("v1.5").
  *
- * Layers and names as torchvision's `resnet18` … `resnet152`. SPDX-License-Identifier: Apache-2.0 */
+ * Layers and names as torchvision's `resnet18` … `resnet152`; with same_padding TF's in the 3x3 convolutions and the max
+ * pool, but not in the stem, as jax_examples and TF's Model Garden have it. SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
 #include "models/blocks.h"
@@ -52,7 +53,7 @@ static int relu(struct graph *graph, int x, const char *name, int i, const struc
 
 static int branch(struct graph *graph, int x, const char *name, const struct residual *r,
                   const struct block_style *style) {
-    struct conv square = {.out = r->width, .kernel = 3, .stride = r->stride, .dilation = r->dilation};
+    struct conv square = {.out = r->width, .kernel = 3, .stride = r->stride, .dilation = r->dilation, .padding = style->padding};
     if (!r->bottleneck) {
         x = relu(graph, conv_bn(graph, x, name, 1, square, &style->norm), name, 1, style);
         return conv_bn(graph, x, name, 2, (struct conv){.out = r->width, .kernel = 3}, &style->norm);
@@ -91,7 +92,7 @@ static int build(struct graph *graph, const struct model_args *args, int image, 
                         .stride = (int)args->stem_stride};
     int x = build_act(graph, build_batch_norm(graph, build_conv(graph, image, stem, "conv1"), style.norm, "bn1"),
                       style.act, "relu");
-    x = build_max_pool(graph, x, (struct pool){3, 2, 1}, "maxpool");
+    x = build_max_pool(graph, x, (struct pool){3, 2, 1, args->same_padding}, "maxpool");
     for (int i = 0; i < STAGES; i++) {
         int before = dilation, stride = (int)args->strides[i];
         if (args->dilated && i >= 2) dilation *= stride, stride = 1;
@@ -116,7 +117,7 @@ const struct model_family family_resnet = {
     .defaults = defaults,
     .check = check,
     .build = build,
-    .uses = USES_DILATED | USES_DROPOUT | USES_BATCH_NORM,
+    .uses = USES_SAME_PADDING | USES_DILATED | USES_DROPOUT | USES_BATCH_NORM,
     .head = "fc.",
     .classifier = "fc",
     .init = &init_resnet,

@@ -5,7 +5,7 @@
 #define SK_OPS_ATTRS_H
 
 #include "kernels/kernels.h"
-#include "ops/op.h"
+#include "ops/build.h"
 
 /* conv: y = out_act(conv(view(x), w) + bias) + add; view = in_act(scale*x + shift). */
 enum { CONV_X, CONV_W, CONV_BIAS, CONV_SCALE, CONV_SHIFT, CONV_ADD, CONV_INPUTS };
@@ -120,6 +120,16 @@ struct avg_pool_attr {
     int kernel, stride, padding;
     bool exclude_padding;
 };
+
+/* A max pool's windows over a side of n: how many, and where the first begins before it. */
+static inline int64_t pool_outputs(const struct pool *pool, int64_t n) {
+    if (pool->same) return (n + pool->stride - 1) / pool->stride;
+    return (n + 2 * pool->padding - pool->kernel) / pool->stride + 1;
+}
+static inline int64_t pool_before(const struct pool *pool, int64_t n) {
+    int64_t total = (pool_outputs(pool, n) - 1) * pool->stride + pool->kernel - n;
+    return !pool->same ? pool->padding : total > 0 ? total / 2 : 0;
+}
 
 /* slice: channels from … of x, `count` of them: what concat's gradient is made of. */
 struct slice_attr {

@@ -61,6 +61,7 @@ int build_gap(struct graph *graph, int x, const char *name);     /* (N,H,W,C) ->
 int build_flatten(struct graph *graph, int x, const char *name); /* (N,…) -> (N,rest), NHWC order */
 struct pool {
     int kernel, stride, padding;
+    bool same; /* TF's SAME instead of padding: max pools */
 };
 int build_max_pool(struct graph *graph, int x, struct pool pool, const char *name);
 /* The mean of each window; padding counts as zeros (torch's default) unless exclude_padding (TF). */

@@ -20,9 +20,9 @@ static sk_status max_pool_infer(struct graph *graph, int node) {
             "%s: a max pool of kernel %d, stride %d, padding %d does not fit its input", graph->nodes[node].name,
             pool->kernel, pool->stride, pool->padding);
     for (int i = 1; i <= 2; i++) {
-        x.dim[i] = (x.dim[i] + 2 * pool->padding - pool->kernel) / pool->stride + 1;
-        FAIL_IF(x.dim[i] < 1, SK_ESHAPE, "%s: the input is smaller than the window of %d", graph->nodes[node].name,
+        FAIL_IF(!pool->same && x.dim[i] + 2 * pool->padding < pool->kernel, SK_ESHAPE, "%s: the input is smaller than the window of %d", graph->nodes[node].name,
                 pool->kernel);
+        x.dim[i] = pool_outputs(pool, x.dim[i]);
     }
     graph_output(graph, node, MP_Y, F32, x);
     graph_output(graph, node, MP_WHERE, F32, x);
@@ -35,8 +35,8 @@ struct window { /* of one output pixel, cut to the picture */
 
 static struct window window_at(const struct pool *pool, const int64_t *x, const int64_t *y, int64_t pixel) {
     struct window at = {.n = pixel / (y[1] * y[2])};
-    int64_t top = pixel / y[2] % y[1] * pool->stride - pool->padding;
-    int64_t left = pixel % y[2] * pool->stride - pool->padding;
+    int64_t top = pixel / y[2] % y[1] * pool->stride - pool_before(pool, x[1]);
+    int64_t left = pixel % y[2] * pool->stride - pool_before(pool, x[2]);
     at.top = top < 0 ? 0 : top, at.left = left < 0 ? 0 : left;
     at.bottom = top + pool->kernel < x[1] ? top + pool->kernel : x[1];
     at.right = left + pool->kernel < x[2] ? left + pool->kernel : x[2];

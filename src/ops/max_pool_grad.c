@@ -15,7 +15,7 @@ static sk_status max_pool_grad_infer(struct graph *graph, int node) {
 
 /* Where in the input image the maximum of output pixel (p,q) lay. */
 static int64_t source(const struct pool *pool, const int64_t *x, int64_t p, int64_t q, int64_t where) {
-    int64_t top = p * pool->stride - pool->padding, left = q * pool->stride - pool->padding;
+    int64_t top = p * pool->stride - pool_before(pool, x[1]), left = q * pool->stride - pool_before(pool, x[2]);
     int64_t h = (top < 0 ? 0 : top) + where / pool->kernel, w = (left < 0 ? 0 : left) + where % pool->kernel;
     return h * x[2] + w;
 }

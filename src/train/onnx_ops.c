@@ -253,12 +253,19 @@ static void emit_gap(struct onnx_emitter *e) {
 static void emit_max_pool(struct onnx_emitter *e) {
     const struct pool *pool = e->node->attr;
     const char *x = onnx_form(e, e->node->in[0], FORM_PLANES);
-    int p = pool->padding;
+    const int64_t *d = value_shape(e->graph, e->node->in[0])->dim, *o = value_shape(e->graph, e->node->out[0])->dim;
+    int64_t before[2], behind[2];
+    for (int i = 0; i < 2; i++) {
+        before[i] = behind[i] = pool_before(pool, d[i + 1]);
+        if (pool->same) behind[i] = (o[i + 1] - 1) * pool->stride + pool->kernel - d[i + 1] - before[i];
+        if (behind[i] < 0) behind[i] = 0;
+    }
     onnx_finish(e, FORM_PLANES,
                 &(struct onnx_node){.op = "MaxPool",
                                     .in = {x},
                                     .attribute = {pair("kernel_shape", pool->kernel, pool->kernel),
-                                                  pair("strides", pool->stride, pool->stride), pads(p, p, p, p)}});
+                                                  pair("strides", pool->stride, pool->stride),
+                                                  pads(before[0], before[1], behind[0], behind[1])}});
 }
 
 static void emit_avg_pool(struct onnx_emitter *e) {

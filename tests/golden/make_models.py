@@ -110,6 +110,24 @@ def wrapped_v2(**kw):
     return model
 
 
+class SamePool(torch.nn.MaxPool2d):
+    def forward(self, x):
+        pads = [max((-(-n // 2) - 1) * 2 + 3 - n, 0) for n in (x.shape[3], x.shape[2])]
+        x = torch.nn.functional.pad(x, [v for n in pads for v in (n // 2, n - n // 2)], value=-float("inf"))
+        return torch.nn.functional.max_pool2d(x, 3, 2)
+
+
+def same_resnet(model):
+    """TF's SAME in the 3x3 convolutions and the max pool, not in the stem: jax_examples."""
+    model.maxpool = SamePool(3, 2)
+    for m in model.modules():
+        for name, child in list(m.named_children()):
+            if isinstance(child, torch.nn.Conv2d) and child.stride == (2, 2) and child.kernel_size == (3, 3):
+                setattr(m, name, SameConv2d(child.in_channels, child.out_channels, 3, 2, bias=False))
+    return model
+
+
+SAME_RESNET = {"name": "resnet50", "same_padding": True, "width_mult": 0.25}
 WRAPPED = {"name": "mobilenet_v2", "wrap_padding": True, "same_padding": True, "activation": "relu", "norm_eps": 1e-3}
 
 
@@ -161,6 +179,7 @@ NETWORKS = [
      {"name": "resnet50", "dilated": True}, LONG),
     ("torchvision dilated, a quarter as wide", lambda: narrow_resnet50(1000, (False, False, True, True)),
      {"name": "resnet50", "dilated": True, "width_mult": 0.25}, SHORT),
+    ("torchvision, SAME, a quarter as wide", lambda: same_resnet(narrow_resnet50(1000)), SAME_RESNET, SHORT),
 ]
 
 
@@ -287,6 +306,7 @@ TRAINED = [
      {"name": "convnext_tiny", "width_mult": 0.25, "depth_mult": 1 / 3}, (0, 0.6)),
     ("resnet", 64, lambda p, d: narrow_resnet50(), {"name": "resnet50", "width_mult": 0.25}, None),
     ("resnet", 33, lambda p, d: resnet18(), {"name": "resnet18"}, None),
+    ("resnet", 56, lambda p, d: same_resnet(resnet18()), {"name": "resnet18", "same_padding": True}, None),
     ("mobilenet_v2", 64, dropping_v2, {**WRAPPED, "width_mult": 0.35}, (0.2, 0.5)),
     ("mobilenet_v3", 64, dropping_v3,
      {"name": "mobilenet_v3_small", "width_mult": 0.5, "stochastic_depth_by_stage": True}, (0.2, 0.5)),

@@ -125,7 +125,8 @@ static void refused(const char *json, const char *sentence) {
 static void what_makes_no_sense_is_refused(void **state) {
     (void)state;
     refused("{\"name\": \"resnet51\"}", "did you mean resnet50?");
-    refused("{\"name\": \"resnet50\", \"same_padding\": true}", "a resnet50 has no use for same_padding");
+    refused("{\"name\": \"convnext_tiny\", \"same_padding\": true}", "a convnext_tiny has no use for same_padding");
+    refused("{\"name\": \"resnet50\", \"wrap_padding\": true}", "a resnet50 has no use for wrap_padding");
     refused("{\"name\": \"convnext_tiny\", \"norm_momentum\": 0.2}", "no use for norm_momentum");
     refused("{\"name\": \"efficientnet_b0\", \"blocks\": [[1, 16, 1, 1]]}", "no use for blocks");
     refused("{\"name\": \"mobilenet_v2\", \"blocks\": [[6, 24, 2]], \"strides\": [1]}",

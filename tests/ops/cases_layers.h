@@ -11,7 +11,7 @@
 
 static int pool_layer(struct graph *g, int x, const void *one) {
     struct pool pool = {(int)json_integer(one, "kernel", 0), (int)json_integer(one, "stride", 0),
-                        (int)json_integer(one, "padding", 0)};
+                        (int)json_integer(one, "padding", 0), false};
     return build_max_pool(g, x, pool, "layer");
 }
 
@@ -63,7 +63,7 @@ static void average_pools(void **state) {
 
 static int avg_pool_layer(struct graph *g, int x, const void *one) {
     struct pool pool = {(int)json_integer(one, "kernel", 0), (int)json_integer(one, "stride", 0),
-                        (int)json_integer(one, "padding", 0)};
+                        (int)json_integer(one, "padding", 0), false};
     return build_avg_pool(g, x, pool, json_boolean(one, "exclude_padding", false), "layer");
 }
 

@@ -122,7 +122,7 @@ static int random_newer(struct graph *g, struct rng *rng, int x, const char *nam
     if (kind == 2) return build_layer_norm(g, x, 1e-3, name);
     if (kind == 3) return build_layer_scale(g, x, name);
     if (kind == 4 && s.dim[1] >= 3 && s.dim[2] >= 3)
-        return build_avg_pool(g, x, (struct pool){2 + pick(rng, 2), 1 + pick(rng, 2), pick(rng, 2)}, pick(rng, 2), name);
+        return build_avg_pool(g, x, (struct pool){2 + pick(rng, 2), 1 + pick(rng, 2), pick(rng, 2), false}, pick(rng, 2), name);
     snprintf(part, sizeof part, "%s.c", name);
     int in[3] = {x, build_conv(g, x, (struct conv){.out = 1 + pick(rng, 9), .kernel = 3}, part), x};
     return build_concat(g, in, 2 + pick(rng, 2), name);
@@ -158,7 +158,7 @@ static int random_layer(struct graph *g, struct rng *rng, int x, const char *nam
     }
     if (kind == 5) return build_act(g, x, any_act(rng), name);
     if (kind == 6 && s.dim[1] >= 3 && s.dim[2] >= 3)
-        return build_max_pool(g, x, (struct pool){3, 1 + pick(rng, 2), 1}, name);
+        return build_max_pool(g, x, (struct pool){3, 1 + pick(rng, 2), 1, pick(rng, 2)}, name);
     if (kind == 7 && training) return build_dropout(g, x, 0.25, pick(rng, 2), name);
     if (kind == 8 && s.dim[0] * s.dim[1] * s.dim[2] > 3)
         return build_batch_norm(g, x, (struct norm){1e-5, 0.1, false, training}, name);
