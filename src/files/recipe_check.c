@@ -40,6 +40,9 @@ sk_status recipe_check(const struct recipe *r) {
         return recipe_fail(r, RECIPE_optimizer_nesterov,
                            "true, but optimizer.momentum is 0; set a momentum or turn it off");
     TRY(check_average(r));
+    if (r->augment_size > 0 && r->freeze.count > 0)
+        return recipe_fail(r, RECIPE_augment_size, "%lld, and freeze: what is kept of a frozen part is of one size alone",
+                           (long long)r->augment_size);
     if (r->schedule_end_lr > r->schedule_lr)
         return recipe_fail(r, RECIPE_schedule_end_lr, "%g is above schedule.lr %g", r->schedule_end_lr, r->schedule_lr);
     return SK_OK;

@@ -17,7 +17,16 @@ static const char intro[] =
     "finding is meant, with the reason (`warmup_twice: the author's code has it`). `base: NAME` begins with the recipe\n"
     "NAME.yaml of the same folder (or a path from there): its values, citations and excuses, not its expectations.\n\n"
     "`siskin recipe show` prints every value with its origin, `siskin recipe trace` what it will do, `siskin recipe\n"
-    "lint` what looks like a mistake.\n\n"
+    "lint` what looks like a mistake. `siskin recipe diff A B` compares what two recipes compute, in one set of units\n"
+    "(steps, peaks, effective smoothing, L2, pictures scored); what differs in words alone stands apart.\n\n"
+    "`siskin recipe list` names those that are shipped: `imagenet/NETWORK` as its paper or write-up states it, and with an\n"
+    "ending: `_author` (what the write-up's code ran, slips included), `_techniques`, `_accumulate`, `_zero_start`,\n"
+    "`_torchvision_v1`, `_torchvision_v2`, `_torchvision`, `_timm`, `_model_garden`, `_official`; `small/` and `transfer/` for\n"
+    "minutes at a desk. Where a source was not read, or says what no key can, its citation says so in capitals.\n\n"
+    "`siskin recipe import FILE -o OUT.yaml`, or `siskin recipe import -- torchrun ... train.py --lr 0.5 ...`, makes a recipe of\n"
+    "the settings of torchvision's references, timm (args.yaml or command line) or Model Garden (YAML). Every setting has a\n"
+    "line: *mapped* (given), *assumed* (the source's default, written out), *ignored* (with the reason) or *unmapped* (it\n"
+    "changes the result, and no key says it). Lint and diff then work on it as on any recipe.\n\n"
     "This file is rendered from `src/files/keys.def`; change it there.\n";
 
 static void add_range(const struct recipe_key *key, struct text *text) {

@@ -79,6 +79,11 @@ void tell_precision(const struct effect_facts *f, struct text *t) {
 
 /* ---- training pictures ---- */
 
+void tell_train_size(const struct effect_facts *f, struct text *t) {
+    const struct recipe *r = f->recipe;
+    text_addf(t, "%lld", (long long)(r->augment_size > 0 ? r->augment_size : r->preprocess_crop));
+}
+
 void tell_train_crop(const struct effect_facts *f, struct text *t) {
     const struct recipe *r = f->recipe;
     const double *area = r->augment_rrc_scale.item, *ratio = r->augment_rrc_ratio.item;

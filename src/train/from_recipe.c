@@ -338,6 +338,12 @@ sk_status recipe_pipeline_from(const struct recipe *r, const struct preprocess *
     return pipeline_prepare(pipeline, &options);
 }
 
+sk_status recipe_train_pipeline(const struct recipe *r, const struct pipeline *pipeline, struct pipeline *train) {
+    struct augment_options options = pipeline->options;
+    if (r->augment_size > 0) options.preprocess.crop_height = options.preprocess.crop_width = (int)r->augment_size;
+    return pipeline_prepare(train, &options);
+}
+
 /* "0.7/0.15/0.15": three shares whose sum is 1, or near to it. */
 static bool parse_shares(const char *text, double share[DATA_PARTS]) {
     double sum = 0;

@@ -39,6 +39,8 @@ void recipe_crop_and_erasing(const struct recipe *recipe, struct augment_options
 /* Keys of group mix; and of repeated sampling (from_recipe_batch.c). */
 void recipe_mix(const struct recipe *recipe, struct mix_options *mix);
 struct repeat recipe_repeat(const struct recipe *recipe);
+/* The same for training pictures, which may be of another size (augment.size). */
+sk_status recipe_train_pipeline(const struct recipe *recipe, const struct pipeline *pipeline, struct pipeline *train);
 sk_status recipe_data(const struct recipe *recipe, struct data_options *options);
 enum model_init recipe_init(const struct recipe *recipe);
 

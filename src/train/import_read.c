@@ -287,22 +287,35 @@ static sk_status take_yaml(struct recipe_import *import, struct arena *arena, co
             known[s] += find_name(sources[s], flat->entry[i].key, strlen(flat->entry[i].key), false) >= 0;
     TRY(choose(options, known, &source));
     TRY(begin(&im, import, arena, source, options));
+    im.whole = true;
     return take_flat(&im, flat);
+}
+
+static sk_status import_bytes(struct recipe_import *import, struct arena *arena, const char *bytes, size_t size,
+                              const char *name, bool yaml, const struct import_options *options) {
+    struct yaml_flat flat;
+    size_t count = 0;
+    const char **words = NULL;
+    if (yaml) {
+        TRY(yaml_flatten(arena, bytes, size, name, &flat));
+        return take_yaml(import, arena, &flat, options);
+    }
+    TRY(cut_words(arena, bytes, size, &words, &count));
+    return recipe_import_words(import, arena, words, count, options);
+}
+
+sk_status recipe_import_text(struct recipe_import *import, struct arena *arena, const char *bytes, size_t size,
+                             const char *name, bool yaml, const struct import_options *options) {
+    sk_status status = import_bytes(import, arena, bytes, size, name, yaml, options);
+    return status == SK_OK ? status : status_prefix(status, "%s", name);
 }
 
 sk_status recipe_import_file(struct recipe_import *import, struct arena *arena, const char *path,
                              const struct import_options *options) {
     uint8_t *bytes;
-    size_t size, count = 0;
-    const char *extension = path_extension(path), **words = NULL;
+    size_t size;
+    const char *extension = path_extension(path);
+    bool yaml = !strcmp(extension, ".yaml") || !strcmp(extension, ".yml");
     TRY(file_read(arena, path, YAML_BYTES_MAX, &bytes, &size));
-    if (strcmp(extension, ".yaml") != 0 && strcmp(extension, ".yml") != 0) {
-        sk_status status = cut_words(arena, (const char *)bytes, size, &words, &count);
-        if (status == SK_OK) status = recipe_import_words(import, arena, words, count, options);
-        return status == SK_OK ? status : status_prefix(status, "%s", path);
-    }
-    struct yaml_flat flat;
-    TRY(yaml_flatten(arena, (const char *)bytes, size, path, &flat));
-    sk_status status = take_yaml(import, arena, &flat, options);
-    return status == SK_OK ? status : status_prefix(status, "%s", path);
+    return recipe_import_text(import, arena, (const char *)bytes, size, path, yaml, options);
 }

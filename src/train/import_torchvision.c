@@ -141,9 +141,7 @@ static sk_status tv_train_crop(struct importing *im, const struct import_row *ro
         text_add(&im->ours, "with val_crop_size");
         return SK_OK;
     }
-    import_lacks(im, "training at another size than evaluation: preprocess.crop is %s in both here",
-                 import_text(im, "val_crop_size"));
-    return SK_OK;
+    return import_set(im, "augment.size", import_text(im, row->key));
 }
 
 static sk_status tv_clip(struct importing *im, const struct import_row *row) {

@@ -194,6 +194,7 @@ static sk_status take_anew(struct loop *loop, struct network *network) {
                                     .loader = loop->loader,
                                     .epoch = (uint64_t)recipe->epochs,
                                     .seed = (uint64_t)recipe->seed,
+                                    .size = recipe->augment_size,
                                     .batch = batch,
                                     .rest = recipe->drop_last ? 0 : loop->at.train_images % batch,
                                     .stop = loop->options.stop,

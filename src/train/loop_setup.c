@@ -74,6 +74,7 @@ static sk_status open_data(struct loop *loop) {
         TRY(recipe_pipeline_from(recipe, &loop->start.preprocess, &loop->pipeline));
     else
         TRY(recipe_pipeline(recipe, &loop->pipeline));
+    TRY(recipe_train_pipeline(recipe, &loop->pipeline, &loop->train_pipeline));
     return epoch_plan_make(&loop->plan, recipe, train, 1);
 }
 
@@ -188,7 +189,7 @@ static sk_status make_kept(struct loop *loop, const struct loader_options *train
     loop->stage = -1;
     /* Features are kept by the pictures' numbers, of which corrupt ones leave gaps. */
     if (recipe->cache_features == CHOICE_CACHE_OFF || recipe->data_corrupt == CHOICE_CORRUPT_SKIP) return SK_OK;
-    if (!pipeline_is_random(&loop->pipeline) && !mix_on(&loop->mix)) TRY(kept_make(&loop->kept_train, &options, &budget));
+    if (!pipeline_is_random(&loop->train_pipeline) && !mix_on(&loop->mix)) TRY(kept_make(&loop->kept_train, &options, &budget));
     say_kept(loop, &loop->kept_train, "training", " (nothing augments them at random)");
     if (!loop->evaluator) return SK_OK;
     struct loader_options val = *train;
@@ -218,7 +219,7 @@ static sk_status make_machinery(struct loop *loop) {
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
     recipe_mix(recipe, &loop->mix);
     struct loader_options loader = {.dataset = loop->dataset,
-                                    .pipeline = &loop->pipeline,
+                                    .pipeline = &loop->train_pipeline,
                                     .part = DATA_TRAIN,
                                     .batch_size = (int)schedule_pass_images(recipe),
                                     .workers = workers,

@@ -22,7 +22,7 @@ struct loop {
     struct start start;
     struct dataset *dataset;
     int64_t test_images; /* of a test part that is not val */
-    struct pipeline pipeline;
+    struct pipeline pipeline, train_pipeline; /* of evaluation, of training */
     struct mix_options mix;
     struct network *network;
     struct team *team;

@@ -25,7 +25,9 @@ static sk_status plan_size(struct recalibrator *r, int64_t batch, struct plan **
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     struct graph *graph, *lowered;
     struct model_request request = {.batch = batch, .training = true};
-    TRY(model_graph(&r->arena, &r->options->network->args, &request, &graph));
+    struct model_args args = r->options->network->args;
+    if (r->options->size > 0) args.height = args.width = r->options->size;
+    TRY(model_graph(&r->arena, &args, &request, &graph));
     struct lowering lowering = {.kernels = kernels, .training = true, .forward = true};
     TRY(passes_run(&r->arena, graph, &lowering, &lowered));
     struct plan_options options = {.kernels = kernels, .threads = team_size(r->options->team)};

@@ -16,6 +16,7 @@ struct recalibration {
     struct loader *loader; /* of training pictures; taken through one epoch */
     uint64_t epoch;        /* whose order and augmentation that is */
     uint64_t seed;         /* of dropout and stochastic depth */
+    int64_t size;          /* side of the pictures; 0: the network's input */
     int64_t batch, rest;   /* pictures of a full batch, and of a short last one (0: none) */
     const atomic_int *stop; /* becomes nonzero: give up with SK_EINTERRUPTED; or NULL */
     void (*progress)(void *user, int64_t done, int64_t all); /* pictures, after each batch; or NULL */

@@ -34,6 +34,9 @@ struct import_options {
 /* A file: YAML, or a text with a command line. */
 sk_status recipe_import_file(struct recipe_import *import, struct arena *arena, const char *path,
                              const struct import_options *options);
+/* The same from memory; yaml: else a text. `name` stands for the file in sentences. */
+sk_status recipe_import_text(struct recipe_import *import, struct arena *arena, const char *bytes, size_t size,
+                             const char *name, bool yaml, const struct import_options *options);
 /* A command line in words, program included. */
 sk_status recipe_import_words(struct recipe_import *import, struct arena *arena, const char *const words[],
                               size_t count, const struct import_options *options);

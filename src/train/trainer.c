@@ -15,7 +15,7 @@ static sk_status stage_graph(const struct trainer *trainer, struct arena *arena,
         .batch = batch, .training = true, .loss = true, .rule = trainer->loss,
         .freezing = freeze_of(&trainer->freeze, stage)};
     const struct graph_cut *cut = &trainer->stages[stage].cut;
-    TRY(model_graph(arena, &trainer->options.network->args, &request, graph));
+    TRY(model_graph(arena, &trainer->args, &request, graph));
     return cut->name ? cut_above(arena, *graph, cut, graph) : SK_OK;
 }
 
@@ -186,7 +186,10 @@ static sk_status prepare(struct trainer *trainer, int64_t short_batch) {
     trainer->batch = schedule_pass_images(recipe);
     trainer->short_batch = short_batch;
     trainer->accumulate = schedule_passes(recipe);
-    trainer->classes = trainer->options.network->args.num_classes;
+    trainer->args = trainer->options.network->args;
+    int64_t size = trainer->options.recipe->augment_size;
+    if (size > 0) trainer->args.height = trainer->args.width = size;
+    trainer->classes = trainer->args.num_classes;
     TRY(target_rule_make(&trainer->rule, &trainer->loss, &trainer->arena, recipe, trainer->classes,
                          trainer->options.class_counts));
     TRY(freeze_make(&trainer->freeze, &trainer->arena, recipe, trainer->options.network));

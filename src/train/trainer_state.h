@@ -34,6 +34,7 @@ struct trainer_stage {
 struct trainer {
     struct arena arena;
     struct trainer_options options;
+    struct model_args args; /* the network's, but for augment.size */
     const struct graph *graph; /* the network's: layout of the blocks */
     struct freeze freeze;
     struct trainer_stage stages[FREEZE_STAGES];

@@ -98,7 +98,7 @@ struct step_input {
 static struct step_input find_input(struct trainer *trainer, int index, const struct batch *batch) {
     const struct trainer_stage *stage = &trainer->stages[index];
     if (!stage->below) {
-        const struct model_args *args = &trainer->options.network->args;
+        const struct model_args *args = &trainer->args;
         int64_t floats = args->height * args->width * args->in_channels;
         return (struct step_input){"image", batch->images, trainer->target.data, floats};
     }

@@ -202,7 +202,9 @@ static sk_status show(struct show *s, const char *spec, const char *out) {
     TRY(recipe_data(&s->recipe, &data));
     TRY(dataset_open(&s->dataset, spec, &data));
     TRY(recipe_settle(&s->recipe, dataset_classes(s->dataset)));
-    TRY(recipe_pipeline(&s->recipe, &s->pipeline));
+    struct pipeline pipeline;
+    TRY(recipe_pipeline(&s->recipe, &pipeline));
+    TRY(recipe_train_pipeline(&s->recipe, &pipeline, &s->pipeline));
     recipe_mix(&s->recipe, &s->mix);
     const struct preprocess *p = &s->pipeline.options.preprocess;
     uint32_t pictures = dataset_count(s->dataset, DATA_TRAIN);

@@ -58,7 +58,9 @@ static sk_status open_pictures(struct averaging *a, const char *spec) {
             spec, dataset_classes(a->dataset), (long long)a->network->args.num_classes);
     FAIL_IF(dataset_count(a->dataset, DATA_TRAIN) == 0, SK_EDATA, "%s has no training pictures", spec);
     TRY(model_preprocess(a->call, a->network, &augment.preprocess));
-    return recipe_pipeline_from(&a->recipe, &augment.preprocess, &a->pipeline);
+    struct pipeline pipeline;
+    TRY(recipe_pipeline_from(&a->recipe, &augment.preprocess, &pipeline));
+    return recipe_train_pipeline(&a->recipe, &pipeline, &a->pipeline);
 }
 
 static sk_status take_anew(struct averaging *a, const char *spec, int threads) {
@@ -81,6 +83,7 @@ static sk_status take_anew(struct averaging *a, const char *spec, int threads) {
                                     .loader = a->loader,
                                     .epoch = (uint64_t)a->recipe.epochs,
                                     .seed = (uint64_t)a->recipe.seed,
+                                    .size = a->recipe.augment_size,
                                     .batch = batch,
                                     .rest = a->recipe.drop_last ? 0 : images % batch,
                                     .stop = &call_stop,

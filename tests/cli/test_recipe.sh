@@ -97,3 +97,14 @@ same torchvision_mobilenet_v2.txt imagenet/mobilenet_v2_torchvision_v1 'no diffe
 same torchvision_resnet50.txt imagenet/resnet50_torchvision_v2 'ema.best'
 same model_garden_mobilenet_v2.yaml imagenet/mobilenet_v2_model_garden 'no difference|no'
 same timm_mobilenetv3.yaml imagenet/mobilenet_v3_large_timm 'highest learning rate reached|warm-up|moving average of the weights|data.spec|checkpoint.keep' --world 2
+
+# augment.size: trained on 12 pixels a side and evaluated on 16, the losses are those of a run of 12 altogether.
+make_idx data
+make_recipe
+expect 0 'epoch 3/3' "$SISKIN" train tiny.yaml augment.size=12 average.best=2 average.recalibrate=true --out both
+expect 0 'epoch 3/3' "$SISKIN" train tiny.yaml preprocess.crop=12 --out small
+expect 0 'top-1' "$SISKIN" eval both/best.safetensors --data idx:data
+losses() { sed -n '/"kind": *"step"/s/.*"loss": *\([0-9.e-]*\).*/\1/p' "$1/log.jsonl"; }
+test -n "$(losses both)"
+diff <(losses both) <(losses small) >&2
+expect 2 'what is kept of a frozen part is of one size' "$SISKIN" train tiny.yaml augment.size=12 freeze=features.0 --out other
