@@ -56,6 +56,11 @@ static size_t plan_pointwise(struct conv_backward *job, int threads) {
     return (size_t)(BLOCK_ROWS * (tile_stride(s->k) + tile_stride(min_i64(job->col_tile, s->c)))) * sizeof(float);
 }
 
+/* Floats between the rows of a tile that holds sums over a part of the depth in f32, where dx is bf16. */
+static int64_t held_stride(const struct conv_backward *job) {
+    return job->dx_bf16 ? tile_stride(min_i64(job->col_tile, job->s.c / job->s.groups)) : 0;
+}
+
 static size_t plan_general(struct conv_backward *job, int threads) {
     const struct conv_shape *s = &job->s;
     int64_t want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
@@ -67,7 +72,7 @@ static size_t plan_general(struct conv_backward *job, int threads) {
     int64_t chunks = conv_chunks(output_rows(s)), units = s->groups * piece_count(&dw_pieces);
     job->dw_tiles = wants_weights(job) ? chunks * min_i64(units, ceil_div(want, chunks)) : 0;
     job->tiles = job->dx_tiles + job->dw_tiles;
-    int64_t dx_width = tile_stride(pieces_width(&dx_pieces));
+    int64_t dx_width = tile_stride(pieces_width(&dx_pieces)) + held_stride(job);
     int64_t dw_width = tile_stride(pieces_width(&dw_pieces)) + tile_stride(out);
     return (size_t)(BLOCK_ROWS * (dx_width > dw_width ? dx_width : dw_width)) * sizeof(float);
 }
@@ -91,7 +96,8 @@ struct rows_view {
 static struct rows_view load_gradient(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from,
                                       int64_t count, float *tile) {
     int64_t k = job->s.k, stride = tile_stride(count);
-    if (grad_is_identity(&job->dy) && !stride_is_bad(k)) return (struct rows_view){job->dy.g + row * k + from, k};
+    if (grad_is_identity(&job->dy) && !stride_is_bad(k)) 
+        return (struct rows_view){(const float *)job->dy.g + row * k + from, k};
     for (int64_t i = 0; i < rows; i++) grad_load_row(&job->dy, (row + i) * k + from, tile + i * stride, from, count);
     return (struct rows_view){tile, stride};
 }
@@ -100,9 +106,9 @@ static struct rows_view load_gradient(const struct conv_backward *job, int64_t r
 static struct rows_view load_input(const struct conv_backward *job, int64_t row, int64_t rows, int64_t from,
                                    int64_t count, float *tile) {
     int64_t c = job->s.c, stride = tile_stride(count);
-    const float *x = job->in.x + row * c + from;
-    if (view_is_identity(&job->in) && !stride_is_bad(c)) return (struct rows_view){x, c};
-    for (int64_t i = 0; i < rows; i++) view_load_row(&job->in, x + i * c, tile + i * stride, from, count);
+    int64_t at = row * c + from;
+    if (view_is_identity(&job->in) && !stride_is_bad(c)) return (struct rows_view){(const float *)job->in.x + at, c};
+    for (int64_t i = 0; i < rows; i++) view_load_row(&job->in, at + i * c, tile + i * stride, from, count);
     return (struct rows_view){tile, stride};
 }
 
@@ -124,15 +130,17 @@ static void end_dx(const struct conv_backward *job, struct matmul *m, int64_t ro
     const struct load_view *in = &job->in;
     int64_t c = job->s.c;
     m->act = in->act;
-    m->add = job->add ? job->add + row * c + from : NULL;
-    m->ldadd = c;
-    m->x = in->act != ACT_NONE || job->sums ? in->x + row * c + from : NULL;
-    m->ldx = c;
+    m->add = stored_at(job->add, job->add_bf16, row * c + from);
+    m->ldadd = c, m->add_bf16 = job->add && job->add_bf16;
+    m->x = in->act != ACT_NONE || job->sums ? stored_at(in->x, in->bf16, row * c + from) : NULL;
+    m->ldx = c, m->x_bf16 = m->x && in->bf16;
+    m->c = stored_to(job->dx, job->dx_bf16, row * c + from);
+    m->ldc = c, m->c_bf16 = job->dx_bf16;
     m->scale = in->scale ? in->scale + from : NULL;
     m->shift = in->scale ? in->shift + from : NULL;
     m->sums = job->sums ? job->sums + row / BLOCK_ROWS * 2 * c + from : NULL;
     m->ldsums = c;
-    m->stream = stream_pays(job->dx, input_rows(&job->s), c, from);
+    m->stream = stream_pays(job->dx, job->dx_bf16, input_rows(&job->s), c, from);
 }
 
 /* ---- pointwise: one walk ---- */
@@ -167,9 +175,7 @@ static void pointwise_run(const struct conv_backward *job, int64_t tile, float *
                                .cols = cols,
                                .a = dy.data,
                                .lda = dy.stride,
-                               .b = job->packed + matmul_panel(s->k, col),
-                               .c = job->dx + row * s->c + col,
-                               .ldc = s->c};
+                               .b = job->packed + matmul_panel(s->k, col)};
             end_dx(job, &m, row, col);
             KERNEL_NAME(matmul)(&m);
         }
@@ -190,13 +196,16 @@ static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch
                        .rows = min_i64(BLOCK_ROWS, input_rows(s) - row),
                        .tile = scratch,
                        .stride = tile_stride(pieces_width(&pieces))};
+    float *held = scratch + BLOCK_ROWS * g.stride; /* the sums so far, where dx is bf16 */
     struct matmul m = {.rows = g.rows,
                        .cols = min_i64(job->col_tile, in - col),
                        .a = scratch,
                        .lda = g.stride,
                        .panel_depth = depth,
-                       .c = job->dx + row * s->c + at,
-                       .ldc = s->c};
+                       .c = job->dx_bf16 ? held : (float *)job->dx + row * s->c + at,
+                       .ldc = job->dx_bf16 ? held_stride(job) : s->c,
+                       .held = job->dx_bf16 ? held : NULL,
+                       .ldheld = held_stride(job)};
     const float *packed = job->packed + group * matmul_packed(depth, in) + matmul_panel(depth, col);
     for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
         g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);

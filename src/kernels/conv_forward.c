@@ -23,6 +23,13 @@ static bool forward_is_direct(const struct conv_forward *job) {
            (c <= 96 || bytes <= STREAM_BYTES);
 }
 
+/* Sums over a part of the depth are held in f32 where y is bf16: floats between the rows of a tile, 0 where none are. */
+static int64_t held_stride(const struct conv_forward *job) {
+    struct pieces pieces = pieces_of(&job->s, job->s.c / job->s.groups);
+    bool whole = pieces.step_taps == pieces.taps && pieces.step_channels == pieces.channels;
+    return job->y_bf16 && !whole ? tile_stride(min_i64(job->col_tile, job->s.k / job->s.groups)) : 0;
+}
+
 size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
     const struct conv_shape *s = &job->s;
     int64_t rows = forward_rows(job), depth = conv_depth(s), cols = s->k / s->groups;
@@ -37,7 +44,8 @@ size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
     int64_t splits = min_i64(panels, ceil_div(want, row_tiles * s->groups));
     job->col_tile = ceil_div(panels, splits) * MM_COLS;
     job->tiles = row_tiles * s->groups * ceil_div(cols, job->col_tile);
-    return forward_is_direct(job) ? 0 : KERNEL_NAME(conv_rows_scratch)(s);
+    if (forward_is_direct(job)) return 0;
+    return KERNEL_NAME(conv_rows_scratch)(s) + (size_t)(BLOCK_ROWS * held_stride(job)) * sizeof(float);
 }
 
 /* One block of rows x the columns col … col + cols of a group. */
@@ -55,8 +63,9 @@ static struct matmul forward_matmul(const struct conv_forward *job, const struct
         .cols = b->cols,
         .b = job->packed + b->group * matmul_packed(depth, out) + matmul_panel(depth, b->col),
         .panel_depth = depth,
-        .c = job->y + b->row * s->k + at,
+        .c = stored_to(job->y, job->y_bf16, b->row * s->k + at),
         .ldc = s->k,
+        .c_bf16 = job->y_bf16,
         .bias = job->bias ? job->bias + at : NULL,
         .add = job->add ? job->add + b->row * s->k + at : NULL,
         .ldadd = s->k,
@@ -64,7 +73,7 @@ static struct matmul forward_matmul(const struct conv_forward *job, const struct
         .sums = job->stats ? job->stats + b->row / BLOCK_ROWS * 2 * s->k + at : NULL,
         .ldsums = s->k,
         .sums_go_on = !b->first,
-        .stream = stream_pays(job->y, forward_rows(job), s->k, at),
+        .stream = stream_pays(job->y, job->y_bf16, forward_rows(job), s->k, at),
     };
 }
 
@@ -76,6 +85,8 @@ static void forward_gathered(const struct conv_forward *job, const struct forwar
     struct matmul whole = forward_matmul(job, b);
     struct gather g = {
         .s = s, .row = b->row, .rows = b->rows, .tile = tile, .stride = tile_stride(pieces_width(&pieces))};
+    float *held = tile + BLOCK_ROWS * g.stride; /* bf16: the sums so far */
+    if (job->y_bf16) whole.held = held, whole.ldheld = held_stride(job);
     for (g.tap = 0; g.tap < pieces.taps; g.tap += pieces.step_taps) {
         g.taps = min_i64(pieces.step_taps, pieces.taps - g.tap);
         for (int64_t from = 0; from < in; from += pieces.step_channels) {
@@ -92,6 +103,7 @@ static void forward_gathered(const struct conv_forward *job, const struct forwar
                 m.bias = m.add = m.sums = NULL;
                 m.act = ACT_NONE;
                 m.stream = false;
+                if (job->y_bf16) m.c = held, m.ldc = m.ldheld, m.c_bf16 = false;
             }
             KERNEL_NAME(matmul)(&m);
         }
@@ -134,7 +146,7 @@ static void forward_runs(const struct conv_forward *job, const struct forward_bl
             continue;
         }
         struct matmul m = forward_matmul(job, &part);
-        m.a = job->in.x + ((n * s->h + top) * s->w + q * s->stride_w - s->pad_left) * s->c;
+        m.a = (const float *)job->in.x + ((n * s->h + top) * s->w + q * s->stride_w - s->pad_left) * s->c;
         m.lda = s->stride_w * s->c;
         m.runs = s->r;
         m.run_stride = s->dilation_h * s->w * s->c;
@@ -172,7 +184,7 @@ void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile,
         b.rows = min_i64(BLOCK_ROWS, end - b.row);
         if (direct) {
             struct matmul m = forward_matmul(job, &b);
-            m.a = job->in.x + b.row * s->c;
+            m.a = (const float *)job->in.x + b.row * s->c;
             m.lda = s->c;
             KERNEL_NAME(matmul)(&m);
         } else if (runs) {

@@ -52,7 +52,7 @@ size_t KERNEL_NAME(depthwise_backward_plan)(struct depthwise_backward *job, int 
     job->reduce_tiles = job->dw ? pieces((int64_t)s->r * s->s * s->c, 1024) : 0;
     int64_t step = dw_step(dw_min(job->group, s->c));
     size_t floats = dw_ring_floats(g.dy_slots, g.dy_columns * step) + dw_ring_floats(g.u_slots, g.u_columns * step) +
-                    (size_t)(2 * s->r * s->s * step);
+                    (size_t)(2 * s->r * s->s * step) + (size_t)dw_part_floats(s->w);
     return (size_t)pointer_bytes(s) + floats * sizeof(float);
 }
 
@@ -81,7 +81,7 @@ static __attribute__((noinline)) void smooth_any(const struct dw_row *d) {
     dw_row_any(d, true);
 }
 
-static void dx_row(const struct dw_row *d) {
+static void dx_row_f32(const struct dw_row *d) {
     static void (*const fixed[2][6][6])(const struct dw_row *d) = {{[1][1] = dx_1_1,
                                                                     [1][2] = dx_1_2,
                                                                     [2][1] = dx_2_1,
@@ -99,13 +99,21 @@ static void dx_row(const struct dw_row *d) {
                                                                     [3][3] = smooth_3_3,
                                                                     [5][5] = smooth_5_5}};
     bool smooth = !act_is_clamp(d->act);
-    bool known = d->taps_r < 6 && d->taps_s < 6 && d->dilation == 1 && fixed[smooth][d->taps_r][d->taps_s];
+    bool known =
+        DW_INSTANCES && d->taps_r < 6 && d->taps_s < 6 && d->dilation == 1 && fixed[smooth][d->taps_r][d->taps_s];
     if (known)
         fixed[smooth][d->taps_r][d->taps_s](d);
     else if (smooth)
         smooth_any(d);
     else
         dx_any(d);
+}
+
+static void dx_row(const struct dw_row *d) {
+    if (dw_row_is_stored(d))
+        KERNEL_NAME(depthwise_stored)(d, dx_row_f32);
+    else
+        dx_row_f32(d);
 }
 
 /* ---- rows of dw ---- */
@@ -186,7 +194,7 @@ static void weights_any(const struct dw_weights *d) {
 }
 
 static void weights_run(const struct dw_weights *d) {
-    bool square = d->taps_r == d->taps_s && d->dilation == 1;
+    bool square = DW_INSTANCES && d->taps_r == d->taps_s && d->dilation == 1;
     if (square && d->taps_r == 3 && d->stride == 1)
         weights_3_1(d);
     else if (square && d->taps_r == 3 && d->stride == 2)
@@ -209,6 +217,7 @@ struct walk {
     const float **rows; /* (2, R): for dw or whole dy rows, and from the first column of a phase on */
     float *turned;      /* (phases, taps of the phase turned around, step): R·S taps in all */
     float *dw;          /* (R,S,step): the chunk's sum */
+    float *part;        /* of a row of dx */
     struct dw_ahead ahead;
 };
 
@@ -249,8 +258,11 @@ static struct dw_row dx_job(const struct walk *k, int64_t h, int64_t fh) {
     int64_t strip = strip_rows(s->w);
     struct dw_row d = {.stride = 1, .dilation = s->dilation_w, .gradient = true, .act = job->in.act};
     d.taps_r = phase_taps(s->r, k->g.phases_h, fh);
-    d.stream = dw_stream_pays(job->dx, s->n * s->h * s->w, s->c);
+    d.stream = dw_stream_pays(job->dx, job->dx_bf16, s->n * s->h * s->w, s->c);
+    if (job->dx_bf16 && (k->channel % DW_PART || k->channels % DW_PART)) d.stream = false; /* half lines */
     d.step = dw_step(k->channels), d.channels = k->channels, d.y_step = k->g.phases_w * s->c;
+    d.part = k->part;
+    d.y_bf16 = job->dx_bf16, d.add_bf16 = job->add_bf16, d.x_bf16 = job->in.bf16;
     if (job->in.scale) d.scale = job->in.scale + k->channel, d.shift = job->in.shift + k->channel;
     if (job->sums) {
         d.sums = job->sums + (k->image * pieces(s->h, strip) + h / strip) * 2 * s->c + k->channel;
@@ -283,8 +295,8 @@ static void walk_dx_row(struct walk *k, int64_t h) {
         int64_t offset = (k->g.dy_left + first - (int64_t)(d.taps_s - 1) * s->dilation_w) * d.step;
         for (int i = 0; i < d.taps_r; i++) shifted[i] = k->rows[i] + offset;
         int64_t at = ((k->image * s->h + h) * s->w + w) * s->c + k->channel;
-        d.rows = shifted, d.y = job->dx + at, d.add = job->add ? job->add + at : NULL;
-        d.x = job->in.act != ACT_NONE || job->sums ? job->in.x + at : NULL;
+        d.rows = shifted, d.y = stored_to(job->dx, job->dx_bf16, at), d.add = stored_at(job->add, job->add_bf16, at);
+        d.x = job->in.act != ACT_NONE || job->sums ? stored_at(job->in.x, job->in.bf16, at) : NULL;
         dx_row(&d);
     }
 }
@@ -316,12 +328,12 @@ static void look_ahead(struct walk *k, int64_t p, int64_t h) {
     int64_t later = dw_min(h + s->stride_h, s->h - rows), at = (k->image * s->h + later) * s->w * s->c;
     k->ahead.ranges = 0;
     if (k->channels < s->c || next >= s->p) return;
-    dw_ahead_add(&k->ahead, k->dy.x + next * k->dy.in_row, k->dy.in_row);
-    if (k->dy.y) dw_ahead_add(&k->ahead, k->dy.y + next * k->dy.in_row, k->dy.in_row);
-    if (job->dw) dw_ahead_add(&k->ahead, k->u.x + k->u.next * k->u.in_row, rows * k->u.in_row);
-    if (job->add) dw_ahead_add(&k->ahead, job->add + at, rows * k->u.in_row);
-    if (job->dx && !dw_stream_pays(job->dx, s->n * s->h * s->w, s->c)) {
-        dw_ahead_add(&k->ahead, job->dx + at, rows * k->u.in_row); /* else every store waits */
+    dw_ahead_add(&k->ahead, k->dy.x, job->dy.g_bf16, next * k->dy.in_row, k->dy.in_row);
+    if (k->dy.y) dw_ahead_add(&k->ahead, k->dy.y, job->dy.y_bf16, next * k->dy.in_row, k->dy.in_row);
+    if (job->dw) dw_ahead_add(&k->ahead, k->u.x, job->in.bf16, k->u.next * k->u.in_row, rows * k->u.in_row);
+    if (job->add) dw_ahead_add(&k->ahead, job->add, job->add_bf16, at, rows * k->u.in_row);
+    if (job->dx && !dw_stream_pays(job->dx, job->dx_bf16, s->n * s->h * s->w, s->c)) {
+        dw_ahead_add(&k->ahead, job->dx, job->dx_bf16, at, rows * k->u.in_row); /* else every store waits */
     }
     if (job->dw) tiles += dw_row_tiles(s->q, s->c);
     if (job->dx) tiles += s->stride_h * dw_row_tiles(s->w, s->c);
@@ -332,9 +344,10 @@ static void walk_image(struct walk *k, int64_t first, int64_t last) {
     const struct depthwise_backward *job = k->job;
     const struct conv_shape *s = &job->s;
     int64_t h = band_top(s, first), end = band_top(s, last), from = first, to = last;
-    k->dy.x = job->dy.g + k->image * s->p * s->q * s->c + k->channel;
-    k->dy.y = job->dy.y ? job->dy.y + k->image * s->p * s->q * s->c + k->channel : NULL;
-    k->u.x = job->in.x + k->image * s->h * s->w * s->c + k->channel;
+    int64_t outputs = k->image * s->p * s->q * s->c + k->channel;
+    k->dy.x = stored_at(job->dy.g, job->dy.g_bf16, outputs);
+    k->dy.y = stored_at(job->dy.y, job->dy.y_bf16, outputs);
+    k->u.x = stored_at(job->in.x, job->in.bf16, k->image * s->h * s->w * s->c + k->channel);
     k->dy.next = k->u.next = 0;
     if (job->dx && h < end) {
         int64_t reach = (int64_t)(s->r - 1) * s->dilation_h;
@@ -360,6 +373,7 @@ static void open_rings(struct walk *k, float *memory) {
     k->dy.height = s->p, k->dy.in_row = s->q * s->c;
     k->dy.load = (struct dw_load_row){.columns = s->q, .channels = k->channels, .in_step = s->c};
     k->dy.load.out_step = k->g.spread * step;
+    k->dy.load.x_bf16 = job->dy.g_bf16, k->dy.load.y_bf16 = job->dy.y_bf16;
     if (job->dy.y) {
         k->dy.load.a = job->dy.a + k->channel, k->dy.load.b = job->dy.b + k->channel;
         k->dy.load.c = job->dy.c + k->channel;
@@ -367,10 +381,12 @@ static void open_rings(struct walk *k, float *memory) {
     k->u = (struct dw_ring){.slots = k->g.u_slots, .row_floats = k->g.u_columns * step};
     k->u.left = dw_min(s->pad_left, k->g.u_columns) * step, k->u.height = s->h, k->u.in_row = s->w * s->c;
     k->u.load = (struct dw_load_row){.channels = k->channels, .in_step = s->c, .out_step = step, .act = job->in.act};
+    k->u.load.x_bf16 = job->in.bf16;
     k->u.load.columns = dw_max(0, dw_min(s->w, k->g.u_columns - s->pad_left));
     if (job->in.scale) k->u.load.scale = job->in.scale + k->channel, k->u.load.shift = job->in.shift + k->channel;
     memory = dw_ring_open(&k->u, dw_ring_open(&k->dy, memory));
     k->turned = memory, k->dw = memory + (int64_t)s->r * s->s * step;
+    k->part = k->dw + (int64_t)s->r * s->s * step;
 }
 
 void KERNEL_NAME(depthwise_backward_run)(const struct depthwise_backward *job, int64_t tile, void *scratch) {
@@ -386,7 +402,7 @@ void KERNEL_NAME(depthwise_backward_run)(const struct depthwise_backward *job, i
     for (k.image = images; k.image < dw_min(images + grid.images, s->n); k.image++) {
         walk_image(&k, first, dw_min(first + grid.rows, s->p));
     }
-    if (job->dx && dw_stream_pays(job->dx, s->n * s->h * s->w, s->c)) vstream_end();
+    if (job->dx && dw_stream_pays(job->dx, job->dx_bf16, s->n * s->h * s->w, s->c)) vstream_end();
     if (!job->dw) return;
     for (int64_t i = 0; i < taps; i++) {
         memcpy(job->dw_parts + (chunk * taps + i) * s->c + k.channel, k.dw + i * dw_step(k.channels),

@@ -9,10 +9,14 @@
 #define SK_KERNELS_DEPTHWISE_CORE_H
 
 #include "kernels/matmul.h"
+#include "kernels/stored.h"
 
 /* Arrays of vectors stay in registers only where every index is a constant: hence forced inlining and unrolling. */
 #define DW_INLINE static inline __attribute__((always_inline))
 #define DW_UNROLL _Pragma("GCC unroll 16")
+
+/* Whether common kernels have instances of their own: the plain level, whose fused multiply-adds are calls, gains nothing. */
+enum { DW_INSTANCES = VL > 1 };
 
 enum { DW_ALIGN = 16 }; /* floats: columns are padded to this, a multiple of every VL */
 
@@ -45,37 +49,34 @@ DW_INLINE void dw_prefetch(const float *p, int64_t floats) {
 
 /* A tensor that no cache will hold until it is read again is stored past them, where a vector is a whole line. */
 enum { DW_STREAM_BYTES = 16 << 20 };
-static inline bool dw_stream_pays(const float *to, int64_t rows, int64_t channels) {
-    return VL * sizeof *to == 64 && rows * channels * (int64_t)sizeof *to > DW_STREAM_BYTES && channels % VL == 0 &&
+static inline bool dw_stream_pays(const void *to, bool bf16, int64_t rows, int64_t channels) {
+    int64_t line = bf16 ? 2 * VL : VL;
+    return VL * sizeof(float) == 64 && rows * channels * (64 / line) > DW_STREAM_BYTES && channels % line == 0 &&
            (uintptr_t)to % 64 == 0;
-}
-DW_INLINE void dw_put(float *p, vf x, int lanes, bool stream) {
-    if (stream)
-        vstream(p, x);
-    else
-        dw_store(p, x, lanes);
 }
 
 /* What the next rows will read, fetched a share at a time while this one is computed: memory and arithmetic overlap. */
 struct dw_ahead {
-    const float *from[6], *to[6];
+    const char *from[6], *to[6];
     int ranges;
     int64_t share; /* cache lines for each tile of outputs */
 };
-static inline void dw_ahead_add(struct dw_ahead *a, const float *from, int64_t floats) {
-    if (floats > 0 && a->ranges < 6) a->from[a->ranges] = from, a->to[a->ranges++] = from + floats;
+static inline void dw_ahead_add(struct dw_ahead *a, const void *tensor, bool bf16, int64_t at, int64_t count) {
+    if (count <= 0 || a->ranges == 6) return;
+    a->from[a->ranges] = stored_at(tensor, bf16, at);
+    a->to[a->ranges++] = stored_at(tensor, bf16, at + count);
 }
 /* Shares for `tiles` calls of dw_ahead_step. */
 static inline void dw_ahead_spread(struct dw_ahead *a, int64_t tiles) {
     int64_t lines = 0;
-    for (int i = 0; i < a->ranges; i++) lines += (a->to[i] - a->from[i]) / 16 + 1;
+    for (int i = 0; i < a->ranges; i++) lines += (a->to[i] - a->from[i]) / 64 + 1;
     a->share = tiles > 0 ? (lines + tiles - 1) / tiles : 0;
 }
 DW_INLINE void dw_ahead_step(struct dw_ahead *a) {
     for (int64_t i = 0; a->ranges && i < a->share; i++) {
-        const float **from = &a->from[a->ranges - 1];
+        const char **from = &a->from[a->ranges - 1];
         __builtin_prefetch(*from, 0, 2);
-        *from += 16;
+        *from += 64;
         if (*from >= a->to[a->ranges - 1]) a->ranges--;
     }
 }
@@ -88,17 +89,21 @@ struct dw_row {
     int64_t step;
     const float *w; /* (taps_r, taps_s, step) */
     int64_t count, channels;
-    float *y; /* (count, channels), columns y_step apart */
+    void *y; /* (count, channels), columns y_step apart */
     int64_t y_step;
+    bool y_bf16;
     float *sums; /* (2, channels), rows sums_step apart, added to; or NULL */
     int64_t sums_step;
     enum act act;
-    const float *bias;          /* forward: (channels) or NULL */
-    bool smooth;                /* act is no clamp; dw_row_fixed and dw_row_any set it */
-    bool gradient;              /* the fields below */
-    const float *add, *x;       /* laid out as y; add may be NULL; x only for mask and sums */
+    const float *bias;   /* forward: (channels) or NULL */
+    bool smooth;         /* act is no clamp; dw_row_fixed and dw_row_any set it */
+    bool gradient;       /* the fields below */
+    const void *add, *x; /* laid out as y; add may be NULL; x only for mask and sums */
+    bool add_bf16, x_bf16;
     const float *scale, *shift; /* (channels) or NULL */
     struct dw_ahead *ahead;     /* or NULL */
+    float *part;                /* dw_part_floats(count), where y, add or x is bf16: depthwise_stored */
+    int64_t from;               /* the first channel; y begins with it. Others than 0 are depthwise_stored's */
     bool stream;                /* y goes past the caches; dw_stream_pays, and vstream_end() at the end */
 };
 static inline int64_t dw_row_tiles(int64_t count, int64_t channels) {
@@ -112,35 +117,44 @@ struct dw_lane {
     int64_t channel;
 };
 
+DW_INLINE void dw_put(float *p, vf x, int lanes, bool stream) {
+    if (stream)
+        vstream(p, x);
+    else
+        dw_store(p, x, lanes);
+}
+
 DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
     if (d->bias) acc = vadd(acc, k->bias);
     acc = vclamp(acc, k->low, k->high);
-    dw_put(d->y + column * d->y_step + k->channel, acc, k->lanes, d->stream);
+    dw_put((float *)d->y + column * d->y_step + k->channel - d->from, acc, k->lanes, d->stream);
     if (!d->sums) return;
     k->sum = vadd(k->sum, acc);
     k->square = vfma(acc, acc, k->square);
 }
 
 DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
-    int64_t at = column * d->y_step + k->channel;
-    if (d->add) acc = vadd(acc, dw_load(d->add + at, k->lanes));
-    if (d->x) {
-        vf x = dw_load(d->x + at, k->lanes);
+    int64_t at = column * d->y_step + k->channel - d->from;
+    const float *add = d->add, *values = d->x;
+    if (add) acc = vadd(acc, dw_load(add + at, k->lanes));
+    if (values) {
+        vf x = dw_load(values + at, k->lanes);
         if (d->act != ACT_NONE) acc = vkeep_between(acc, vfma(x, k->scale, k->shift), k->low, k->high);
         k->square = vfma(acc, x, k->square);
     }
     k->sum = vadd(k->sum, acc);
-    dw_put(d->y + at, acc, k->lanes, d->stream);
+    dw_put((float *)d->y + at, acc, k->lanes, d->stream);
 }
 
 /* Activations that are no clamps: all outputs of a tile at once. */
 DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
     _Alignas(64) float y[4 * VL], v[4 * VL];
+    const float *add = d->add, *x = d->x;
     for (int t = 0; t < tile; t++) {
         int64_t at = (column + t) * d->y_step + k->channel;
-        vf sum = d->gradient && d->add ? vadd(acc[t], dw_load(d->add + at, k->lanes)) : acc[t];
+        vf sum = d->gradient && add ? vadd(acc[t], dw_load(add + at, k->lanes)) : acc[t];
         vstore(y + t * VL, d->gradient ? sum : vadd(sum, k->bias));
-        if (d->gradient) vstore(v + t * VL, vfma(dw_load(d->x + at, k->lanes), k->scale, k->shift));
+        if (d->gradient) vstore(v + t * VL, vfma(dw_load(x + at, k->lanes), k->scale, k->shift));
     }
     if (d->gradient)
         KERNEL_NAME(act_slopes)(d->act, y, v, tile * VL);
@@ -150,8 +164,8 @@ DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const
         int64_t at = (column + t) * d->y_step + k->channel;
         vf made = vload(y + t * VL);
         k->sum = vadd(k->sum, made);
-        if (d->sums) k->square = vfma(made, d->gradient ? dw_load(d->x + at, k->lanes) : made, k->square);
-        dw_put(d->y + at, made, k->lanes, d->stream);
+        if (d->sums) k->square = vfma(made, d->gradient ? dw_load(x + at, k->lanes) : made, k->square);
+        dw_put((float *)d->y + at, made, k->lanes, d->stream);
     }
 }
 
@@ -228,7 +242,7 @@ DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, 
     struct dw_row d = *given;
     struct dw_lane k;
     d.gradient = gradient, d.smooth = smooth;
-    for (int64_t c = 0; c < d.channels; c += VL) {
+    for (int64_t c = d.from; c < d.channels; c += VL) {
         vf w[25];
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
@@ -246,7 +260,7 @@ DW_INLINE void dw_row_any(const struct dw_row *given, bool smooth) {
     struct dw_row d = *given;
     struct dw_lane k;
     d.smooth = smooth;
-    for (int64_t c = 0; c < d.channels; c += VL) {
+    for (int64_t c = d.from; c < d.channels; c += VL) {
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
         for (; j + 4 <= d.count; j += 4) dw_tile_any(&d, &k, j, 4);
@@ -254,6 +268,17 @@ DW_INLINE void dw_row_any(const struct dw_row *given, bool smooth) {
         dw_lane_close(&d, &k);
     }
 }
+
+/* Rows with tensors of bf16: `row`, which knows f32 alone, makes the plain sums of some channels at a time, which lie in
+ * L1 until they are finished and stored. */
+enum { DW_PART = 32 };
+static inline int64_t dw_part_floats(int64_t count) {
+    return 2 * count * DW_PART;
+}
+static inline bool dw_row_is_stored(const struct dw_row *d) {
+    return d->y_bf16 || (d->x && d->x_bf16) || (d->add && d->add_bf16);
+}
+void KERNEL_NAME(depthwise_stored)(const struct dw_row *d, void (*row)(const struct dw_row *d));
 
 /* A row of the forward kind: 3x3 and 5x5 of stride 1 and 2 by instances of their own, others by loops. */
 void KERNEL_NAME(depthwise_row)(const struct dw_row *d);
@@ -263,72 +288,16 @@ void KERNEL_NAME(depthwise_row)(const struct dw_row *d);
 /* Row of `columns` columns: out[j*out_step + c] = the view of x (and y for a gradient). */
 struct dw_load_row {
     int64_t columns, channels, in_step;
-    const float *x, *y;         /* columns in_step apart; y: gradient views with two tensors, else NULL */
+    const void *x, *y; /* columns in_step apart; y: gradient views with two tensors, else NULL */
+    bool x_bf16, y_bf16;
     const float *scale, *shift; /* a value's view, or NULL */
     const float *a, *b, *c;     /* a gradient's, or NULL */
     enum act act;
     float *out; /* columns out_step apart */
     int64_t out_step;
-    bool exact; /* write the channels alone, not whole vectors */
 };
 
-/* Farther ahead than the processor looks by itself. */
-enum { DW_FAR = 2048 };
-
-DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int tile) {
-    vf low = vset(act_low(l->act)), high = vset(act_high(l->act));
-    for (int64_t c = 0; c < l->channels; c += VL) {
-        int lanes = dw_lanes(l->channels - c);
-        const float *x = l->x + column * l->in_step + c;
-        float *out = l->out + column * l->out_step + c;
-        vf scale = vset(1.0f), shift = vzero(), b = vzero();
-        if (l->scale) scale = dw_load(l->scale + c, lanes), shift = dw_load(l->shift + c, lanes);
-        if (l->a) scale = dw_load(l->a + c, lanes);
-        if (l->c) shift = dw_load(l->c + c, lanes);
-        if (l->y) b = dw_load(l->b + c, lanes);
-        DW_UNROLL for (int j = 0; j < tile; j++) {
-            vf v = dw_load(x + j * l->in_step, lanes);
-            __builtin_prefetch(x + j * l->in_step + DW_FAR, 0, 2);
-            if (l->y) {
-                const float *y = l->y + (column + j) * l->in_step + c;
-                v = vfma(scale, v, vfma(b, dw_load(y, lanes), shift));
-                __builtin_prefetch(y + DW_FAR, 0, 2);
-            } else if (l->scale || l->a)
-                v = vfma(scale, v, shift);
-            if (l->act != ACT_NONE) v = vclamp(v, low, high);
-            if (l->exact)
-                dw_store(out + j * l->out_step, v, lanes);
-            else
-                vstore(out + j * l->out_step, v);
-        }
-    }
-}
-
-/* What is no clamp follows for some columns at a time, while they lie in L1. */
-static inline void dw_load_act(const struct dw_load_row *l, int64_t from, int64_t to) {
-    bool compact = !l->exact && l->out_step == dw_step(l->channels);
-    for (int64_t j = from; j < to; j++) {
-        float *out = l->out + j * l->out_step;
-        if (compact) {
-            KERNEL_NAME(act_values)(l->act, out, out, (to - from) * l->out_step);
-            return;
-        }
-        KERNEL_NAME(act_values)(l->act, out, out, l->channels);
-    }
-}
-
-static inline void dw_load_rows(const struct dw_load_row *l) {
-    bool smooth = !act_is_clamp(l->act);
-    int64_t j = 0;
-    for (; j + 4 <= l->columns; j += 4) {
-        dw_load_columns(l, j, 4);
-        if (smooth) dw_load_act(l, j, j + 4);
-    }
-    for (; j < l->columns; j++) {
-        dw_load_columns(l, j, 1);
-        if (smooth) dw_load_act(l, j, j + 1);
-    }
-}
+void KERNEL_NAME(depthwise_load)(const struct dw_load_row *l);
 
 static inline void dw_zero(float *p, int64_t floats) {
     memset(p, 0, (size_t)floats * sizeof *p);
@@ -349,7 +318,7 @@ struct dw_ring {
     int64_t slots, row_floats;
     int64_t left;            /* floats before a row's first stored column */
     int64_t height, next;    /* rows of the image; the next one to load */
-    const float *x, *y;      /* the image, as dw_load_row's */
+    const void *x, *y;       /* the image, as dw_load_row's */
     int64_t in_row;          /* floats between its rows */
     struct dw_load_row load; /* all but x, y and out */
 };
@@ -376,10 +345,10 @@ static inline float *dw_ring_open(struct dw_ring *g, float *memory) {
 static inline void dw_ring_fill(struct dw_ring *g, int64_t first, int64_t last) {
     last = dw_min(last, g->height - 1);
     for (int64_t h = dw_max(g->next, dw_max(first, 0)); h <= last; h++) {
-        g->load.x = g->x + h * g->in_row;
-        g->load.y = g->y ? g->y + h * g->in_row : NULL;
+        g->load.x = stored_at(g->x, g->load.x_bf16, h * g->in_row);
+        g->load.y = stored_at(g->y, g->load.y_bf16, h * g->in_row);
         g->load.out = g->rows + h % g->slots * g->row_floats + g->left;
-        dw_load_rows(&g->load);
+        KERNEL_NAME(depthwise_load)(&g->load);
     }
     g->next = dw_max(g->next, last + 1);
 }

@@ -37,7 +37,8 @@ size_t KERNEL_NAME(depthwise_forward_plan)(struct depthwise_forward *job, int th
     job->tiles = s->n * pieces(s->p, job->band) * pieces(s->c, job->group);
     int64_t step = dw_step(dw_min(job->group, s->c)), pointers = (s->r * (int64_t)sizeof(float *) + 63) / 64 * 64;
     return (size_t)pointers +
-           (dw_ring_floats(ring_slots(s), ring_columns(s) * step) + (size_t)(s->r * s->s * step)) * sizeof(float);
+           (dw_ring_floats(ring_slots(s), ring_columns(s) * step) + (size_t)(s->r * s->s * step + dw_part_floats(s->q))) *
+               sizeof(float);
 }
 
 static struct dw_ring input_ring(const struct depthwise_forward *job, int64_t image, int64_t channel,
@@ -46,20 +47,24 @@ static struct dw_ring input_ring(const struct depthwise_forward *job, int64_t im
     int64_t step = dw_step(channels), columns = ring_columns(s);
     struct dw_ring g = {.slots = ring_slots(s), .row_floats = columns * step, .height = s->h, .in_row = s->w * s->c};
     g.left = dw_min(s->pad_left, columns) * step;
-    g.x = job->in.x + image * s->h * s->w * s->c + channel;
+    g.x = stored_at(job->in.x, job->in.bf16, image * s->h * s->w * s->c + channel);
+    g.load.x_bf16 = job->in.bf16;
     g.load.columns = dw_max(0, dw_min(s->w, columns - s->pad_left));
     g.load.channels = channels, g.load.in_step = s->c, g.load.out_step = step, g.load.act = job->in.act;
     if (job->in.scale) g.load.scale = job->in.scale + channel, g.load.shift = job->in.shift + channel;
     return g;
 }
 
-static struct dw_row output_row(const struct depthwise_forward *job, const float *w, int64_t channel,
+static struct dw_row output_row(const struct depthwise_forward *job, float *w, int64_t channel,
                                 int64_t channels) {
     const struct conv_shape *s = &job->s;
     struct dw_row d = {.taps_r = s->r, .taps_s = s->s, .stride = s->stride_w, .dilation = s->dilation_w, .w = w};
     d.step = dw_step(channels), d.channels = channels, d.count = s->q, d.y_step = s->c, d.sums_step = s->c;
     d.act = job->act, d.bias = job->bias ? job->bias + channel : NULL;
-    d.stream = dw_stream_pays(job->y, s->n * s->p * s->q, s->c);
+    d.y_bf16 = job->y_bf16;
+    d.part = w + (int64_t)s->r * s->s * d.step;
+    d.stream = dw_stream_pays(job->y, job->y_bf16, s->n * s->p * s->q, s->c);
+    if (job->y_bf16 && (channel % DW_PART || channels % DW_PART)) d.stream = false; /* half lines */
     return d;
 }
 
@@ -78,7 +83,7 @@ void KERNEL_NAME(depthwise_forward_run)(const struct depthwise_forward *job, int
         dw_ring_fill(&ring, top, top + ring.slots - 1);
         for (int r = 0; r < s->r; r++) rows[r] = dw_ring_row(&ring, top + (int64_t)r * s->dilation_h);
         d.rows = rows;
-        d.y = job->y + (image * s->p + p) * s->q * s->c + channel;
+        d.y = stored_to(job->y, job->y_bf16, (image * s->p + p) * s->q * s->c + channel);
         if (job->stats) {
             d.sums = job->stats + (image * pieces(s->p, strip) + p / strip) * 2 * s->c + channel;
             if (p % strip == 0) dw_zero(d.sums, channels), dw_zero(d.sums + s->c, channels);
@@ -86,8 +91,9 @@ void KERNEL_NAME(depthwise_forward_run)(const struct depthwise_forward *job, int
         struct dw_ahead ahead = {0};
         d.ahead = NULL;
         if (channels == s->c && ring.next < s->h && p + 1 < dw_min(first + job->band, s->p)) {
-            dw_ahead_add(&ahead, ring.x + ring.next * ring.in_row, dw_min(s->stride_h, s->h - ring.next) * ring.in_row);
-            if (!d.stream) dw_ahead_add(&ahead, d.y + s->q * s->c, s->q * s->c); /* else every store waits */
+            dw_ahead_add(&ahead, ring.x, job->in.bf16, ring.next * ring.in_row,
+                         dw_min(s->stride_h, s->h - ring.next) * ring.in_row);
+            if (!d.stream) dw_ahead_add(&ahead, d.y, d.y_bf16, s->q * s->c, s->q * s->c); /* else every store waits */
             dw_ahead_spread(&ahead, dw_row_tiles(s->q, channels));
             d.ahead = &ahead;
         }

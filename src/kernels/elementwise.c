@@ -34,15 +34,33 @@ static struct range block_range(struct range tile, int64_t from) {
 /* A smooth activation follows in place, while the rows lie in L1, and then what is added. */
 static void affine_smooth(const struct affine_job *job, int64_t row, int rows) {
     int64_t from = row * job->c, count = rows * job->c;
-    bool plain = !job->in.scale;
-    KERNEL_NAME(act_values)(job->in.act, plain ? job->in.x + from : job->z + from, job->z + from, count);
-    for (int64_t i = from; job->add && i < from + count; i += VL) {
-        int lanes = dw_lanes(from + count - i);
-        dw_store(job->z + i, vadd(dw_load(job->z + i, lanes), dw_load(job->add + i, lanes)), lanes);
+    const float *x = (const float *)job->in.x + from, *add = (const float *)job->add + from;
+    float *z = (float *)job->z + from;
+    KERNEL_NAME(act_values)(job->in.act, job->in.scale ? z : x, z, count);
+    for (int64_t i = 0; job->add && i < count; i += VL) {
+        int lanes = dw_lanes(count - i);
+        dw_store(z + i, vadd(dw_load(z + i, lanes), dw_load(add + i, lanes)), lanes);
     }
 }
 
-DW_INLINE void affine_rows(const struct affine_job *job, int64_t row, int rows, bool smooth) {
+/* The same where something is bf16: by pieces of a row through a buffer in L1. */
+static void affine_smooth_row(const struct affine_job *job, int64_t row) {
+    enum { PIECE = 1024 };
+    _Alignas(64) float v[PIECE];
+    for (int64_t from = 0; from < job->c; from += PIECE) {
+        int64_t at = row * job->c + from, count = dw_min(PIECE, job->c - from);
+        view_load_row(&job->in, at, v, from, count);
+        for (int64_t i = 0; i < count; i += VL) {
+            int lanes = dw_lanes(count - i);
+            vf z = dw_load(v + i, lanes);
+            if (job->add) z = vadd(z, stored_load(job->add, job->add_bf16, at + i, lanes));
+            stored_store(job->z, job->z_bf16, at + i, stored_round(z, job->z_bf16), lanes);
+        }
+    }
+}
+
+DW_INLINE void affine_rows_of(const struct affine_job *job, int64_t row, int rows, bool smooth, bool x_bf16,
+                              bool add_bf16, bool z_bf16) {
     vf low = vset(act_low(job->in.act)), high = vset(act_high(job->in.act));
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
@@ -50,16 +68,32 @@ DW_INLINE void affine_rows(const struct affine_job *job, int64_t row, int rows, 
         if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            vf v = dw_load(job->in.x + at, lanes);
+            vf v = stored_load(job->in.x, x_bf16, at, lanes);
             if (job->in.scale) v = vfma(scale, v, shift);
             v = vclamp(v, low, high);
-            if (job->add && !smooth) v = vadd(v, dw_load(job->add + at, lanes));
-            dw_store(job->z + at, v, lanes);
+            if (job->add && !smooth) v = vadd(v, stored_load(job->add, add_bf16, at, lanes));
+            stored_store(job->z, z_bf16, at, stored_round(v, z_bf16), lanes);
         }
     }
 }
 
+static void affine_rows(const struct affine_job *job, int64_t row, int rows, bool smooth) {
+    if (!job->in.bf16 && !job->z_bf16 && (!job->add || !job->add_bf16)) {
+        for (int i = 0; rows < 4 && i < rows; i++) affine_rows_of(job, row + i, 1, smooth, false, false, false);
+        if (rows == 4) affine_rows_of(job, row, 4, smooth, false, false, false);
+    } else if (rows == 4 && job->in.bf16 && job->z_bf16 && (!job->add || job->add_bf16)) {
+        affine_rows_of(job, row, 4, smooth, true, true, true);
+    } else {
+        for (int i = 0; i < rows; i++)
+            affine_rows_of(job, row + i, 1, smooth, job->in.bf16, job->add_bf16, job->z_bf16);
+    }
+}
+
 static void affine_smooth_rows(const struct affine_job *job, int64_t row, int rows) {
+    if (job->in.bf16 || job->z_bf16 || job->add_bf16) {
+        for (int i = 0; i < rows; i++) affine_smooth_row(job, row + i);
+        return;
+    }
     if (job->in.scale) affine_rows(job, row, rows, true);
     affine_smooth(job, row, rows);
 }
@@ -71,8 +105,9 @@ void KERNEL_NAME(affine_plan)(struct affine_job *job) {
 void KERNEL_NAME(affine_run)(const struct affine_job *job, int64_t tile) {
     struct range r = tile_range(job->rows, job->c, tile);
     int64_t row = r.from;
-    if (!job->in.scale && !job->add) {
-        KERNEL_NAME(act_values)(job->in.act, job->in.x + row * job->c, job->z + row * job->c, (r.to - row) * job->c);
+    if (!job->in.scale && !job->add && !job->in.bf16 && !job->z_bf16) {
+        const float *x = (const float *)job->in.x + row * job->c;
+        KERNEL_NAME(act_values)(job->in.act, x, (float *)job->z + row * job->c, (r.to - row) * job->c);
         return;
     }
     if (!act_is_clamp(job->in.act)) {
@@ -95,10 +130,10 @@ DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            vf g = dw_load(job->dz + at, lanes), x = dw_load(job->in.x + at, lanes);
-            if (job->add) g = vadd(g, dw_load(job->add + at, lanes));
+            vf g = stored_load(job->dz, false, at, lanes), x = stored_load(job->in.x, false, at, lanes);
+            if (job->add) g = vadd(g, stored_load(job->add, false, at, lanes));
             g = act_times_slope(act, g, vfma(scale, x, shift));
-            if (job->g) dw_store(job->g + at, g, lanes);
+            if (job->g) stored_store(job->g, false, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
@@ -114,16 +149,50 @@ DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *
 #include "kernels/acts.def"
 #undef ACT
 
+/* The same where something is bf16: by pieces of a row through buffers in L1. */
+static void affine_smooth_stored(const struct affine_backward *job, float *sums, int64_t row) {
+    enum { PIECE = 512 };
+    _Alignas(64) float g[PIECE], v[PIECE];
+    for (int64_t from = 0; from < job->c; from += PIECE) {
+        int64_t at = row * job->c + from, count = dw_min(PIECE, job->c - from);
+        for (int64_t i = 0; i < count; i += VL) {
+            int lanes = dw_lanes(count - i);
+            vf dz = stored_load(job->dz, job->dz_bf16, at + i, lanes), scale = vset(1.0f), shift = vzero();
+            if (job->in.scale) scale = dw_load(job->in.scale + from + i, lanes);
+            if (job->in.scale) shift = dw_load(job->in.shift + from + i, lanes);
+            if (job->add) dz = vadd(dz, stored_load(job->add, job->add_bf16, at + i, lanes));
+            dw_store(g + i, dz, lanes);
+            dw_store(v + i, vfma(scale, stored_load(job->in.x, job->in.bf16, at + i, lanes), shift), lanes);
+        }
+        KERNEL_NAME(act_slopes)(job->in.act, g, v, count);
+        for (int64_t i = 0; i < count; i += VL) {
+            int lanes = dw_lanes(count - i);
+            vf made = stored_round(dw_load(g + i, lanes), job->g && job->g_bf16);
+            if (job->g) stored_store(job->g, job->g_bf16, at + i, made, lanes);
+            if (!sums) continue;
+            float *sum = sums + from + i, *product = sum + job->c;
+            vf x = stored_load(job->in.x, job->in.bf16, at + i, lanes);
+            dw_store(sum, vadd(dw_load(sum, lanes), made), lanes);
+            dw_store(product, vfma(made, x, dw_load(product, lanes)), lanes);
+        }
+    }
+}
+
 static void affine_smooth_block(const struct affine_backward *job, float *sums, struct range b) {
     static void (*const blocks[])(const struct affine_backward *job, float *sums, struct range b) = {
 #define ACT(id, name) backward_##name,
 #include "kernels/acts.def"
 #undef ACT
     };
-    blocks[job->in.act](job, sums, b);
+    if (!job->in.bf16 && !job->dz_bf16 && !(job->g && job->g_bf16) && !(job->add && job->add_bf16)) {
+        blocks[job->in.act](job, sums, b);
+        return;
+    }
+    for (int64_t row = b.from; row < b.to; row++) affine_smooth_stored(job, sums, row);
 }
 
-DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *sums, int64_t row, int rows) {
+DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *sums, int64_t row, int rows, bool x_bf16,
+                                    bool dz_bf16, bool add_bf16, bool g_bf16) {
     bool with_x = job->in.act != ACT_NONE || sums;
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
@@ -132,14 +201,25 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            vf g = dw_load(job->dz + at, lanes), x = with_x ? dw_load(job->in.x + at, lanes) : vzero();
-            if (job->add) g = vadd(g, dw_load(job->add + at, lanes));
+            vf g = stored_load(job->dz, dz_bf16, at, lanes);
+            vf x = with_x ? stored_load(job->in.x, x_bf16, at, lanes) : vzero();
+            if (job->add) g = vadd(g, stored_load(job->add, add_bf16, at, lanes));
             if (job->in.act != ACT_NONE) g = view_mask(g, vfma(scale, x, shift), job->in.act);
-            if (job->g) dw_store(job->g + at, g, lanes);
+            g = stored_round(g, g_bf16);
+            if (job->g) stored_store(job->g, g_bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
     }
+}
+
+static void affine_clamp_block(const struct affine_backward *job, float *sums, struct range b) {
+    bool x = job->in.bf16, dz = job->dz_bf16, g = job->g ? job->g_bf16 : dz, add = job->add ? job->add_bf16 : dz;
+    bool f32 = !x && !dz && !add && !g, bf16 = x && dz && add && g && job->g;
+    int64_t row = b.from;
+    for (; f32 && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, false, false, false, false);
+    for (; bf16 && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, true, true, true, true);
+    for (; row < b.to; row++) affine_backward_rows(job, sums, row, 1, x, dz, add, job->g && g);
 }
 
 void KERNEL_NAME(affine_backward_plan)(struct affine_backward *job) {
@@ -151,18 +231,30 @@ void KERNEL_NAME(affine_backward_run)(const struct affine_backward *job, int64_t
     for (int64_t from = r.from; from < r.to; from += BLOCK_ROWS) {
         struct range b = block_range(r, from);
         float *sums = job->sums ? job->sums + from / BLOCK_ROWS * 2 * job->c : NULL;
-        int64_t row = b.from;
         if (sums) dw_zero(sums, 2 * job->c);
         if (!act_is_clamp(job->in.act)) {
             affine_smooth_block(job, sums, b);
             continue;
         }
-        for (; row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4);
-        for (; row < b.to; row++) affine_backward_rows(job, sums, row, 1);
+        affine_clamp_block(job, sums, b);
     }
 }
 
 /* ---- a gradient view written out ---- */
+
+static void combine_row(const struct grad_view *dy, const struct combine_job *job, int64_t row) {
+    for (int64_t c = 0; c < job->c; c += VL) {
+        int lanes = dw_lanes(job->c - c);
+        int64_t at = row * job->c + c;
+        vf v = stored_load(dy->g, dy->g_bf16, at, lanes), a = dy->a ? dw_load(dy->a + c, lanes) : vset(1.0f);
+        vf rest = vzero();
+        if (dy->y)
+            rest =
+                vfma(dw_load(dy->b + c, lanes), stored_load(dy->y, dy->y_bf16, at, lanes), dw_load(dy->c + c, lanes));
+        if (dy->y || dy->a) v = vfma(a, v, rest);
+        stored_store(job->out, job->out_bf16, at, stored_round(v, job->out_bf16), lanes);
+    }
+}
 
 void KERNEL_NAME(combine_plan)(struct combine_job *job) {
     job->tiles = tile_count(job->rows, job->c);
@@ -170,24 +262,17 @@ void KERNEL_NAME(combine_plan)(struct combine_job *job) {
 
 void KERNEL_NAME(combine_run)(const struct combine_job *job, int64_t tile) {
     struct range r = tile_range(job->rows, job->c, tile);
-    struct dw_load_row l = {.columns = r.to - r.from, .channels = job->c, .in_step = job->c, .out_step = job->c};
-    l.x = job->dy.g + r.from * job->c, l.out = job->out + r.from * job->c, l.exact = true;
-    l.a = job->dy.a;
-    if (job->dy.y) {
-        l.y = job->dy.y + r.from * job->c;
-        l.b = job->dy.b, l.c = job->dy.c;
-    }
-    dw_load_rows(&l);
+    for (int64_t row = r.from; row < r.to; row++) combine_row(&job->dy, job, row);
 }
 
 /* ---- sums of x and x*x ---- */
 
-DW_INLINE void stats_rows(const struct stats_job *job, float *sums, int64_t row, int rows) {
+DW_INLINE void stats_rows(const struct stats_job *job, float *sums, int64_t row, int rows, bool bf16) {
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf sum = dw_load(sums + c, lanes), square = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
-            vf x = dw_load(job->x + (row + i) * job->c + c, lanes);
+            vf x = stored_load(job->x, bf16, (row + i) * job->c + c, lanes);
             sum = vadd(sum, x), square = vfma(x, x, square);
         }
         dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, square, lanes);
@@ -205,7 +290,8 @@ void KERNEL_NAME(stats_run)(const struct stats_job *job, int64_t tile) {
         float *sums = job->stats + from / BLOCK_ROWS * 2 * job->c;
         int64_t row = b.from;
         dw_zero(sums, 2 * job->c);
-        for (; row + 4 <= b.to; row += 4) stats_rows(job, sums, row, 4);
-        for (; row < b.to; row++) stats_rows(job, sums, row, 1);
+        for (; !job->x_bf16 && row + 4 <= b.to; row += 4) stats_rows(job, sums, row, 4, false);
+        for (; job->x_bf16 && row + 4 <= b.to; row += 4) stats_rows(job, sums, row, 4, true);
+        for (; row < b.to; row++) stats_rows(job, sums, row, 1, job->x_bf16);
     }
 }

@@ -16,20 +16,30 @@ static int64_t image_tiles(const struct gate_forward *job) {
     return (job->hw + forward_pixels(job->c) - 1) / forward_pixels(job->c);
 }
 
-/* The view goes to y first, which then lies in L1. */
+static __attribute__((noinline)) void gate_view(const struct load_view *view, int64_t at, float *to, int64_t from,
+                                                int64_t count) {
+    view_load_row(view, at, to, from, count);
+}
+
+/* A view goes through a buffer in L1, GATE_GROUP channels at a time. */
 DW_INLINE void forward_rows(const struct gate_forward *job, const float *gate, int64_t row, int rows) {
-    const float *from = job->in.x;
-    for (int i = 0; !view_is_identity(&job->in) && i < rows; i++) {
-        int64_t at = (row + i) * job->c;
-        view_load_row(&job->in, job->in.x + at, job->y + at, 0, job->c);
-        from = job->y;
-    }
-    for (int64_t c = 0; c < job->c; c += VL) {
-        int lanes = dw_lanes(job->c - c);
-        vf factor = dw_load(gate + c, lanes);
-        DW_UNROLL for (int i = 0; i < rows; i++) {
-            int64_t at = (row + i) * job->c + c;
-            dw_store(job->y + at, vmul(dw_load(from + at, lanes), factor), lanes);
+    float view[4 * GATE_GROUP];
+    for (int64_t first = 0; first < job->c; first += GATE_GROUP) {
+        int64_t count = dw_min(GATE_GROUP, job->c - first), step = job->c, at = row * job->c + first;
+        const float *from = view;
+        if (view_is_identity(&job->in))
+            from = (const float *)job->in.x + at;
+        else
+            step = GATE_GROUP;
+        for (int i = 0; from == view && i < rows; i++)
+            gate_view(&job->in, at + i * job->c, view + i * GATE_GROUP, first, count);
+        for (int64_t c = 0; c < count; c += VL) {
+            int lanes = dw_lanes(count - c);
+            vf factor = dw_load(gate + first + c, lanes);
+            DW_UNROLL for (int i = 0; i < rows; i++) {
+                vf y = stored_round(vmul(dw_load(from + i * step + c, lanes), factor), job->y_bf16);
+                stored_store(job->y, job->y_bf16, at + i * job->c + c, y, lanes);
+            }
         }
     }
 }
@@ -65,20 +75,19 @@ struct gate_part {
 
 /* Rows of the part from element `at`; its sums of dy*view(x) go on. */
 DW_INLINE void backward_rows(const struct gate_backward *job, struct gate_part *part, int64_t at, int rows) {
-    const float *x = job->in.x + at;
-    int64_t step = job->c;
-    for (int i = 0; !view_is_identity(&job->in) && i < rows; i++) {
-        view_load_row(&job->in, job->in.x + at + i * job->c, part->view + i * GATE_GROUP, part->first, part->count);
-        x = part->view, step = GATE_GROUP;
-    }
+    const float *x = part->view;
+    int64_t step = GATE_GROUP;
+    if (view_is_identity(&job->in)) x = (const float *)job->in.x + at, step = job->c;
+    for (int i = 0; x == part->view && i < rows; i++)
+        gate_view(&job->in, at + i * job->c, part->view + i * GATE_GROUP, part->first, part->count);
     for (int64_t c = 0; c < part->count; c += VL) {
         int lanes = dw_lanes(part->count - c);
         vf factor = dw_load(part->gate + c, lanes), sum = dw_load(part->sums + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t j = at + i * job->c + c;
-            vf dy = dw_load(job->dy + j, lanes);
+            vf dy = stored_load(job->dy, job->dy_bf16, j, lanes);
             sum = vfma(dy, dw_load(x + i * step + c, lanes), sum);
-            if (job->dx) dw_store(job->dx + j, vmul(dy, factor), lanes);
+            if (job->dx) stored_store(job->dx, job->dx_bf16, j, stored_round(vmul(dy, factor), job->dx_bf16), lanes);
         }
         dw_store(part->sums + c, sum, lanes);
     }

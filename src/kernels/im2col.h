@@ -35,9 +35,9 @@ static inline bool stride_is_bad(int64_t columns) {
 
 /* A tensor (rows, cols) that no cache will hold until it is read again is stored past them, by whole lines. */
 enum { STREAM_BYTES = 16 << 20 };
-static inline bool stream_pays(const float *to, int64_t rows, int64_t cols, int64_t col) {
-    return rows * cols * (int64_t)sizeof *to > STREAM_BYTES && cols % 16 == 0 && col % 16 == 0 &&
-           (uintptr_t)to % 64 == 0;
+static inline bool stream_pays(const void *to, bool bf16, int64_t rows, int64_t cols, int64_t col) {
+    int64_t line = bf16 ? 32 : 16;
+    return rows * cols * (64 / line) > STREAM_BYTES && cols % line == 0 && col % line == 0 && (uintptr_t)to % 64 == 0;
 }
 
 enum { PIECE_DEPTH = 512 };
@@ -96,8 +96,7 @@ static inline void gather_taps(const struct gather *g, const struct load_view *v
         if (h < 0 || h >= s->h || w < 0 || w >= s->w) {
             view_zero(to, g->channels);
         } else {
-            const float *x = view->x + ((n * s->h + h) * s->w + w) * s->c + g->from;
-            view_load_row(view, x, to, g->from, g->channels);
+            view_load_row(view, ((n * s->h + h) * s->w + w) * s->c + g->from, to, g->from, g->channels);
         }
     }
 }
@@ -112,7 +111,7 @@ static inline void gather_input(const struct gather *g, const struct load_view *
         int64_t top = p * s->stride_h - s->pad_top, left = q * s->stride_w - s->pad_left;
         float *to = g->tile + i * g->stride;
         if (runs)
-            gather_runs(s, view->x + n * s->h * s->w * s->c, top, left, kernel_rows, to);
+            gather_runs(s, (const float *)view->x + n * s->h * s->w * s->c, top, left, kernel_rows, to);
         else
             gather_taps(g, view, n, top, left, to);
         if (++q == s->q) {

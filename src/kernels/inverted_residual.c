@@ -89,8 +89,8 @@ static void product(const struct matmul *m, const float *next, int64_t floats) {
             if (coming) dw_prefetch(coming + block * share, share);
             part.rows = dw_min(MM_ROWS, m->rows - row);
             part.a = m->a + row * m->lda;
-            part.c = m->c + row * m->ldc + col;
-            part.add = m->add ? m->add + row * m->ldadd + col : NULL;
+            part.c = (float *)m->c + row * m->ldc + col;
+            part.add = stored_at(m->add, false, row * m->ldadd + col);
             KERNEL_NAME(matmul)(&part);
         }
     }
@@ -117,7 +117,7 @@ static void expand(const struct inverted_residual *job, const struct expansion *
     if (!job->expand) {
         struct dw_load_row l = {.columns = e->rows, .channels = e->count, .in_step = job->c, .x = e->x + e->from};
         l.out = e->out, l.out_step = e->out_step;
-        dw_load_rows(&l);
+        KERNEL_NAME(depthwise_load)(&l);
         return;
     }
     struct matmul m = {
@@ -167,8 +167,8 @@ static void look_ahead(const struct inverted_residual *job, struct dw_ahead *ahe
                        int64_t p) {
     int64_t rows = dw_min(job->strip * job->stride, job->h - h), outputs = dw_min(job->strip, job->p - p);
     ahead->ranges = 0;
-    dw_ahead_add(ahead, job->x + (image * job->h + h) * job->w * job->c, rows * job->w * job->c);
-    dw_ahead_add(ahead, job->y + (image * job->p + p) * job->q * job->k, outputs * job->q * job->k);
+    dw_ahead_add(ahead, job->x, false, (image * job->h + h) * job->w * job->c, rows * job->w * job->c);
+    dw_ahead_add(ahead, job->y, false, (image * job->p + p) * job->q * job->k, outputs * job->q * job->k);
     dw_ahead_spread(ahead, job->strip * dw_row_tiles(job->q, job->hidden));
 }
 

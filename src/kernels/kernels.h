@@ -8,7 +8,9 @@
  * (matrix, depthwise), store (tile -> stored: bias, activation, residual, statistics, gradient mask).
  *
  * Letters: N images, H,W input rows/columns, C input channels, P,Q output rows/columns, K output channels,
- * R,S kernel rows/columns. All tensors NHWC f32. Convolution weights are (R,S,C/groups,K).
+ * R,S kernel rows/columns. All tensors NHWC. Convolution weights are (R,S,C/groups,K). Tensors are f32; one that is a
+ * void pointer holds bf16 where the flag beside it says so (set before the plan function is called). Statistics and
+ * sums are of the numbers as they are stored.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_KERNELS_KERNELS_H
 #define SK_KERNELS_KERNELS_H
@@ -39,15 +41,17 @@ struct conv_shape {
 
 /* The view a consumer has of a stored tensor: act(scale[c]*x + shift[c]). Padding is zero of the viewed value. */
 struct load_view {
-    const float *x;             /* (N,H,W,C) stored */
+    const void *x;              /* (N,H,W,C) stored */
+    bool bf16;                  /* x */
     const float *scale, *shift; /* (C), or NULL: x itself */
     enum act act;
 };
 
 /* The gradient of a stored tensor as a view of two: a[k]*g + b[k]*y + c[k]. */
 struct grad_view {
-    const float *g;           /* (N,P,Q,K) */
-    const float *y;           /* (N,P,Q,K), or NULL: g itself */
+    const void *g;            /* (N,P,Q,K) */
+    const void *y;            /* (N,P,Q,K), or NULL: g itself */
+    bool g_bf16, y_bf16;
     const float *a, *b, *c;   /* (K) */
 };
 
@@ -67,7 +71,8 @@ struct conv_forward {
     const float *bias;   /* (K) or NULL */
     enum act act;
     const float *add;    /* (N,P,Q,K) or NULL */
-    float *y;            /* (N,P,Q,K) */
+    void *y;             /* (N,P,Q,K) */
+    bool y_bf16;
     float *stats;        /* (conv_blocks(N*P*Q), 2, K): sums of y and y*y per block; or NULL */
     int64_t row_tile, col_tile, tiles; /* by conv_forward_plan */
 };
@@ -79,8 +84,9 @@ struct conv_backward {
     struct grad_view dy;
     struct load_view in;    /* the forward input and its view */
     const float *packed;    /* PACK_BACKWARD weights; unused where dx is NULL */
-    const float *add;       /* (N,H,W,C) or NULL: the gradient that reaches the input by another way */
-    float *dx;              /* (N,H,W,C) or NULL: not wanted */
+    const void *add;        /* (N,H,W,C) or NULL: the gradient that reaches the input by another way */
+    void *dx;               /* (N,H,W,C) or NULL: not wanted */
+    bool add_bf16, dx_bf16;
     float *sums;            /* (conv_blocks(N*H*W), 2, C) or NULL */
     float *dw;              /* (R,S,C/groups,K) or NULL */
     float *dw_parts;        /* (conv_chunks(N*P*Q), R,S,C/groups,K) scratch, where dw is wanted */
@@ -114,7 +120,8 @@ struct depthwise_forward {
     const float *w;     /* (R,S,C) */
     const float *bias;  /* (C) or NULL */
     enum act act;
-    float *y;           /* (N,P,Q,C) */
+    void *y;            /* (N,P,Q,C) */
+    bool y_bf16;
     float *stats;       /* (strip_count(N,P,Q), 2, C): sums of y and y*y; or NULL */
     int64_t band, group, tiles; /* by plan: a tile is `band` output rows, `group` channels */
 };
@@ -124,8 +131,9 @@ struct depthwise_backward {
     struct grad_view dy;   /* (N,P,Q,C) */
     struct load_view in;   /* (N,H,W,C) */
     const float *w;
-    const float *add;      /* (N,H,W,C) or NULL */
-    float *dx;             /* (N,H,W,C) or NULL; dx = (dy (*) w + add) * act'(scale*x+shift) */
+    const void *add;       /* (N,H,W,C) or NULL */
+    bool add_bf16, dx_bf16;
+    void *dx;              /* (N,H,W,C) or NULL; dx = (dy (*) w + add) * act'(scale*x+shift) */
     float *sums;           /* (strip_count(N,H,W), 2, C) of dx and dx*x, or NULL */
     float *dw;             /* (R,S,C) or NULL */
     float *dw_parts;       /* (depthwise_chunks, R,S,C) */
@@ -165,17 +173,19 @@ struct inverted_residual {
 struct affine_job {
     int64_t rows, c;
     struct load_view in;
-    const float *add; /* (rows,C) or NULL */
-    float *z;
+    const void *add; /* (rows,C) or NULL */
+    void *z;
+    bool add_bf16, z_bf16;
     int64_t tiles;
 };
 
 /* g = (dz + add) * act'(scale*x + shift); sums over BLOCK_ROWS blocks of g and g*x. g may be NULL (sums only; then act must be none). */
 struct affine_backward {
     int64_t rows, c;
-    const float *dz, *add;
+    const void *dz, *add;
     struct load_view in;
-    float *g;
+    void *g;
+    bool dz_bf16, add_bf16, g_bf16;
     float *sums; /* (conv_blocks(rows), 2, C) or NULL */
     int64_t tiles;
 };
@@ -185,14 +195,16 @@ struct affine_backward {
 struct combine_job {
     int64_t rows, c;
     struct grad_view dy;
-    float *out;
+    void *out;
+    bool out_bf16;
     int64_t tiles;
 };
 
 /* Sums over BLOCK_ROWS blocks of x and x*x, where no producer could form them. */
 struct stats_job {
     int64_t rows, c;
-    const float *x;
+    const void *x;
+    bool x_bf16;
     float *stats;
     int64_t tiles;
 };
@@ -208,9 +220,11 @@ struct gap_forward {
 struct gap_backward {
     int64_t n, hw, c;
     const float *dy;          /* (N,C) */
-    const float *dz, *factor; /* (N,HW,C), (N,C): what a gate adds; or NULL */
+    const void *dz;           /* (N,HW,C): what a gate adds, dz*factor; or NULL */
+    const float *factor;      /* (N,C) or NULL */
     struct load_view in;
-    float *g;        /* (N,HW,C) */
+    void *g;                  /* (N,HW,C) */
+    bool dz_bf16, g_bf16;
     float *sums;     /* (conv_blocks(N*HW), 2, C) or NULL */
     int64_t tiles;
 };
@@ -231,15 +245,18 @@ struct gate_forward {
     int64_t n, hw, c;
     struct load_view in;
     const float *gate; /* (N,C) */
-    float *y;
+    void *y;
+    bool y_bf16;
     int64_t tiles;
 };
 /* dx = dy * gate, dgate[n,c] = sum over pixels of dy*view(x), BLOCK_ROWS at a time. */
 struct gate_backward {
     int64_t n, hw, c;
-    const float *dy, *gate;
+    const void *dy;
+    const float *gate;
     struct load_view in;
-    float *dx; /* or NULL: not wanted */
+    void *dx; /* or NULL: not wanted */
+    bool dy_bf16, dx_bf16;
     float *dgate;
     int64_t tiles;
 };
@@ -249,16 +266,20 @@ struct gate_backward {
 struct layer_norm_forward {
     int64_t rows, c;
     float eps;
-    const float *x, *weight, *bias;
-    float *y;
+    const void *x;
+    const float *weight, *bias;
+    void *y;
+    bool x_bf16, y_bf16;
     int64_t tiles;
 };
 /* dx, and sums over BLOCK_ROWS blocks of dy and dy*(x - mean)/sqrt(variance + eps). */
 struct layer_norm_backward {
     int64_t rows, c;
     float eps;
-    const float *x, *dy, *weight;
-    float *dx;
+    const void *x, *dy;
+    const float *weight;
+    void *dx;
+    bool x_bf16, dy_bf16, dx_bf16;
     float *sums; /* (conv_blocks(rows), 2, C) */
     int64_t tiles;
 };

@@ -4,6 +4,7 @@
  * one broadcast per row. Row tails are the same code for fewer rows (the row count is a constant in each
  * instance), column tails the same code with masked ends, or with half a vector where that is enough. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/matmul.h"
+#include "kernels/stored.h"
 
 /* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling.
  * Checks of undefined behaviour in code unrolled so far would take minutes to compile. */
@@ -60,7 +61,8 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
     if (m->add) {
-        UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
+        const float *add = m->add;
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], mm_load(add + (row + i) * m->ldadd + at, lanes));
     }
     if (!m->sums) return;
     float *sums = m->sums + at;
@@ -81,9 +83,10 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
     vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
     vf low = m->act == ACT_NONE ? vset(-INFINITY) : vzero(), high = vset(act_high(m->act));
+    const float *from = m->x, *add = m->add;
     UNROLL for (int i = 0; i < rows; i++) {
-        vf x = mm_load(m->x + (row + i) * m->ldx + at, lanes);
-        if (m->add) c[i] = vadd(c[i], mm_load(m->add + (row + i) * m->ldadd + at, lanes));
+        vf x = mm_load(from + (row + i) * m->ldx + at, lanes);
+        if (add) c[i] = vadd(c[i], mm_load(add + (row + i) * m->ldadd + at, lanes));
         if (m->act != ACT_NONE) c[i] = vkeep_between(c[i], vfma(scale, x, shift), low, high);
         sum = vadd(sum, c[i]);
         product = vfma(c[i], x, product);
@@ -98,18 +101,19 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
                     int lanes1) {
     struct mm_sums acc;
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
-    float *c = m->c + row * m->ldc + col;
-    int64_t lda = m->lda, ldc = m->ldc;
+    float *c = (float *)m->c + row * m->ldc + col;
+    int64_t lda = m->lda, ldc = m->ldc, ldheld = m->held ? m->ldheld : ldc;
+    const float *held = m->held ? m->held + row * ldheld + col : c;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v ? lanes1 : lanes0;
         UNROLL for (int i = 0; i < rows; i++) acc.whole[v][i] =
-            m->accumulate ? mm_load(c + i * ldc + v * VL, lanes) : vzero();
+            m->accumulate ? mm_load(held + i * ldheld + v * VL, lanes) : vzero();
     }
     if (half) {
         int lanes = vectors ? lanes1 : lanes0;
         UNROLL for (int i = 0; i < rows; i++) acc.half[i] =
-            m->accumulate ? vhload_n(c + i * ldc + vectors * VL, lanes) : vhzero();
+            m->accumulate ? vhload_n(held + i * ldheld + vectors * VL, lanes) : vhzero();
     }
     int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
     for (int64_t run = 0; run < runs; run++) {
@@ -169,30 +173,36 @@ MM_INSTANCE(14)
 static void (*const mm_rows[])(const struct matmul *m, int64_t row, int64_t col) = {
     mm_1, mm_2, mm_3, mm_4, mm_5, mm_6, mm_7, mm_8, mm_9, mm_10, mm_11, mm_12, mm_13, mm_14};
 
-/* ---- the same with an activation that is no clamp: sums go to a buffer in L1, and from there on ---- */
+/* ---- the same where a tile's end is more: an activation that is no clamp, or tensors of bf16. Sums go to a buffer in
+ * L1, and from there on ---- */
 
 struct mm_finish {
     const struct matmul *m;
+    struct matmul product; /* one tile of it, into c */
     int64_t row, col;
     int rows, cols;
     /* rows MM_COLS apart; v: what a gradient's slope is taken at */
     _Alignas(64) float c[MM_ROWS * MM_COLS], v[MM_ROWS * MM_COLS];
 };
 
+static void mm_finish_open(struct mm_finish *f, const struct matmul *m) {
+    f->m = m;
+    f->product = *m;
+    f->product.panel_depth = m->panel_depth ? m->panel_depth : m->depth;
+    f->product.c = f->c, f->product.ldc = MM_COLS, f->product.c_bf16 = false;
+    f->product.act = ACT_NONE, f->product.add = f->product.x = NULL, f->product.sums = NULL, f->product.stream = false;
+}
+
 /* A register tile without what follows the sum, but for a forward product's bias. */
 static void mm_product(struct mm_finish *f) {
     const struct matmul *m = f->m;
-    struct matmul part = *m;
-    part.rows = f->rows, part.cols = f->cols, part.a = m->a + f->row * m->lda;
-    part.panel_depth = m->panel_depth ? m->panel_depth : m->depth;
-    part.b = m->b + matmul_panel(part.panel_depth, f->col);
-    part.bias = m->bias && !m->x ? m->bias + f->col : NULL;
-    part.c = f->c, part.ldc = MM_COLS;
-    part.act = ACT_NONE, part.add = part.x = NULL, part.sums = NULL, part.stream = false;
-    for (int i = 0; m->accumulate && i < f->rows; i++) {
-        memcpy(f->c + i * MM_COLS, m->c + (f->row + i) * m->ldc + f->col, (size_t)f->cols * sizeof(float));
-    }
-    mm_rows[f->rows - 1](&part, 0, 0);
+    struct matmul *part = &f->product;
+    part->rows = f->rows, part->cols = f->cols, part->a = m->a + f->row * m->lda;
+    part->b = m->b + matmul_panel(part->panel_depth, f->col);
+    part->bias = m->bias && !m->x ? m->bias + f->col : NULL;
+    part->ldheld = m->held ? m->ldheld : m->ldc;
+    if (m->accumulate) part->held = (m->held ? m->held : (const float *)m->c) + f->row * part->ldheld + f->col;
+    mm_rows[f->rows - 1](part, 0, 0);
 }
 
 /* Gradient: what the slope is taken at, and what it is multiplied with. */
@@ -205,58 +215,126 @@ static void mm_before_slopes(struct mm_finish *f) {
         vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
         for (int i = 0; i < f->rows; i++) {
             float *c = f->c + i * MM_COLS + j;
-            vstore(f->v + i * MM_COLS + j, vfma(scale, mm_load(m->x + (f->row + i) * m->ldx + at, lanes), shift));
-            if (m->add) vstore(c, vadd(vload(c), mm_load(m->add + (f->row + i) * m->ldadd + at, lanes)));
+            vf x = stored_load(m->x, m->x_bf16, (f->row + i) * m->ldx + at, lanes);
+            vstore(f->v + i * MM_COLS + j, vfma(scale, x, shift));
+            if (!m->add) continue;
+            vstore(c, vadd(vload(c), stored_load(m->add, m->add_bf16, (f->row + i) * m->ldadd + at, lanes)));
         }
     }
 }
 
-/* What follows the activation, as in mm_forward and mm_gradient. */
-static void mm_after_act(const struct mm_finish *f, int j) {
+/* What one vector of columns needs while the rows of a tile pass by. */
+struct mm_lane {
+    int64_t at;
+    int lanes;
+    vf low, high, scale, shift, sum, product;
+};
+
+INLINE void mm_lane_open(const struct mm_finish *f, struct mm_lane *k, int j) {
     const struct matmul *m = f->m;
-    int64_t at = f->col + j;
-    int lanes = lanes_of(f->cols - j);
     bool first = !m->sums || (f->row == 0 && !m->sums_go_on);
-    vf sum = first ? vzero() : mm_load(m->sums + at, lanes);
-    vf product = first ? vzero() : mm_load(m->sums + m->ldsums + at, lanes);
-    for (int i = 0; i < f->rows; i++) {
-        vf c = vload(f->c + i * MM_COLS + j);
-        float *to = m->c + (f->row + i) * m->ldc + at;
-        if (m->add && !m->x) c = vadd(c, mm_load(m->add + (f->row + i) * m->ldadd + at, lanes));
-        sum = vadd(sum, c);
-        product = vfma(c, m->x ? mm_load(m->x + (f->row + i) * m->ldx + at, lanes) : c, product);
-        if (m->stream && lanes == VL)
-            vstream(to, c);
-        else
-            mm_store(to, c, lanes);
-    }
-    if (!m->sums) return;
-    mm_store(m->sums + at, sum, lanes);
-    mm_store(m->sums + m->ldsums + at, product, lanes);
+    k->at = f->col + j, k->lanes = lanes_of(f->cols - j);
+    k->low = vset(act_low(m->act)), k->high = vset(act_high(m->act));
+    k->scale = m->scale ? mm_load(m->scale + k->at, k->lanes) : vset(1.0f);
+    k->shift = m->scale ? mm_load(m->shift + k->at, k->lanes) : vzero();
+    k->sum = first ? vzero() : mm_load(m->sums + k->at, k->lanes);
+    k->product = first ? vzero() : mm_load(m->sums + m->ldsums + k->at, k->lanes);
 }
 
-static void mm_through_act(const struct matmul *m) {
-    struct mm_finish f = {.m = m};
+INLINE void mm_lane_close(const struct mm_finish *f, const struct mm_lane *k) {
+    if (!f->m->sums) return;
+    mm_store(f->m->sums + k->at, k->sum, k->lanes);
+    mm_store(f->m->sums + f->m->ldsums + k->at, k->product, k->lanes);
+}
+
+/* One vector of a row: as in mm_forward and mm_gradient; behind a smooth activation its value or slope is in already. */
+INLINE vf mm_end(const struct mm_finish *f, struct mm_lane *k, int i, bool gradient, bool smooth, bool x_bf16,
+                 bool c_bf16) {
+    const struct matmul *m = f->m;
+    vf c = vload(f->c + i * MM_COLS + (k->at - f->col)), x = c;
+    bool add = m->add && !(gradient && smooth);
+    if (gradient) x = stored_load(m->x, x_bf16, (f->row + i) * m->ldx + k->at, k->lanes);
+    if (!gradient && !smooth) c = vclamp(c, k->low, k->high);
+    if (add) c = vadd(c, stored_load(m->add, m->add_bf16, (f->row + i) * m->ldadd + k->at, k->lanes));
+    if (gradient && !smooth && m->act != ACT_NONE) c = vkeep_between(c, vfma(k->scale, x, k->shift), vzero(), k->high);
+    c = stored_round(c, c_bf16);
+    k->sum = vadd(k->sum, c);
+    k->product = vfma(c, gradient ? x : c, k->product);
+    return c;
+}
+
+INLINE void mm_put(const struct matmul *m, int64_t row, const struct mm_lane *k, vf c, bool c_bf16) {
+    if (m->stream && !c_bf16 && k->lanes == VL)
+        vstream((float *)m->c + row * m->ldc + k->at, c);
+    else
+        stored_store(m->c, c_bf16, row * m->ldc + k->at, c, k->lanes);
+}
+
+/* Two vectors of columns at once, so that bf16 leaves by whole lines. */
+INLINE void mm_tile_end(const struct mm_finish *f, bool gradient, bool smooth, bool x_bf16, bool c_bf16) {
+    const struct matmul *m = f->m;
+    struct mm_lane a, b;
+    bool two = f->cols > VL;
+    mm_lane_open(f, &a, 0);
+    mm_lane_open(f, &b, two ? VL : 0);
+    for (int i = 0; i < f->rows; i++) {
+        vf ca = mm_end(f, &a, i, gradient, smooth, x_bf16, c_bf16);
+        if (!two) {
+            mm_put(m, f->row + i, &a, ca, c_bf16);
+            continue;
+        }
+        vf cb = mm_end(f, &b, i, gradient, smooth, x_bf16, c_bf16);
+        if (c_bf16 && b.lanes == VL) {
+            uint16_t *to = (uint16_t *)m->c + (f->row + i) * m->ldc + a.at;
+            if (m->stream)
+                vstream_bf16_two(to, ca, cb);
+            else
+                vstore_bf16_two(to, ca, cb);
+            continue;
+        }
+        mm_put(m, f->row + i, &a, ca, c_bf16);
+        mm_put(m, f->row + i, &b, cb, c_bf16);
+    }
+    mm_lane_close(f, &a);
+    if (two) mm_lane_close(f, &b);
+}
+
+static void mm_ends(const struct mm_finish *f, bool smooth) {
+    const struct matmul *m = f->m;
+    if (m->x && !smooth && m->x_bf16 && m->c_bf16)
+        mm_tile_end(f, true, false, true, true);
+    else if (!m->x && !smooth && m->c_bf16)
+        mm_tile_end(f, false, false, false, true);
+    else if (m->x)
+        mm_tile_end(f, true, smooth, m->x_bf16, m->c_bf16);
+    else
+        mm_tile_end(f, false, smooth, false, m->c_bf16);
+}
+
+static void mm_through_buffer(const struct matmul *m) {
+    struct mm_finish f = {0};
+    bool smooth = !act_is_clamp(m->act);
+    mm_finish_open(&f, m);
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             f.row = row, f.rows = (int)(m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS);
             f.col = col, f.cols = (int)(m->cols - col < MM_COLS ? m->cols - col : MM_COLS);
             mm_product(&f);
-            if (m->x) {
+            if (smooth && m->x) {
                 mm_before_slopes(&f);
                 KERNEL_NAME(act_slopes)(m->act, f.c, f.v, (int64_t)f.rows * MM_COLS);
-            } else {
+            } else if (smooth) {
                 KERNEL_NAME(act_values)(m->act, f.c, f.c, (int64_t)f.rows * MM_COLS);
             }
-            for (int j = 0; j < f.cols; j += VL) mm_after_act(&f, j);
+            mm_ends(&f, smooth);
         }
     }
 }
 
 /* A panel of B stays in L1 while all rows of A pass by. */
 void KERNEL_NAME(matmul)(const struct matmul *m) {
-    if (!act_is_clamp(m->act)) {
-        mm_through_act(m);
+    if (!act_is_clamp(m->act) || m->c_bf16 || m->x_bf16 || m->add_bf16) {
+        mm_through_buffer(m);
         return;
     }
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {

@@ -24,15 +24,20 @@ struct matmul {
     int64_t runs, run_stride; /* a row of A lies in so many equal runs, run_stride apart; 0: in one */
     const float *b;           /* panels; a column range starts at b + matmul_panel(panel depth, first column) */
     int64_t panel_depth;      /* the depth they were packed with where `depth` is a part of it; 0: depth */
-    float *c;                 /* (rows, cols), row stride ldc */
+    void *c;                  /* (rows, cols), row stride ldc */
     int64_t ldc;
-    bool accumulate; /* the chains go on from what C holds */
+    bool c_bf16;       /* sums are then of rounded numbers */
+    bool accumulate;   /* the chains go on from what C holds, */
+    const float *held; /* or this does, row stride ldheld, where it is not NULL */
+    int64_t ldheld;
     enum act act;
     const float *bias; /* (cols) or NULL */
-    const float *add;  /* (rows, cols), row stride ldadd, or NULL */
+    const void *add;   /* (rows, cols), row stride ldadd, or NULL */
     int64_t ldadd;
-    const float *x; /* (rows, cols), row stride ldx, or NULL */
+    bool add_bf16;
+    const void *x; /* (rows, cols), row stride ldx, or NULL */
     int64_t ldx;
+    bool x_bf16;
     const float *scale, *shift; /* (cols) or NULL: x itself */
     float *sums; /* (2, cols), row stride ldsums, or NULL: over all rows, of c and of c*c (x NULL) or c*x */
     int64_t ldsums;

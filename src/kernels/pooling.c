@@ -9,8 +9,8 @@ enum { POOL_GROUP = 256, TILE_FLOATS = 1 << 16 }; /* channels, floats of a tile 
 
 /* ---- y[n,c] = mean of the viewed x; a tile is POOL_GROUP channels of an image ---- */
 
-/* The sum of the rows of a block under an activation that is no clamp; x is the image's first row. */
-static vf gap_smooth(const struct gap_forward *job, const float *x, int64_t from, int64_t c) {
+/* The sum of the rows of a block under an activation that is no clamp; `first` is the first element of the image's channels c …. */
+static vf gap_smooth(const struct gap_forward *job, int64_t first, int64_t from, int64_t c) {
     enum { ROWS = 8 };
     _Alignas(64) float v[ROWS * VL];
     int lanes = dw_lanes(job->c - c);
@@ -19,7 +19,10 @@ static vf gap_smooth(const struct gap_forward *job, const float *x, int64_t from
     int64_t end = dw_min(from + BLOCK_ROWS, job->hw);
     for (int64_t row = from; row < end; row += ROWS) {
         int rows = (int)dw_min(ROWS, end - row);
-        for (int i = 0; i < rows; i++) vstore(v + i * VL, vfma(scale, dw_load(x + (row + i) * job->c, lanes), shift));
+        for (int i = 0; i < rows; i++) {
+            vf x = stored_load(job->in.x, job->in.bf16, first + (row + i) * job->c, lanes);
+            vstore(v + i * VL, vfma(scale, x, shift));
+        }
         KERNEL_NAME(act_values)(job->in.act, v, v, rows * VL);
         for (int i = 0; i < rows; i++) sum = vadd(sum, vload(v + i * VL));
     }
@@ -31,13 +34,13 @@ static void gap_vector(const struct gap_forward *job, int64_t image, int64_t c) 
     int lanes = dw_lanes(job->c - c);
     vf low = vset(act_low(job->in.act)), high = vset(act_high(job->in.act)), scale = vset(1.0f), shift = vzero();
     vf total = vzero();
-    const float *x = job->in.x + image * job->hw * job->c + c;
+    int64_t first = image * job->hw * job->c + c;
     bool smooth = !act_is_clamp(job->in.act);
     if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
     for (int64_t from = 0; from < job->hw; from += BLOCK_ROWS) {
-        vf sum = smooth ? gap_smooth(job, x, from, c) : vzero();
+        vf sum = smooth ? gap_smooth(job, first, from, c) : vzero();
         for (int64_t i = from; !smooth && i < dw_min(from + BLOCK_ROWS, job->hw); i++) {
-            vf v = dw_load(x + i * job->c, lanes);
+            vf v = stored_load(job->in.x, job->in.bf16, first + i * job->c, lanes);
             if (job->in.scale) v = vfma(scale, v, shift);
             sum = vadd(sum, vclamp(v, low, high));
         }
@@ -63,7 +66,7 @@ void KERNEL_NAME(gap_forward_run)(const struct gap_forward *job, int64_t tile) {
 
 /* What reaches the viewed x at element `at` of channels c …: the mean's share, and what a gate adds. */
 DW_INLINE vf gap_incoming(const struct gap_backward *job, int64_t at, vf mean, vf factor, int lanes) {
-    return job->dz ? vfma(dw_load(job->dz + at, lanes), factor, mean) : mean;
+    return job->dz ? vfma(stored_load(job->dz, job->dz_bf16, at, lanes), factor, mean) : mean;
 }
 
 static void gap_smooth_backward(const struct gap_backward *job, float *sums, int64_t row, int rows) {
@@ -77,12 +80,13 @@ static void gap_smooth_backward(const struct gap_backward *job, float *sums, int
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            x[i] = dw_load(job->in.x + at, lanes), v[i] = vfma(scale, x[i], shift);
+            x[i] = stored_load(job->in.x, job->in.bf16, at, lanes), v[i] = vfma(scale, x[i], shift);
             g[i] = gap_incoming(job, at, mean, dw_load(gate + c, lanes), lanes);
         }
         view_slopes(job->in.act, g, v, rows);
         for (int i = 0; i < rows; i++) {
-            dw_store(job->g + (row + i) * job->c + c, g[i], lanes);
+            g[i] = stored_round(g[i], job->g_bf16);
+            stored_store(job->g, job->g_bf16, (row + i) * job->c + c, g[i], lanes);
             sum = vadd(sum, g[i]), product = vfma(g[i], x[i], product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
@@ -102,9 +106,10 @@ DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, in
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            vf x = with_x ? dw_load(job->in.x + at, lanes) : vzero();
+            vf x = with_x ? stored_load(job->in.x, job->in.bf16, at, lanes) : vzero();
             vf g = view_mask(gap_incoming(job, at, mean, factor, lanes), vfma(scale, x, shift), job->in.act);
-            dw_store(job->g + at, g, lanes);
+            g = stored_round(g, job->g_bf16);
+            stored_store(job->g, job->g_bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);

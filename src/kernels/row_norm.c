@@ -44,25 +44,29 @@ DW_INLINE vf mean_lanes(float mean, int lanes) {
     return dw_load(all, lanes);
 }
 
-static struct row_norm row_norm(const float *x, int64_t c, float eps) {
+DW_INLINE struct row_norm row_norm_of(const void *x, bool bf16, int64_t at, int64_t c, float eps) {
     struct row_sum sum = row_zero(), squares = row_zero();
     int64_t j = 0;
     for (; j + ROW_LANES <= c; j += ROW_LANES)
-        DW_UNROLL for (int i = 0; i < ROW_PARTS; i++) sum.part[i] = vadd(sum.part[i], vload(x + j + i * VL));
+        DW_UNROLL for (int i = 0; i < ROW_PARTS; i++) sum.part[i] = vadd(sum.part[i], stored_load(x, bf16, at + j + i * VL, VL));
     for (int i = 0; i < ROW_PARTS && part_lanes(c - j, i); i++)
-        sum.part[i] = vadd(sum.part[i], dw_load(x + j + i * VL, part_lanes(c - j, i)));
+        sum.part[i] = vadd(sum.part[i], stored_load(x, bf16, at + j + i * VL, part_lanes(c - j, i)));
     float mean = row_total(&sum) / (float)c;
     vf all = vset(mean);
     for (j = 0; j + ROW_LANES <= c; j += ROW_LANES) DW_UNROLL for (int i = 0; i < ROW_PARTS; i++) {
-            vf d = vsub(vload(x + j + i * VL), all);
+            vf d = vsub(stored_load(x, bf16, at + j + i * VL, VL), all);
             squares.part[i] = vfma(d, d, squares.part[i]);
         }
     for (int i = 0; i < ROW_PARTS && part_lanes(c - j, i); i++) {
         int lanes = part_lanes(c - j, i);
-        vf d = vsub(dw_load(x + j + i * VL, lanes), mean_lanes(mean, lanes));
+        vf d = vsub(stored_load(x, bf16, at + j + i * VL, lanes), mean_lanes(mean, lanes));
         squares.part[i] = vfma(d, d, squares.part[i]);
     }
     return (struct row_norm){mean, 1.0f / sqrtf(row_total(&squares) / (float)c + eps)};
+}
+
+static struct row_norm row_norm(const void *x, bool bf16, int64_t at, int64_t c, float eps) {
+    return bf16 ? row_norm_of(x, true, at, c, eps) : row_norm_of(x, false, at, c, eps);
 }
 
 /* ---- forward ---- */
@@ -78,14 +82,13 @@ void KERNEL_NAME(layer_norm_forward_plan)(struct layer_norm_forward *job) {
 void KERNEL_NAME(layer_norm_forward_run)(const struct layer_norm_forward *job, int64_t tile) {
     int64_t rows = forward_rows(job->c), c = job->c;
     for (int64_t row = tile * rows; row < dw_min((tile + 1) * rows, job->rows); row++) {
-        const float *x = job->x + row * c;
-        struct row_norm norm = row_norm(x, c, job->eps);
+        struct row_norm norm = row_norm(job->x, job->x_bf16, row * c, c, job->eps);
         vf mean = vset(norm.mean), invstd = vset(norm.invstd);
         for (int64_t j = 0; j < c; j += VL) {
             int lanes = dw_lanes(c - j);
-            vf h = vmul(vsub(dw_load(x + j, lanes), mean), invstd);
-            dw_store(job->y + row * c + j, vfma(h, dw_load(job->weight + j, lanes), dw_load(job->bias + j, lanes)),
-                     lanes);
+            vf h = vmul(vsub(stored_load(job->x, job->x_bf16, row * c + j, lanes), mean), invstd);
+            vf y = vfma(h, dw_load(job->weight + j, lanes), dw_load(job->bias + j, lanes));
+            stored_store(job->y, job->y_bf16, row * c + j, stored_round(y, job->y_bf16), lanes);
         }
     }
 }
@@ -99,16 +102,17 @@ struct row_gradient {
 };
 
 static struct row_gradient row_gradient(const struct layer_norm_backward *job, int64_t row) {
-    const float *x = job->x + row * job->c, *dy = job->dy + row * job->c, *weight = job->weight;
-    struct row_gradient of = {.norm = row_norm(x, job->c, job->eps)};
+    const float *weight = job->weight;
+    int64_t first = row * job->c;
+    struct row_gradient of = {.norm = row_norm(job->x, job->x_bf16, first, job->c, job->eps)};
     struct row_sum sum = row_zero(), product = row_zero();
     vf mean = vset(of.norm.mean), invstd = vset(of.norm.invstd);
     for (int64_t j = 0; j < job->c; j += ROW_LANES) DW_UNROLL for (int i = 0; i < ROW_PARTS; i++) {
             int lanes = part_lanes(job->c - j, i);
             int64_t at = j + i * VL;
             if (!lanes) break;
-            vf g = vmul(dw_load(dy + at, lanes), dw_load(weight + at, lanes));
-            vf h = vmul(vsub(dw_load(x + at, lanes), mean), invstd);
+            vf g = vmul(stored_load(job->dy, job->dy_bf16, first + at, lanes), dw_load(weight + at, lanes));
+            vf h = vmul(vsub(stored_load(job->x, job->x_bf16, first + at, lanes), mean), invstd);
             sum.part[i] = vadd(sum.part[i], g);
             product.part[i] = vfma(g, h, product.part[i]);
         }
@@ -126,10 +130,10 @@ DW_INLINE void backward_rows(const struct layer_norm_backward *job, float *sums,
         vf sum = dw_load(sums + j, lanes), product = dw_load(sums + job->c + j, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + j;
-            vf dy = dw_load(job->dy + at, lanes), invstd = vset(of[i].norm.invstd);
-            vf h = vmul(vsub(dw_load(job->x + at, lanes), vset(of[i].norm.mean)), invstd);
+            vf dy = stored_load(job->dy, job->dy_bf16, at, lanes), invstd = vset(of[i].norm.invstd);
+            vf h = vmul(vsub(stored_load(job->x, job->x_bf16, at, lanes), vset(of[i].norm.mean)), invstd);
             vf g = vsub(vmul(dy, weight), vfma(h, vset(of[i].mean_gh), vset(of[i].mean_g)));
-            dw_store(job->dx + at, vmul(g, invstd), lanes);
+            stored_store(job->dx, job->dx_bf16, at, stored_round(vmul(g, invstd), job->dx_bf16), lanes);
             sum = vadd(sum, dy), product = vfma(dy, h, product);
         }
         dw_store(sums + j, sum, lanes), dw_store(sums + job->c + j, product, lanes);

@@ -63,6 +63,36 @@ static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
     _mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(x));
 }
 static inline vf vifloat(vi x) { return _mm512_cvtepi32_ps(x); }
+static inline vf vround_bf16(vf x) {
+    __m512i bits = _mm512_castps_si512(x);
+    __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000)), nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    __m512i add = _mm512_mask_blend_epi32(odd, _mm512_set1_epi32(0x7fff), _mm512_set1_epi32(0x8000));
+    __m512i sum = _mm512_mask_or_epi32(_mm512_add_epi32(bits, add), nan, bits, _mm512_set1_epi32(0x400000));
+    return _mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(~0xffff)));
+}
+static inline vf simd_widen(__m256i x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+static inline __m256i simd_cut(vf x) {
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));
+}
+static inline vf vload_bf16(const uint16_t *p) { return simd_widen(_mm256_loadu_si256((const __m256i *)p)); }
+static inline void vstore_bf16(uint16_t *p, vf x) { _mm256_storeu_si256((__m256i *)p, simd_cut(x)); }
+static inline vf vload_bf16_n(const uint16_t *p, int n) {
+    return simd_widen(_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1u), p));
+}
+static inline void vstore_bf16_n(uint16_t *p, vf x, int n) {
+    _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1u), simd_cut(x));
+}
+static inline __m512i simd_cut_two(vf a, vf b) {
+    __m512i low = _mm512_srli_epi32(_mm512_castps_si512(a), 16);
+    __m512i both = _mm512_mask_mov_epi16(low, 0xaaaaaaaau, _mm512_castps_si512(b)); /* a0 b0 a1 b1 … */
+    const __m512i order = _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1, 30, 28, 26, 24, 22,
+                                           20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutexvar_epi16(order, both);
+}
+static inline void vstore_bf16_two(uint16_t *p, vf a, vf b) { _mm512_storeu_si512(p, simd_cut_two(a, b)); }
+static inline void vstream_bf16_two(uint16_t *p, vf a, vf b) { _mm512_stream_si512((void *)p, simd_cut_two(a, b)); }
 /* Half a vector, which costs half where no more columns are left. */
 enum { HL = 8 };
 typedef __m256 vh;
@@ -114,6 +144,21 @@ static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
 }
 static inline vf vifloat(vi x) { return _mm256_cvtepi32_ps(x); }
+static inline vf vround_bf16(vf x) {
+    __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i sum = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    sum = _mm256_blendv_epi8(sum, quiet, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+    return _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(~0xffff)));
+}
+static inline vf vload_bf16(const uint16_t *p) {
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+static inline void vstore_bf16(uint16_t *p, vf x) {
+    __m256i low = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
 #elif SK_ISA_NUMBER == SK_IS_neon
 /* ---- NEON (aarch64): 4 lanes, 32 registers ---- */
 #include <arm_neon.h>
@@ -175,6 +220,14 @@ static inline void mirror_five(const uint8_t *from, uint8_t *to) {
     static const uint8_t order[16] = {13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0};
     vst1q_u8(to, vqtbl1q_u8(vld1q_u8(from), vld1q_u8(order)));
 }
+static inline vf vround_bf16(vf x) {
+    uint32x4_t bits = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t sum = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    sum = vbslq_u32(vceqq_f32(x, x), sum, vorrq_u32(bits, vdupq_n_u32(0x400000)));
+    return vreinterpretq_f32_u32(vandq_u32(sum, vdupq_n_u32(0xffff0000u)));
+}
+static inline vf vload_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+static inline void vstore_bf16(uint16_t *p, vf x) { vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(x), 16)); }
 #else
 /* ---- plain C: one lane; the meaning of all the others ---- */
 enum { VL = 1, SIMD_REGISTERS = 16 };
@@ -230,6 +283,26 @@ static inline void v4store_bytes(uint8_t *p, v4 x, int shift) {
 static inline void mirror_five(const uint8_t *from, uint8_t *to) {
     for (int i = 0; i < 5; i++) memcpy(to + (size_t)(3 * i), from + (size_t)(13 - 3 * i), 3);
     to[15] = from[0];
+}
+/* bf16 is a float's upper half. vround_bf16 rounds to nearest, ties to even, and keeps a NaN one; loads are exact, and
+ * stores cut the lower half off, which a rounded vector has none of. */
+static inline vf vround_bf16(vf x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (x != x ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline vf vload_bf16(const uint16_t *p) {
+    uint32_t bits = (uint32_t)*p << 16;
+    vf x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline void vstore_bf16(uint16_t *p, vf x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    *p = (uint16_t)(bits >> 16);
 }
 #endif
 
@@ -292,6 +365,20 @@ static inline void mirror_five(const uint8_t *from, uint8_t *to) {
 #endif
 
 #if SK_ISA_NUMBER != SK_IS_avx512
+/* Not inlined: they are long, and at the ends of rows alone. */
+static __attribute__((noinline, unused)) vf vload_bf16_n(const uint16_t *p, int n) {
+    uint16_t lanes[VL] = {0};
+    for (int i = 0; i < n; i++) lanes[i] = p[i];
+    return vload_bf16(lanes);
+}
+static __attribute__((noinline, unused)) void vstore_bf16_n(uint16_t *p, vf x, int n) {
+    uint16_t lanes[VL];
+    vstore_bf16(lanes, x);
+    for (int i = 0; i < n; i++) p[i] = lanes[i];
+}
+/* Two vectors side by side: a whole line of bf16 where a vector of floats is one. */
+static inline void vstore_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16(p, a), vstore_bf16(p + VL, b); }
+static inline void vstream_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16_two(p, a, b); }
 /* No half vectors: HL = 0 says that these are never reached. */
 enum { HL = 0 };
 typedef vf vh;

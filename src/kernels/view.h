@@ -6,12 +6,14 @@
 #define SK_KERNELS_VIEW_H
 
 #include "kernels/matmul.h"
+#include "kernels/stored.h"
 
+/* Whether what is viewed can be read where it lies. */
 static inline bool view_is_identity(const struct load_view *view) {
-    return !view->scale && view->act == ACT_NONE;
+    return !view->scale && view->act == ACT_NONE && !view->bf16;
 }
 static inline bool grad_is_identity(const struct grad_view *view) {
-    return !view->y;
+    return !view->y && !view->g_bf16;
 }
 
 /* x and dx lane by lane: dx where the slope of a clamp at v is 1, else 0. */
@@ -27,58 +29,80 @@ static inline void view_slopes(enum act act, vf *g, const vf *v, int count) {
     for (int i = 0; i < count; i++) g[i] = vload(products + i * VL);
 }
 
-/* scale*x + shift of a row, and the activation if it is a clamp. */
-static inline void view_load_clamped(const struct load_view *view, const float *x, float *tile, int64_t from,
+/* scale*x + shift of a row, and the activation if it is a clamp; x begins at element `at`. */
+STORED_INLINE void view_load_clamped(const struct load_view *view, bool bf16, int64_t at, float *tile, int64_t from,
                                      int64_t count) {
     vf low = vset(act_low(view->act)), high = vset(act_high(view->act));
+    const void *x = view->x;
     int64_t i = 0;
     if (!view->scale) {
-        for (; i + VL <= count; i += VL) vstore(tile + i, vclamp(vload(x + i), low, high));
+        for (; i + VL <= count; i += VL) vstore(tile + i, vclamp(stored_load(x, bf16, at + i, VL), low, high));
         if (i < count) {
             int n = (int)(count - i);
-            vstore_n(tile + i, vclamp(vload_n(x + i, n), low, high), n);
+            vstore_n(tile + i, vclamp(stored_load(x, bf16, at + i, n), low, high), n);
         }
         return;
     }
     const float *scale = view->scale + from, *shift = view->shift + from;
     for (; i + VL <= count; i += VL) {
-        vf v = vfma(vload(scale + i), vload(x + i), vload(shift + i));
+        vf v = vfma(vload(scale + i), stored_load(x, bf16, at + i, VL), vload(shift + i));
         vstore(tile + i, vclamp(v, low, high));
     }
     if (i < count) {
         int n = (int)(count - i);
-        vf v = vfma(vload_n(scale + i, n), vload_n(x + i, n), vload_n(shift + i, n));
+        vf v = vfma(vload_n(scale + i, n), stored_load(x, bf16, at + i, n), vload_n(shift + i, n));
         vstore_n(tile + i, vclamp(v, low, high), n);
     }
 }
 
-/* tile[0 … count) = view of x[0 … count), channels from … from + count. */
-static inline void view_load_row(const struct load_view *view, const float *x, float *tile, int64_t from,
-                                 int64_t count) {
-    if (!act_is_clamp(view->act) && !view->scale) {
-        KERNEL_NAME(act_values)(view->act, x, tile, count);
+/* tile[0 … count) = view of x from element `at` on, channels from … from + count. */
+static inline void view_load_row(const struct load_view *view, int64_t at, float *tile, int64_t from, int64_t count) {
+    bool smooth = !act_is_clamp(view->act);
+    if (smooth && !view->scale && !view->bf16) {
+        KERNEL_NAME(act_values)(view->act, (const float *)view->x + at, tile, count);
         return;
     }
-    view_load_clamped(view, x, tile, from, count);
-    if (!act_is_clamp(view->act)) KERNEL_NAME(act_values)(view->act, tile, tile, count);
+    if (view->bf16)
+        view_load_clamped(view, true, at, tile, from, count);
+    else
+        view_load_clamped(view, false, at, tile, from, count);
+    if (smooth) KERNEL_NAME(act_values)(view->act, tile, tile, count);
+}
+
+STORED_INLINE void grad_load_both(const struct grad_view *view, bool g_bf16, bool y_bf16, int64_t at, float *tile,
+                                  int64_t from, int64_t count) {
+    const float *a = view->a + from, *b = view->b + from, *c = view->c + from;
+    int64_t i = 0;
+    for (; i + VL <= count; i += VL) {
+        vf g = stored_load(view->g, g_bf16, at + i, VL), y = stored_load(view->y, y_bf16, at + i, VL);
+        vstore(tile + i, vfma(vload(a + i), g, vfma(vload(b + i), y, vload(c + i))));
+    }
+    if (i < count) {
+        int n = (int)(count - i);
+        vf g = stored_load(view->g, g_bf16, at + i, n), y = stored_load(view->y, y_bf16, at + i, n);
+        vf inner = vfma(vload_n(b + i, n), y, vload_n(c + i, n));
+        vstore_n(tile + i, vfma(vload_n(a + i, n), g, inner), n);
+    }
 }
 
 /* tile[0 … count) = gradient view at element `at` of g and y, channels from … from + count. */
 static inline void grad_load_row(const struct grad_view *view, int64_t at, float *tile, int64_t from, int64_t count) {
-    const float *g = view->g + at;
     if (!view->y) {
-        memcpy(tile, g, (size_t)count * sizeof *tile);
-        return;
-    }
-    const float *y = view->y + at, *a = view->a + from, *b = view->b + from, *c = view->c + from;
-    int64_t i = 0;
-    for (; i + VL <= count; i += VL) {
-        vstore(tile + i, vfma(vload(a + i), vload(g + i), vfma(vload(b + i), vload(y + i), vload(c + i))));
-    }
-    if (i < count) {
-        int n = (int)(count - i);
-        vf inner = vfma(vload_n(b + i, n), vload_n(y + i, n), vload_n(c + i, n));
-        vstore_n(tile + i, vfma(vload_n(a + i, n), vload_n(g + i, n), inner), n);
+        for (int64_t i = 0; view->g_bf16 && i < count; i += VL) {
+            int n = count - i < VL ? (int)(count - i) : VL;
+            vf g = stored_load(view->g, true, at + i, n);
+            if (n == VL)
+                vstore(tile + i, g);
+            else
+                vstore_n(tile + i, g, n);
+        }
+        if (!view->g_bf16) memcpy(tile, (const float *)view->g + at, (size_t)count * sizeof *tile);
+    } else if (view->g_bf16 && view->y_bf16) {
+        grad_load_both(view, true, true, at, tile, from, count);
+    } else if (!view->g_bf16 && !view->y_bf16) {
+        grad_load_both(view, false, false, at, tile, from, count);
+    } else {
+        grad_load_both(view, view->g_bf16, view->y_bf16, at, tile, from, count);
     }
 }
 

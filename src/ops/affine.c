@@ -57,6 +57,9 @@ static sk_status affine_op_plan(const struct plan_request *request, struct step_
     job->c = x->dim[x->rank - 1];
     job->rows = shape_elements(x) / job->c;
     job->in.act = attr->act;
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[AF_X]);
+    job->add_bf16 = value_is_bf16(request->graph, request->node->in[AF_ADD]);
+    job->z_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->affine_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -76,6 +79,8 @@ static void affine_op_run(const struct kernels *kernels, const void *job, int ph
 
 const struct op op_affine = {
     .name = "affine",
+    .bf16_in = SLOT(AF_X) | SLOT(AF_ADD),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = affine_infer,
     .gradient = affine_gradient,

@@ -25,6 +25,7 @@ static void affine_grad_reference(const struct reference_call *call) {
         int64_t c = j % channels;
         double v = call->in[AG_X][j];
         double g = call->in[AG_DZ][j] * view_slope(attr->act, call->in[AG_SCALE], call->in[AG_SHIFT], c, v);
+        g = reference_stored(call, AG_G, g);
         if (call->out[AG_G]) call->out[AG_G][j] = g;
         if (sums) {
             double *block = sums + j / channels / BLOCK_ROWS * 2 * channels;
@@ -42,6 +43,9 @@ static sk_status affine_grad_plan(const struct plan_request *request, struct ste
     job->c = x->dim[x->rank - 1];
     job->rows = shape_elements(x) / job->c;
     job->in.act = attr->act;
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[AG_X]);
+    job->dz_bf16 = value_is_bf16(request->graph, request->node->in[AG_DZ]);
+    job->g_bf16 = value_is_bf16(request->graph, request->node->out[AG_G]);
     request->kernels->affine_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -62,6 +66,8 @@ static void affine_grad_run(const struct kernels *kernels, const void *job, int 
 
 const struct op op_affine_grad = {
     .name = "affine_grad",
+    .bf16_in = SLOT(AG_DZ) | SLOT(AG_X),
+    .bf16_out = SLOT(AG_G),
     .outputs = 2,
     .infer = affine_grad_infer,
     .reference = affine_grad_reference,

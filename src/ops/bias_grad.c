@@ -30,7 +30,8 @@ static sk_status bias_grad_plan(const struct plan_request *request, struct step_
     struct bias_grad_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     int64_t c = dy->dim[dy->rank - 1];
-    job->sums = (struct stats_job){.rows = shape_elements(dy) / c, .c = c};
+    job->sums = (struct stats_job){
+        .rows = shape_elements(dy) / c, .c = c, .x_bf16 = value_is_bf16(request->graph, request->node->in[0])};
     request->kernels->stats_plan(&job->sums);
     *step = (struct step_plan){.job = job,
                                .phases = 2,
@@ -58,6 +59,7 @@ static void bias_grad_run(const struct kernels *kernels, const void *from, int p
 
 const struct op op_bias_grad = {
     .name = "bias_grad",
+    .bf16_in = SLOT(0),
     .outputs = 1,
     .infer = bias_grad_infer,
     .reference = bias_grad_reference,

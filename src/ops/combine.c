@@ -28,6 +28,7 @@ static sk_status combine_op_plan(const struct plan_request *request, struct step
     if (!job) return SK_EMEMORY;
     job->c = shape->dim[shape->rank - 1];
     job->rows = shape_elements(shape) / job->c;
+    job->out_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->combine_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -37,6 +38,8 @@ static void combine_bind(const struct bind_request *request, void *to) {
     struct combine_job *job = to;
     job->dy = (struct grad_view){.g = request->in[CB_G],
                                  .y = request->in[CB_X],
+                                 .g_bf16 = value_is_bf16(request->graph, request->node->in[CB_G]),
+                                 .y_bf16 = value_is_bf16(request->graph, request->node->in[CB_X]),
                                  .a = request->in[CB_A],
                                  .b = request->in[CB_B],
                                  .c = request->in[CB_C]};
@@ -50,6 +53,8 @@ static void combine_op_run(const struct kernels *kernels, const void *job, int p
 
 const struct op op_combine = {
     .name = "combine",
+    .bf16_in = SLOT(CB_G) | SLOT(CB_X),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = combine_infer,
     .reference = combine_reference,

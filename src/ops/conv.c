@@ -50,11 +50,11 @@ static sk_status conv_infer(struct graph *graph, int node) {
 
 static struct cost conv_cost(const struct graph *graph, const struct node *node) {
     const struct conv_shape *s = &((const struct conv_attr *)node->attr)->shape;
-    (void)graph;
     int64_t weights = s->r * s->s * (s->c / s->groups) * s->k, y = s->n * s->p * s->q * s->k;
     int64_t residual = node->in[CONV_ADD] ? y : 0;
+    int64_t x = s->n * s->h * s->w * s->c * value_size(graph, node->in[CONV_X]);
     return (struct cost){.macs = s->n * s->p * s->q * weights,
-                         .bytes = 4 * (s->n * s->h * s->w * s->c + weights + y + residual)};
+                         .bytes = x + 4 * (weights + residual) + y * value_size(graph, node->out[CONV_Y])};
 }
 
 /* One output pixel of one group into acc[k per group]; also how conv_grad walks the taps. */
@@ -97,6 +97,7 @@ static void conv_reference(const struct reference_call *call) {
         for (int64_t k = 0; k < s->k; k++) {
             py[k] = act_value(attr->out_act, py[k] + (call->in[CONV_BIAS] ? call->in[CONV_BIAS][k] : 0));
             if (call->in[CONV_ADD]) py[k] += call->in[CONV_ADD][row * s->k + k];
+            py[k] = reference_stored(call, CONV_Y, py[k]);
             if (block) block[k] += py[k], block[s->k + k] += py[k] * py[k];
         }
     }
@@ -163,17 +164,21 @@ static sk_status conv_plan(const struct plan_request *request, struct step_plan 
     static const float there;
     const float *scale = request->node->in[CONV_SCALE] ? &there : NULL;
     float *stats = request->node->out[CONV_STATS] ? (float *)&there : NULL;
-    struct load_view in = {.x = &there, .scale = scale, .shift = scale, .act = attr->in_act};
+    bool x_bf16 = value_is_bf16(request->graph, request->node->in[CONV_X]);
+    bool y_bf16 = value_is_bf16(request->graph, request->node->out[CONV_Y]);
+    struct load_view in = {.x = &there, .bf16 = x_bf16, .scale = scale, .shift = scale, .act = attr->in_act};
     job->depthwise = conv_is_depthwise(&attr->shape);
     step->job = job;
     step->phases = 1;
     if (job->depthwise) {
-        job->channels = (struct depthwise_forward){.s = attr->shape, .in = in, .act = attr->out_act, .stats = stats};
+        job->channels = (struct depthwise_forward){
+            .s = attr->shape, .in = in, .act = attr->out_act, .y_bf16 = y_bf16, .stats = stats};
         step->lane_scratch = request->kernels->depthwise_forward_plan(&job->channels, request->threads);
         step->tiles[0] = job->channels.tiles;
         FAIL_IF(request->node->in[CONV_ADD], SK_EINTERNAL, "%s: a depthwise store cannot add", request->node->name);
     } else {
-        job->matrix = (struct conv_forward){.s = attr->shape, .in = in, .act = attr->out_act, .stats = stats};
+        job->matrix =
+            (struct conv_forward){.s = attr->shape, .in = in, .act = attr->out_act, .y_bf16 = y_bf16, .stats = stats};
         job->matrix.add = request->node->in[CONV_ADD] ? &there : NULL;
         step->lane_scratch = request->kernels->conv_forward_plan(&job->matrix, request->threads);
         step->tiles[0] = job->matrix.tiles;
@@ -186,6 +191,7 @@ static void conv_bind(const struct bind_request *request, void *to) {
     struct conv_job *job = to;
     const struct conv_attr *attr = request->node->attr;
     struct load_view in = {.x = request->in[CONV_X],
+                           .bf16 = value_is_bf16(request->graph, request->node->in[CONV_X]),
                            .scale = request->in[CONV_SCALE],
                            .shift = request->in[CONV_SHIFT],
                            .act = attr->in_act};
@@ -217,6 +223,8 @@ static struct op_window conv_window(const struct node *node) {
 
 const struct op op_conv = {
     .name = "conv",
+    .bf16_in = SLOT(CONV_X),
+    .bf16_out = SLOT(CONV_Y),
     .outputs = CONV_OUTPUTS,
     .infer = conv_infer,
     .cost = conv_cost,

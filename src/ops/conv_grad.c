@@ -21,12 +21,14 @@ static sk_status conv_grad_infer(struct graph *graph, int node) {
 static struct cost conv_grad_cost(const struct graph *graph, const struct node *node) {
     const struct conv_grad_attr *attr = node->attr;
     const struct conv_shape *s = &attr->shape;
-    (void)graph;
     int64_t weights = s->r * s->s * (s->c / s->groups) * s->k;
     int64_t x = s->n * s->h * s->w * s->c, y = s->n * s->p * s->q * s->k;
     int walks = (attr->want_dx ? 1 : 0) + (attr->want_dw ? 1 : 0);
-    int64_t numbers = y * (node->in[CG_Y] ? 2 : 1) + x + (attr->want_dx ? x : 0) + (node->in[CG_ADD] ? x : 0);
-    return (struct cost){.macs = s->n * s->p * s->q * weights * walks, .bytes = 4 * (numbers + 2 * weights)};
+    int64_t bytes = y * value_size(graph, node->in[CG_G]) + x * value_size(graph, node->in[CG_X]);
+    if (node->in[CG_Y]) bytes += y * value_size(graph, node->in[CG_Y]);
+    if (node->in[CG_ADD]) bytes += x * value_size(graph, node->in[CG_ADD]);
+    if (attr->want_dx) bytes += x * value_size(graph, node->out[CG_DX]);
+    return (struct cost){.macs = s->n * s->p * s->q * weights * walks, .bytes = bytes + 8 * weights};
 }
 
 static double gradient_view(const struct reference_call *call, int64_t row, int64_t k, int64_t channels) {
@@ -83,6 +85,7 @@ static void conv_grad_reference(const struct reference_call *call) {
             double x = call->in[CG_X][j];
             if (call->in[CG_ADD]) dx[j] += call->in[CG_ADD][j];
             dx[j] *= view_slope(attr->in_act, call->in[CG_SCALE], call->in[CG_SHIFT], c, x);
+            dx[j] = reference_stored(call, CG_DX, dx[j]);
             if (block) block[c] += dx[j], block[s->c + c] += dx[j] * x;
         }
     }
@@ -115,6 +118,17 @@ static sk_status plan_matrix(const struct plan_request *request, struct conv_gra
     return SK_OK;
 }
 
+/* Which of the node's tensors are bf16. */
+struct stored_as {
+    bool g, y, x, add, dx;
+};
+static struct stored_as stored_as(const struct graph *graph, const struct node *node) {
+    const int *in = node->in;
+    return (struct stored_as){value_is_bf16(graph, in[CG_G]), value_is_bf16(graph, in[CG_Y]),
+                              value_is_bf16(graph, in[CG_X]), value_is_bf16(graph, in[CG_ADD]),
+                              value_is_bf16(graph, node->out[CG_DX])};
+}
+
 static sk_status conv_grad_plan(const struct plan_request *request, struct step_plan *step) {
     const struct conv_grad_attr *attr = request->node->attr;
     struct conv_grad_job *job = arena_alloc(request->arena, sizeof *job);
@@ -125,15 +139,31 @@ static sk_status conv_grad_plan(const struct plan_request *request, struct step_
     float *sums = attr->want_sums ? &there : NULL, *dbias = attr->want_dbias ? &there : NULL;
     const int *in = request->node->in;
     float *add = in[CG_ADD] ? &there : NULL, *scale = in[CG_SCALE] ? &there : NULL, *y = in[CG_Y] ? &there : NULL;
-    struct load_view view = {.x = &there, .scale = scale, .shift = scale, .act = attr->in_act};
-    struct grad_view dy = {.g = &there, .y = y, .a = y, .b = y, .c = y};
+    struct stored_as as = stored_as(request->graph, request->node);
+    struct load_view view = {.x = &there, .bf16 = as.x, .scale = scale, .shift = scale, .act = attr->in_act};
+    struct grad_view dy = {.g = &there, .y = y, .g_bf16 = as.g, .y_bf16 = as.y, .a = y, .b = y, .c = y};
     job->depthwise = conv_is_depthwise(&attr->shape);
     if (job->depthwise)
-        job->channels = (struct depthwise_backward){
-            .s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx, .sums = sums, .dw = dw};
+        job->channels = (struct depthwise_backward){.s = attr->shape,
+                                                    .dy = dy,
+                                                    .in = view,
+                                                    .add = add,
+                                                    .dx = dx,
+                                                    .sums = sums,
+                                                    .dw = dw,
+                                                    .add_bf16 = as.add,
+                                                    .dx_bf16 = as.dx};
     else
-        job->matrix = (struct conv_backward){
-            .s = attr->shape, .dy = dy, .in = view, .add = add, .dx = dx, .sums = sums, .dw = dw, .dbias = dbias};
+        job->matrix = (struct conv_backward){.s = attr->shape,
+                                             .dy = dy,
+                                             .in = view,
+                                             .add = add,
+                                             .dx = dx,
+                                             .sums = sums,
+                                             .dw = dw,
+                                             .dbias = dbias,
+                                             .add_bf16 = as.add,
+                                             .dx_bf16 = as.dx};
     step->job = job;
     step->phases = 2;
     step->early[CG_DX] = step->early[CG_SUMS] = true; /* the second phase merges the weights' parts */
@@ -144,8 +174,11 @@ static void conv_grad_bind(const struct bind_request *request, void *to) {
     struct conv_grad_job *job = to;
     const struct conv_grad_attr *attr = request->node->attr;
     void *const *in = request->in, *const *out = request->out;
-    struct load_view view = {.x = in[CG_X], .scale = in[CG_SCALE], .shift = in[CG_SHIFT], .act = attr->in_act};
-    struct grad_view dy = {.g = in[CG_G], .y = in[CG_Y], .a = in[CG_A], .b = in[CG_B], .c = in[CG_C]};
+    struct stored_as as = stored_as(request->graph, request->node);
+    struct load_view view = {
+        .x = in[CG_X], .bf16 = as.x, .scale = in[CG_SCALE], .shift = in[CG_SHIFT], .act = attr->in_act};
+    struct grad_view dy = {
+        .g = in[CG_G], .y = in[CG_Y], .g_bf16 = as.g, .y_bf16 = as.y, .a = in[CG_A], .b = in[CG_B], .c = in[CG_C]};
     if (job->depthwise) {
         struct depthwise_backward *d = &job->channels;
         d->dy = dy, d->in = view, d->w = in[CG_W], d->add = in[CG_ADD];
@@ -176,6 +209,8 @@ static void conv_grad_run(const struct kernels *kernels, const void *from, int p
 
 const struct op op_conv_grad = {
     .name = "conv_grad",
+    .bf16_in = SLOT(CG_G) | SLOT(CG_Y) | SLOT(CG_X) | SLOT(CG_ADD),
+    .bf16_out = SLOT(CG_DX),
     .outputs = CG_OUTPUTS,
     .infer = conv_grad_infer,
     .cost = conv_grad_cost,

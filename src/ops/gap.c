@@ -47,6 +47,7 @@ static sk_status gap_plan(const struct plan_request *request, struct step_plan *
     struct gap_forward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     *job = (struct gap_forward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[GAP_X]);
     request->kernels->gap_forward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -65,6 +66,7 @@ static void gap_run(const struct kernels *kernels, const void *job, int phase, i
 
 const struct op op_gap = {
     .name = "gap",
+    .bf16_in = SLOT(GAP_X),
     .outputs = 1,
     .infer = gap_infer,
     .gradient = gap_gradient,

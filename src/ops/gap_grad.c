@@ -29,6 +29,7 @@ static void gap_grad_reference(const struct reference_call *call) {
         double g = call->in[GG_DY][at] / (double)pixels;
         if (call->in[GG_DZ]) g += call->in[GG_DZ][j] * call->in[GG_FACTOR][at];
         g *= view_slope(attr->act, call->in[GG_SCALE], call->in[GG_SHIFT], j % c, x);
+        g = reference_stored(call, GG_G, g);
         call->out[GG_G][j] = g;
         if (!sums) continue;
         double *block = sums + j / c / BLOCK_ROWS * 2 * c;
@@ -43,6 +44,9 @@ static sk_status gap_grad_plan(const struct plan_request *request, struct step_p
     struct gap_backward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     *job = (struct gap_backward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[GG_X]);
+    job->dz_bf16 = value_is_bf16(request->graph, request->node->in[GG_DZ]);
+    job->g_bf16 = value_is_bf16(request->graph, request->node->out[GG_G]);
     request->kernels->gap_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -62,6 +66,8 @@ static void gap_grad_run(const struct kernels *kernels, const void *job, int pha
 
 const struct op op_gap_grad = {
     .name = "gap_grad",
+    .bf16_in = SLOT(GG_X) | SLOT(GG_DZ),
+    .bf16_out = SLOT(GG_G),
     .outputs = 2,
     .infer = gap_grad_infer,
     .reference = gap_grad_reference,

@@ -50,6 +50,8 @@ static sk_status gate_plan(const struct plan_request *request, struct step_plan 
     struct gate_forward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     *job = (struct gate_forward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[GT_X]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->gate_forward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -68,6 +70,8 @@ static void gate_run(const struct kernels *kernels, const void *job, int phase, 
 
 const struct op op_gate = {
     .name = "gate",
+    .bf16_in = SLOT(GT_X),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = gate_infer,
     .gradient = gate_gradient,

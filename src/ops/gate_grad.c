@@ -33,6 +33,9 @@ static sk_status gate_grad_plan(const struct plan_request *request, struct step_
     struct gate_backward *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     *job = (struct gate_backward){.n = d[0], .hw = d[1] * d[2], .c = d[3], .in = {.act = attr->act}};
+    job->in.bf16 = value_is_bf16(request->graph, request->node->in[GTG_X]);
+    job->dy_bf16 = value_is_bf16(request->graph, request->node->in[GTG_DY]);
+    job->dx_bf16 = value_is_bf16(request->graph, request->node->out[GTG_DX]);
     request->kernels->gate_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -52,6 +55,8 @@ static void gate_grad_run(const struct kernels *kernels, const void *job, int ph
 
 const struct op op_gate_grad = {
     .name = "gate_grad",
+    .bf16_in = SLOT(GTG_DY) | SLOT(GTG_X),
+    .bf16_out = SLOT(GTG_DX),
     .outputs = 2,
     .infer = gate_grad_infer,
     .reference = gate_grad_reference,

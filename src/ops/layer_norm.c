@@ -62,6 +62,8 @@ static sk_status layer_norm_plan(const struct plan_request *request, struct step
     job->c = value_elements(request->graph, request->node->in[LN_WEIGHT]);
     job->rows = value_elements(request->graph, request->node->in[LN_X]) / job->c;
     job->eps = (float)attr->eps;
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[LN_X]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->layer_norm_forward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -80,6 +82,8 @@ static void layer_norm_run(const struct kernels *kernels, const void *job, int p
 
 const struct op op_layer_norm = {
     .name = "layer_norm",
+    .bf16_in = SLOT(LN_X),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = layer_norm_infer,
     .gradient = layer_norm_gradient,

@@ -59,6 +59,9 @@ static sk_status layer_norm_grad_plan(const struct plan_request *request, struct
     int64_t c = value_elements(request->graph, request->node->in[LNG_WEIGHT]);
     job->rows = (struct layer_norm_backward){
         .c = c, .rows = value_elements(request->graph, request->node->in[LNG_X]) / c, .eps = (float)attr->eps};
+    job->rows.x_bf16 = value_is_bf16(request->graph, request->node->in[LNG_X]);
+    job->rows.dy_bf16 = value_is_bf16(request->graph, request->node->in[LNG_DY]);
+    job->rows.dx_bf16 = value_is_bf16(request->graph, request->node->out[LNG_DX]);
     request->kernels->layer_norm_backward_plan(&job->rows);
     *step = (struct step_plan){.job = job,
                                .phases = 2,
@@ -92,6 +95,8 @@ static void layer_norm_grad_run(const struct kernels *kernels, const void *from,
 
 const struct op op_layer_norm_grad = {
     .name = "layer_norm_grad",
+    .bf16_in = SLOT(LNG_X) | SLOT(LNG_DY),
+    .bf16_out = SLOT(LNG_DX),
     .outputs = 3,
     .infer = layer_norm_grad_infer,
     .reference = layer_norm_grad_reference,

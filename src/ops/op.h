@@ -65,6 +65,9 @@ struct bind_request {
 static inline bool value_is_bf16(const struct graph *graph, int value) {
     return graph->values[value].dtype == BF16;
 }
+static inline int64_t value_size(const struct graph *graph, int value) {
+    return (int64_t)dtype_size(graph->values[value].dtype);
+}
 /* What a reference sees of a number once it is stored, for the sums that are taken of stored numbers. */
 static inline double reference_stored(const struct reference_call *call, int slot, double x) {
     if (!value_is_bf16(call->graph, call->node->out[slot])) return x;

@@ -40,6 +40,7 @@ static sk_status stats_op_plan(const struct plan_request *request, struct step_p
     if (!job) return SK_EMEMORY;
     job->c = x->dim[x->rank - 1];
     job->rows = shape_elements(x) / job->c;
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[0]);
     request->kernels->stats_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -58,6 +59,7 @@ static void stats_op_run(const struct kernels *kernels, const void *job, int pha
 
 const struct op op_stats = {
     .name = "stats",
+    .bf16_in = SLOT(0),
     .outputs = 1,
     .infer = stats_infer,
     .gradient = stats_gradient,

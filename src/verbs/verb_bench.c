@@ -151,7 +151,7 @@ static void answer(struct bench *b) {
     double flops = 2.0 * (double)b->macs / median;
     jw_string(w, "model", b->network->args.name);
     jw_string(w, "mode", b->train ? "train" : "inference");
-    jw_string(w, "precision", b->precision);
+    jw_string(w, "dtype", b->precision);
     jw_integer(w, "batch", b->batch);
     jw_integer(w, "threads", team_size(b->team));
     jw_number(w, "images_per_s", (double)b->batch / median);

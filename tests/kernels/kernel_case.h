@@ -103,6 +103,11 @@ static inline int64_t case_order(int64_t i, int64_t tiles, int pass) {
     return i;
 }
 
+/* Element i of a tensor of floats in a job. */
+static inline float case_at(const void *tensor, int64_t i) {
+    return ((const float *)tensor)[i];
+}
+
 /* The view's value before the activation, rounded as the kernels round it. */
 static inline float case_view_linear(const struct load_view *view, float x, int64_t c) {
     return view->scale ? fmaf(view->scale[c], x, view->shift[c]) : x;

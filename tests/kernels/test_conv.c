@@ -89,7 +89,8 @@ static struct load_view load_view_of(const struct conv_case *t, const struct arr
 }
 static struct grad_view grad_view_of(const struct conv_case *t, const struct arrays *a) {
     struct grad_view v = {.g = a->g.data};
-    if (t->grad) v = (struct grad_view){a->g.data, a->y_saved.data, a->a.data, a->b.data, a->c.data};
+    if (t->grad)
+        v = (struct grad_view){.g = a->g.data, .y = a->y_saved.data, .a = a->a.data, .b = a->b.data, .c = a->c.data};
     return v;
 }
 

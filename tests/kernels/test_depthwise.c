@@ -61,7 +61,7 @@ static double forward_value(const struct depthwise_forward *job, int64_t n, int6
             int64_t h = p * s->stride_h + r * s->dilation_h - s->pad_top;
             int64_t w = q * s->stride_w + t * s->dilation_w - s->pad_left;
             if (h < 0 || h >= s->h || w < 0 || w >= s->w) continue;
-            float x = job->in.x[((n * s->h + h) * s->w + w) * s->c + c];
+            float x = case_at(job->in.x, ((n * s->h + h) * s->w + w) * s->c + c);
             double term =
                 act_value(job->in.act, (double)case_view_linear(&job->in, x, c)) * job->w[(r * s->s + t) * s->c + c];
             sum += term, *size += fabs(term);
@@ -97,7 +97,7 @@ static void check_forward(const struct forward_data *f) {
     for (int64_t i = 0; i < f->outputs; i++) {
         int64_t c = i % s->c, q = i / s->c % s->q, p = i / s->c / s->q % s->p, n = i / s->c / s->q / s->p;
         double size, expected = forward_value(&f->job, n, p, q, c, &size);
-        case_close("y", i, f->job.y[i], expected, size, 1e-6);
+        case_close("y", i, case_at(f->job.y, i), expected, size, 1e-6);
     }
     check_strips("stats", f->job.stats, f->job.y, f->job.y, (int64_t[]){s->n, s->p, s->q, s->c});
 }
@@ -178,7 +178,8 @@ static void backward_run(const struct kernels *kernels, struct depthwise_backwar
 }
 
 static double gradient_value(const struct grad_view *dy, int64_t i, int64_t c) {
-    return dy->y ? (double)dy->a[c] * dy->g[i] + (double)dy->b[c] * dy->y[i] + dy->c[c] : (double)dy->g[i];
+    return dy->y ? (double)dy->a[c] * case_at(dy->g, i) + (double)dy->b[c] * case_at(dy->y, i) + dy->c[c]
+                 : (double)case_at(dy->g, i);
 }
 
 /* Scatter dy through the kernel, the dullest way. */
@@ -194,7 +195,7 @@ static void reference_backward(const struct depthwise_backward *job, double *dx,
             int64_t w = q * s->stride_w + tap % s->s * s->dilation_w - s->pad_left;
             if (h < 0 || h >= s->h || w < 0 || w >= s->w) continue;
             int64_t at = ((n * s->h + h) * s->w + w) * s->c + c;
-            double u = act_value(job->in.act, (double)case_view_linear(&job->in, job->in.x[at], c));
+            double u = act_value(job->in.act, (double)case_view_linear(&job->in, case_at(job->in.x, at), c));
             dx[at] += dy * job->w[tap * s->c + c], dx_size[at] += bound * fabs((double)job->w[tap * s->c + c]);
             dw[tap * s->c + c] += dy * u, dw_size[tap * s->c + c] += bound * fabs(u);
         }
@@ -208,9 +209,9 @@ static void check_backward(const struct backward_data *d) {
     assert_non_null(dx);
     reference_backward(&d->job, dx, dx_size, dw, dw_size);
     for (int64_t i = 0; i < d->inputs; i++) {
-        double expected = dx[i] + (d->job.add ? (double)d->job.add[i] : 0.0);
+        double expected = dx[i] + (d->job.add ? (double)case_at(d->job.add, i) : 0.0);
         expected *= act_slope(d->job.in.act, (double)case_view_linear(&d->job.in, d->x[i], i % s->c));
-        case_close("dx", i, d->job.dx[i], expected, 1.5 * (dx_size[i] + 1.0), 1e-6);
+        case_close("dx", i, case_at(d->job.dx, i), expected, 1.5 * (dx_size[i] + 1.0), 1e-6);
     }
     for (int64_t i = 0; i < d->taps; i++) case_close("dw", i, d->job.dw[i], dw[i], dw_size[i], 7e-6);
     check_strips("sums", d->job.sums, d->job.dx, d->x, (int64_t[]){s->n, s->h, s->w, s->c});
