@@ -114,6 +114,7 @@ struct init_call {
     const struct init_table *table;
     const struct init_rules *rules;
     const struct param *head; /* the last linear layer's weight, or NULL */
+    double deviation;         /* of every kernel instead of the rules'; 0: as they say */
 };
 
 /* A hidden layer of one's own head: no published network has it, so it starts as torch's Linear does in all. */
@@ -125,14 +126,17 @@ static bool is_hidden(const struct init_call *call, const struct param *param) {
 
 static void initialise_one(const struct init_call *call, const struct param *param, struct rng *rng, float *to) {
     const struct init_rules *rules = call->rules;
-    const struct init_rule *rule = &rules->conv;
+    const struct init_rule *rule = &rules->conv, plain = {DRAW_NORMAL, FAN_NONE, call->deviation};
     bool zero = false;
     switch (param->kind) {
     case PARAM_LINEAR:
         rule = param == call->head ? &rules->head : is_hidden(call, param) ? &hidden_rule : &rules->linear;
         /* fall through */
     case PARAM_CONV:
-    case PARAM_DEPTHWISE: draw(rule, deviation_of(rule, param->kind, &param->shape), rng, to, param->count); break;
+    case PARAM_DEPTHWISE:
+        if (call->deviation > 0) rule = &plain;
+        draw(rule, deviation_of(rule, param->kind, &param->shape), rng, to, param->count);
+        break;
     case PARAM_NORM_WEIGHT:
         zero = rules->zero_last_norm && call->table->last_norm && call->table->last_norm(call->graph, param);
         fill(to, param->count, zero ? 0 : 1);
@@ -150,10 +154,10 @@ static void initialise_one(const struct init_call *call, const struct param *par
     }
 }
 
-void model_initialise(const struct graph *graph, const struct model_args *args, enum model_init init, uint64_t seed,
-                      float *params, float *state) {
+void model_initialise_by(const struct graph *graph, const struct model_args *args, enum model_init init,
+                         double deviation, uint64_t seed, float *params, float *state) {
     const struct model_family *family = NULL;
-    struct init_call call = {.graph = graph, .args = args, .table = &init_mobilenet};
+    struct init_call call = {.graph = graph, .args = args, .table = &init_mobilenet, .deviation = deviation};
     if (model_find(args->name, &family) == SK_OK) {
         char head[128];
         snprintf(head, sizeof head, "%s.weight", family->classifier);
@@ -166,4 +170,9 @@ void model_initialise(const struct graph *graph, const struct model_args *args, 
         struct rng rng = rng_at(seed, RNG_INIT, 0, i);
         initialise_one(&call, param, &rng, (param->state ? state : params) + param->offset);
     }
+}
+
+void model_initialise(const struct graph *graph, const struct model_args *args, enum model_init init, uint64_t seed,
+                      float *params, float *state) {
+    model_initialise_by(graph, args, init, 0, seed, params, state);
 }

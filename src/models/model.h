@@ -133,5 +133,8 @@ void model_args_rows(struct model_args *args, const struct model_row *rows, int6
 /* Fresh weights and statistics, a function of (args, init, seed) alone (init.c). */
 void model_initialise(const struct graph *graph, const struct model_args *args, enum model_init init, uint64_t seed,
                       float *params, float *state);
+/* The same where `deviation` is above 0: then that of every kernel, a plain normal, whatever the rules say. */
+void model_initialise_by(const struct graph *graph, const struct model_args *args, enum model_init init,
+                         double deviation, uint64_t seed, float *params, float *state);
 
 #endif

@@ -125,8 +125,8 @@ static sk_status make_network(struct loop *loop) {
     else if (loop->start.from) /* on a resume, the arguments are whole */
         TRY(recipe_model_over(recipe, &args));
     TRY(network_new(&loop->network, &args));
-    model_initialise(loop->network->graph, &args, recipe_init(recipe), (uint64_t)recipe->seed, loop->network->params,
-                     loop->network->state);
+    model_initialise_by(loop->network->graph, &args, recipe_init(recipe), recipe->model_init_std,
+                        (uint64_t)recipe->seed, loop->network->params, loop->network->state);
     loop->result->parameters = graph_parameter_count(loop->network->graph);
     TRY(describe_network(loop));
     if (!loop->start.from) return SK_OK;

@@ -83,6 +83,8 @@ sk_status trace_model_text(const struct recipe *recipe, struct text *text) {
         text_add(text, "network in training\n");
         text_norm(&traced, text);
         text_drops(&traced, text);
+        if (recipe->model_init_std > 0)
+            text_addf(text, "  every kernel begins as a normal number of deviation %.4g\n", recipe->model_init_std);
         if (traced.wrapped) text_addf(text, "  %zu convolutions see the opposite side beyond a border\n", traced.wrapped);
         status = text_check(text);
     }
@@ -108,6 +110,7 @@ sk_status trace_model_json(const struct recipe *recipe, struct json_writer *w) {
         json_drops(&traced, true, w);
         json_drops(&traced, false, w);
         jw_integer(w, "wrapped_convolutions", (int64_t)traced.wrapped);
+        jw_number(w, "init_std", recipe->model_init_std);
         jw_end_object(w);
         status = text_check(&w->text);
     }

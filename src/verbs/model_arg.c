@@ -23,8 +23,8 @@ static sk_status fresh_network(const struct call *call, const char *name, bool w
     if (status == SK_OK) status = recipe_model(&recipe, &args);
     if (status == SK_OK) status = network_new(network, &args);
     if (status == SK_OK) {
-        model_initialise((*network)->graph, &args, recipe_init(&recipe), (uint64_t)recipe.seed, (*network)->params,
-                         (*network)->state);
+        model_initialise_by((*network)->graph, &args, recipe_init(&recipe), recipe.model_init_std,
+                            (uint64_t)recipe.seed, (*network)->params, (*network)->state);
         if (want_weights)
             call_note(call, "%s is an architecture's name: its weights are fresh ones of seed %lld, not trained", name,
                       (long long)recipe.seed);

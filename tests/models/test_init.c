@@ -144,10 +144,28 @@ static void each_parameter_has_its_own_numbers(void **state) {
     network_free(b.network);
 }
 
+/* One deviation for all kernels, also of depthwise ones and of the head; norms are as ever. */
+static void one_deviation_for_every_kernel(void **state) {
+    (void)state;
+    struct drawn d = draw("mobilenet_v2", INIT_TORCHVISION);
+    model_initialise_by(d.network->graph, &d.args, INIT_TORCHVISION, 0.2, 1, d.network->params, d.network->state);
+    static const char *const kernels[] = {"features.18.0.weight", "features.17.conv.1.0.weight", "classifier.1.weight"};
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        const struct param *p = graph_find_param(d.network->graph, kernels[i]);
+        const float *w = d.network->params + p->offset;
+        double sum = 0;
+        for (int64_t j = 0; j < p->count; j++) sum += (double)w[j] * (double)w[j];
+        assert_true(fabs(sqrt(sum / (double)p->count) / 0.2 - 1) < 4 / sqrt((double)p->count));
+    }
+    assert_true(d.network->params[graph_find_param(d.network->graph, "features.18.1.weight")->offset] == 1.0f);
+    network_free(d.network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_are_the_published_ones),
         cmocka_unit_test(each_parameter_has_its_own_numbers),
+        cmocka_unit_test(one_deviation_for_every_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
