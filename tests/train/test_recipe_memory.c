@@ -5,7 +5,7 @@
 #include "shim/failing.h"
 #include "train/lint.h"
 
-static const char yaml[] = "source: {recipe: text}\nexpect: {3: [1, 2]}\nepochs: 4\nmodel:\n  strides: [1, 2]\n"
+static const char yaml[] = "source: {recipe: text}\nexpect: {3: [1, 2]}\nepochs: 4\nmodel:\n  strides: [1, 1, 2, 2, 1, 2, 1]\n"
                            "weight_decay: {value: 1e-4, exclude: [bias, 'a.*']}\n";
 static const struct decay_tensor tensors[] = {{"a.weight", 4, DECAY_CONV, 9, 0}, {"b.bias", 1, DECAY_CONV, 3, 9}};
 
