@@ -36,26 +36,8 @@ uint32_t mix_partner(enum mix_of of, uint32_t count, uint32_t place) {
 
 /* ---- drawing ---- */
 
-/* log of a Gamma(shape) number: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. Shapes
- * below 1 by way of shape + 1, in logarithms, because small ones give numbers that no double holds. */
-static double log_gamma_draw(struct rng *rng, double shape) {
-    double power = 0;
-    if (shape < 1) {
-        power = log(1 - rng_double(rng)) / shape;
-        shape += 1;
-    }
-    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
-    for (;;) {
-        double x = rng_normal(rng), v = 1 + c * x;
-        if (v <= 0) continue;
-        v = v * v * v;
-        double u = 1 - rng_double(rng); /* of (0,1] */
-        if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) return log(d * v) + power;
-    }
-}
-
 double mix_beta(struct rng *rng, double alpha) {
-    double a = log_gamma_draw(rng, alpha), b = log_gamma_draw(rng, alpha);
+    double a = rng_log_gamma(rng, alpha), b = rng_log_gamma(rng, alpha);
     return 1 / (1 + exp(b - a));
 }
 

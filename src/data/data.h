@@ -38,6 +38,10 @@ struct data_options {
 sk_status dataset_open(struct dataset **dataset, const char *spec, const struct data_options *options);
 void dataset_free(struct dataset *dataset); /* NULL is fine */
 
+/* Where a SPEC's pictures lie, by its words and names of files alone; UNKNOWN where neither tells. */
+enum data_place { DATA_PLACE_UNKNOWN, DATA_PLACE_MEMORY, DATA_PLACE_FILES, DATA_PLACE_SHARDS };
+enum data_place data_place_of(const char *spec);
+
 const char *dataset_format(const struct dataset *dataset); /* "idx", "cifar10", "folder", … */
 const char *data_part_name(enum data_part part);           /* "train", "val", "test" */
 

@@ -68,6 +68,14 @@ sk_status data_find(const char *spec, const struct data_format **format, const c
     return status_fail(SK_EDATA, "%s: no data found there: neither IDX nor CIFAR files, nor folders of pictures", spec);
 }
 
+enum data_place data_place_of(const char *spec) {
+    const struct data_format *format = NULL;
+    const char *path;
+    if (data_find(spec, &format, &path) != SK_OK) status_clear(); /* of another machine: its name may still tell */
+    if (!format) return DATA_PLACE_UNKNOWN;
+    return format->patterns ? DATA_PLACE_SHARDS : format->fetch ? DATA_PLACE_FILES : DATA_PLACE_MEMORY;
+}
+
 static void take_all(struct dataset *dataset, enum data_part part, enum data_part source) {
     dataset->list[part] = (struct data_list){.source = source, .count = dataset->source[source].count};
 }

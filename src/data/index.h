@@ -85,6 +85,9 @@ void index_build_free(struct index_build *build);
 
 /* ---- keeping it ---- */
 
+/* Pictures from which on the index is kept where nothing else is said: fewer are read again as fast. */
+enum { INDEX_WORTH_KEEPING = 50000 };
+
 /* Where the index of `format` at `path` is kept for options->index_cache; NULL: nowhere. *always: whatever its size. */
 struct index_place {
     char *file;

@@ -13,7 +13,7 @@
 #include "data/folder.h"
 #include "data/index_file.h"
 
-enum { WORTH_KEEPING = 50000, PRINT_BYTES = 4096, NAME_DIGITS = 24 };
+enum { PRINT_BYTES = 4096, NAME_DIGITS = 24 };
 static const int64_t settled_ns = 2000000000;
 
 /* The folder of the cache, as a new text in the arena; NULL without a sentence: there is none. */
@@ -98,7 +98,7 @@ void index_keep(const struct index_place *place, const struct index *index) {
     struct timespec now;
     uint64_t pictures = 0;
     for (int part = 0; part < DATA_PARTS; part++) pictures += index->part[part].count;
-    if (!place->file || (!place->always && pictures < WORTH_KEEPING)) return;
+    if (!place->file || (!place->always && pictures < INDEX_WORTH_KEEPING)) return;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t settled = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - settled_ns;
     for (uint32_t i = 0; i < index->stamp_count; i++)

@@ -19,7 +19,10 @@ struct score score_of(const float *logits, int classes, int32_t label) {
 
 struct calibration calibration_of(const struct score *scores, int64_t count) {
     struct calibration c = {0};
+    int64_t scored = 0;
     for (int64_t i = 0; i < count; i++) {
+        if (scores[i].label < 0) continue;
+        scored++;
         double sure = (double)scores[i].confidence;
         /* bins are open below and closed above, as in the paper; what is not a number counts as sure of nothing */
         int bin = sure > 0 ? (int)ceil(sure * CALIBRATION_BINS) - 1 : 0;
@@ -30,8 +33,8 @@ struct calibration calibration_of(const struct score *scores, int64_t count) {
     }
     for (int b = 0; b < CALIBRATION_BINS; b++) {
         if (c.count[b] == 0) continue;
-        c.ece += fabs(c.accuracy[b] - c.confidence[b]) / (double)count;
-        c.overconfident += (c.confidence[b] - c.accuracy[b]) / (double)count;
+        c.ece += fabs(c.accuracy[b] - c.confidence[b]) / (double)scored;
+        c.overconfident += (c.confidence[b] - c.accuracy[b]) / (double)scored;
         c.confidence[b] /= (double)c.count[b];
         c.accuracy[b] /= (double)c.count[b];
     }
@@ -48,18 +51,20 @@ static double coin_below(int64_t k, int64_t n) {
 
 struct paired paired_test(const struct score *a, const struct score *b, int64_t count) {
     const double z = 1.959963984540054; /* the normal's 97.5 % point */
-    struct paired t = {.images = count, .p = 1, .low = -100, .high = 100};
+    struct paired t = {.p = 1, .low = -100, .high = 100};
     for (int64_t i = 0; i < count; i++) {
+        if (a[i].label < 0 || b[i].label < 0) continue;
+        t.images++;
         bool right_a = a[i].first == a[i].label, right_b = b[i].first == b[i].label;
         t.both += right_a && right_b;
         t.only_a += right_a && !right_b;
         t.only_b += right_b && !right_a;
         t.neither += !right_a && !right_b;
     }
-    if (count == 0) return t;
-    t.difference = 100 * (double)(t.only_b - t.only_a) / (double)count;
+    if (t.images == 0) return t;
+    t.difference = 100 * (double)(t.only_b - t.only_a) / (double)t.images;
     /* Half a picture more in each of the four cells. */
-    double n = (double)count + 2, only_a = (double)t.only_a + 0.5, only_b = (double)t.only_b + 0.5;
+    double n = (double)t.images + 2, only_a = (double)t.only_a + 0.5, only_b = (double)t.only_b + 0.5;
     double middle = (only_b - only_a) / n;
     double half = z * sqrt((only_a + only_b) / n - middle * middle) / sqrt(n);
     t.low = 100 * fmax(-1, middle - half);
@@ -72,7 +77,7 @@ struct paired paired_test(const struct score *a, const struct score *b, int64_t 
 int64_t scores_worst(const struct score *scores, int64_t count, int64_t limit, int64_t *order) {
     int64_t found = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (scores[i].first == scores[i].label) continue;
+        if (scores[i].label < 0 || scores[i].first == scores[i].label) continue;
         if (found == limit && !(scores[i].confidence > scores[order[found - 1]].confidence)) continue;
         int64_t at = found < limit ? found++ : found - 1;
         for (; at > 0 && scores[i].confidence > scores[order[at - 1]].confidence; at--) order[at] = order[at - 1];

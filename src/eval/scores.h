@@ -12,7 +12,8 @@
 
 /* Of one picture; probabilities are the softmax's. */
 struct score {
-    int32_t label, first; /* true class; the one that ranks first, the lower index of equal ones */
+    int32_t label,
+        first; /* true class (negative: the picture was left out, and counts nowhere); the one that ranks first, the lower index of equal ones */
     float confidence;     /* probability of `first` */
     float own;            /* probability of `label` */
 };

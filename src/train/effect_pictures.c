@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "train/effect_rows.h"
+#include "train/evaluate.h"
 
 /* ---- batch norm ---- */
 
@@ -168,14 +169,9 @@ void tell_eval_pixels(const struct effect_facts *f, struct text *t) {
 }
 
 void tell_eval_distinct(const struct effect_facts *f, struct text *t) {
-    int64_t images = f->input->val_images, batch = f->recipe->eval_batch_size;
-    if (f->recipe->eval_stream != CHOICE_STREAM_ONCE) images -= images % batch;
-    text_addf(t, "%lld", (long long)images);
+    text_addf(t, "%lld", (long long)evaluation_plan_of(f->recipe, f->input->val_images).distinct);
 }
 
 void tell_eval_scored(const struct effect_facts *f, struct text *t) {
-    int64_t images = f->input->val_images, batch = f->recipe->eval_batch_size;
-    if (f->recipe->eval_stream == CHOICE_STREAM_DROP) images -= images % batch;
-    if (f->recipe->eval_stream == CHOICE_STREAM_REPEAT) images = (images + batch - 1) / batch * batch;
-    text_addf(t, "%lld", (long long)images);
+    text_addf(t, "%lld", (long long)evaluation_plan_of(f->recipe, f->input->val_images).scored);
 }

@@ -28,6 +28,10 @@ struct evaluation_plan evaluation_plan(enum recipe_eval_stream stream, int64_t p
     return (struct evaluation_plan){all, whole, all * batch, whole * batch};
 }
 
+struct evaluation_plan evaluation_plan_of(const struct recipe *recipe, int64_t pictures) {
+    return evaluation_plan((enum recipe_eval_stream)recipe->eval_stream, pictures, recipe->eval_batch_size);
+}
+
 void evaluator_turn(struct evaluator *e, int64_t turn) {
     e->turn = turn;
 }
@@ -132,6 +136,8 @@ static sk_status run_rows(struct evaluator *e) {
 
 static sk_status run_pictures(struct evaluator *e) {
     runner_refresh(e->runner);
+    uint32_t pictures = dataset_count(e->options.dataset, e->options.part);
+    for (uint32_t i = 0; e->options.scores && i < pictures; i++) e->options.scores[i].label = -1;
     int64_t first = first_batch(e);
     bool repeat = e->options.stream == CHOICE_STREAM_REPEAT; /* then its epochs are whole batches, one behind the other */
     TRY(loader_seek(e->loader, 0, first, repeat ? (uint64_t)((first + e->plan.batches - 1) / e->plan.whole) + 1 : 1));

@@ -23,7 +23,7 @@ struct evaluator_options {
     struct team *team;
     int batch_size, workers;
     bool reference, confusion;
-    bool skip_corrupt;      /* leave out pictures that cannot be decoded; not with scores */
+    bool skip_corrupt;              /* leave out pictures that cannot be decoded: their scores get label -1 */
     enum recipe_eval_stream stream; /* which pictures are scored: once, drop or repeat */
     struct score *scores; /* of every picture of the part, in its order, are written here; or NULL */
     const int64_t *epoch;   /* that corrupt pictures are told with, from 0; or NULL */
@@ -47,6 +47,7 @@ struct evaluation_plan {
     int64_t batches, whole, scored, distinct; /* whole: batches without a rest */
 };
 struct evaluation_plan evaluation_plan(enum recipe_eval_stream stream, int64_t pictures, int64_t batch);
+struct evaluation_plan evaluation_plan_of(const struct recipe *recipe, int64_t pictures); /* as the recipe validates */
 
 /* How many evaluations of the run came before the next: a repeated stream goes on where the last one stopped. */
 void evaluator_turn(struct evaluator *evaluator, int64_t turn);

@@ -1,6 +1,7 @@
 /* lint_batches.c — keys of crops, erasing, sampling, mixing, losses and resizes that the others make idle.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "data/data.h"
 #include "train/lint_rows.h"
 
 /* Who reads a key. */
@@ -86,4 +87,19 @@ bool lint_finds_batch_keys_unused(const struct lint *l, struct text *t) {
         if (why) return lint_say(t, "%s is set, but %s: it has no effect", recipe_key_name(keys[i].id), why);
     }
     return false;
+}
+
+bool lint_finds_buffer_unsharded(const struct lint *l, struct text *t) {
+    const struct recipe *r = l->recipe;
+    enum data_place place = data_place_of(r->data_spec);
+    if (r->data_shuffle_buffer == 0) return false;
+    if (r->sampling == CHOICE_SAMPLING_BALANCED)
+        return lint_say(t, "shards are read from end to end, and sampling balanced takes classes by turns: set "
+                           "data.shuffle_buffer to 0");
+    if (place == DATA_PLACE_UNKNOWN || place == DATA_PLACE_SHARDS) return false;
+    return lint_say(
+        t,
+        "a buffer of %lld pictures is for tar and TFRecord shards, and %.200s has none: training refuses it; "
+        "set 0, which shuffles all pictures, or `siskin data pack` them",
+        (long long)r->data_shuffle_buffer, r->data_spec);
 }

@@ -152,14 +152,17 @@ static void tell_epoch(const struct loop *loop, const struct log_line *line) {
              line->images_per_s, duration_text(line->seconds, text, sizeof text));
 }
 
-/* The curve that the recipe says a right run follows. */
-static void check_expectation(const struct loop *loop, int64_t epoch, double top1) {
+/* The curve that the recipe says a right run follows: told where it is left, not at every epoch outside. */
+static void check_expectation(struct loop *loop, int64_t epoch, double top1) {
     const struct recipe *recipe = loop->options.recipe;
     for (size_t i = 0; i < recipe->expect_count; i++) {
         const struct recipe_expect *e = &recipe->expect[i];
-        if (e->epoch == epoch && (top1 < e->low || top1 > e->high))
+        if (e->epoch != epoch) continue;
+        bool outside = top1 < e->low || top1 > e->high;
+        if (outside && !loop->off_course)
             loop_say(loop, "warning", "after epoch %lld top-1 is %.2f %%, but the recipe expects %g to %g",
                      (long long)epoch, top1, e->low, e->high);
+        loop->off_course = outside;
     }
 }
 

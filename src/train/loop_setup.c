@@ -187,8 +187,18 @@ static sk_status make_kept(struct loop *loop, const struct loader_options *train
     struct kept_options options = {loop->trainer, train, loop->options.stop, features_progress, loop};
     struct graph_cut cuts[FREEZE_STAGES];
     loop->stage = -1;
+    if (recipe->cache_features == CHOICE_CACHE_OFF) return SK_OK;
     /* Features are kept by the pictures' numbers, of which corrupt ones leave gaps. */
-    if (recipe->cache_features == CHOICE_CACHE_OFF || recipe->data_corrupt == CHOICE_CORRUPT_SKIP) return SK_OK;
+    if (recipe->data_corrupt == CHOICE_CORRUPT_SKIP) {
+        bool frozen = false;
+        for (int s = 0; s < stages; s++) frozen = frozen || trainer_feature_floats(loop->trainer, s) > 0;
+        if (frozen)
+            loop_say(
+                loop, "note",
+                "with data.corrupt: skip what the frozen part gives is not kept (cache.features), but computed anew "
+                "each time; `siskin data check` names corrupt pictures, which can then be taken out");
+        return SK_OK;
+    }
     if (!pipeline_is_random(&loop->train_pipeline) && !mix_on(&loop->mix)) TRY(kept_make(&loop->kept_train, &options, &budget));
     say_kept(loop, &loop->kept_train, "training", " (nothing augments them at random)");
     if (!loop->evaluator) return SK_OK;

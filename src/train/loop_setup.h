@@ -39,6 +39,7 @@ struct loop {
     int64_t saved_epoch, saved_batch; /* of the newest checkpoint; -1: none */
     /* since this program began: */
     double began, began_seconds, epoch_began;
+    bool off_course;      /* the last epoch that the recipe has an expectation of lay outside it */
     uint64_t damaged;     /* pictures told so far to be of damaged files */
     double waited_before; /* of the loader, before this epoch */
     int64_t trained;      /* pictures since this program began, */

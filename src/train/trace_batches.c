@@ -1,14 +1,14 @@
-/* trace_batches.c — pictures scored, repeated sampling, Mixup and CutMix, erasing, the loss: in effect.
+/* trace_batches.c — pictures scored, how they are read, repeated sampling, Mixup and CutMix, erasing, the loss: in effect.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "train/trace_batches.h"
 
+#include <string.h>
+
+#include "data/data.h"
+#include "data/index.h"
 #include "train/evaluate.h"
 #include "train/from_recipe.h"
-
-static struct evaluation_plan scoring(const struct recipe *r, int64_t images) {
-    return evaluation_plan((enum recipe_eval_stream)r->eval_stream, images, r->eval_batch_size);
-}
 
 /* Pictures that an epoch of repeated augmentation shows, however often. */
 static int64_t different(const struct recipe *r, const struct epoch_plan *plan) {
@@ -16,6 +16,11 @@ static int64_t different(const struct recipe *r, const struct epoch_plan *plan) 
     double shown = (double)plan->images_used / r->repeat;
     int64_t whole = (int64_t)shown;
     return whole + ((double)whole < shown);
+}
+
+static bool index_kept(const struct recipe *r, int64_t images) {
+    if (!strcmp(r->data_index_cache, "off") || data_place_of(r->data_spec) == DATA_PLACE_MEMORY) return false;
+    return strcmp(r->data_index_cache, "auto") != 0 || images >= INDEX_WORTH_KEEPING;
 }
 
 static const char *word(enum recipe_key_id id, int value) {
@@ -26,6 +31,27 @@ static const char *word(enum recipe_key_id id, int value) {
 static double smoothing_left(const struct recipe *r) {
     double mixing = r->mix_of == CHOICE_MIX_NONE ? 0 : r->mix_smoothing;
     return 1 - (1 - mixing) * (1 - r->label_smoothing);
+}
+
+static void text_reading(const struct recipe *r, int64_t images, struct text *t) {
+    if (r->data_shuffle_buffer > 0)
+        text_addf(t, "  shards in random order, each read from end to end through a buffer of %lld pictures\n",
+                  (long long)r->data_shuffle_buffer);
+    else if (r->sampling == CHOICE_SAMPLING_BALANCED)
+        text_add(t, "  classes take turns, each with its pictures in an order of its own\n");
+    else
+        text_add(t, "  every epoch in an order of its own over all pictures\n");
+    text_add(t,
+             r->data_corrupt == CHOICE_CORRUPT_SKIP
+                 ? "  pictures that cannot be decoded are named and counted: the next good one of its class is trained "
+                   "on instead, an evaluation leaves it out\n"
+                 : "  a picture that cannot be decoded ends the run\n");
+    if (data_place_of(r->data_spec) == DATA_PLACE_MEMORY) return;
+    if (!index_kept(r, images))
+        text_add(t, "  the list of a source's files is not kept: every start reads it anew\n");
+    else
+        text_addf(t, "  the list of a source's files is kept in %s: the next start reads it from there\n",
+                  strcmp(r->data_index_cache, "auto") ? r->data_index_cache : "the user's cache");
 }
 
 static void text_mixing(const struct recipe *r, struct text *t) {
@@ -58,7 +84,7 @@ static void text_erasing(const struct recipe *r, struct text *t) {
 }
 
 void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, int64_t val_images, struct text *t) {
-    struct evaluation_plan scored = scoring(r, val_images);
+    struct evaluation_plan scored = evaluation_plan_of(r, val_images);
     text_addf(t, "  %lld pictures scored per evaluation", (long long)scored.scored);
     if (r->eval_stream != CHOICE_STREAM_ONCE)
         text_addf(t, ", %lld different ones of %lld (eval.stream %s)", (long long)scored.distinct,
@@ -67,6 +93,7 @@ void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, i
     if (r->sampling == CHOICE_SAMPLING_REPEATED)
         text_addf(t, "  %lld different pictures per epoch, each %g times in a row, dealt to %lld\n",
                   (long long)different(r, plan), r->repeat, (long long)r->repeat_replicas);
+    text_reading(r, plan->images + val_images, t);
     text_erasing(r, t);
     text_mixing(r, t);
     if (r->mix_of != CHOICE_MIX_NONE) text_addf(t, "  label smoothing in effect: %.6g\n", smoothing_left(r));
@@ -89,10 +116,16 @@ static void json_mixing(const struct recipe *r, struct json_writer *w) {
 
 void trace_batches_json(const struct recipe *r, const struct epoch_plan *plan, int64_t val_images,
                         struct json_writer *w) {
-    struct evaluation_plan scored = scoring(r, val_images);
+    struct evaluation_plan scored = evaluation_plan_of(r, val_images);
     jw_integer(w, "images_scored", scored.scored);
     jw_integer(w, "distinct_images_scored", scored.distinct);
     jw_integer(w, "distinct_images_per_epoch", different(r, plan));
+    jw_object(w, "data");
+    jw_integer(w, "shuffle_buffer", r->data_shuffle_buffer);
+    jw_string(w, "corrupt", word(RECIPE_data_corrupt, r->data_corrupt));
+    jw_string(w, "index_cache", r->data_index_cache);
+    jw_bool(w, "index_kept", index_kept(r, plan->images + val_images));
+    jw_end_object(w);
     jw_string(w, "loss", word(RECIPE_loss, r->loss));
     json_mixing(r, w);
     jw_object(w, "erasing");

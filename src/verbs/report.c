@@ -120,6 +120,10 @@ static void add_accuracy(struct report *report) {
               "%.2f) on %lld %s pictures; top-5 %.2f %%, loss %.4f</p>\n",
               r.top1, r.low, r.high, (long long)r.images, r.top1, r.low, r.high, (long long)r.images,
               data_part_name(s->part), r.top5, r.loss);
+    int64_t corrupt = evaluator_corrupt(s->evaluator)->count;
+    if (corrupt)
+        text_addf(&report->html, "<p id=corrupt>%lld pictures that cannot be decoded were left out.</p>\n",
+                  (long long)corrupt);
     if (s->part != DATA_TEST)
         text_add(
             &report->html,
@@ -201,6 +205,7 @@ sk_status report_write(struct call *call, const char *run, const char *path) {
     if (status == SK_OK) {
         jw_string(&call->json, "report", path);
         if (report.scoring) metrics_write(&scoring.result, &call->json);
+        if (report.scoring) status = scoring_tell_corrupt(&scoring);
         call_result(call, "%s", path);
     }
     scoring_close(&scoring);

@@ -60,6 +60,7 @@ sk_status scored_model(struct call *call, const char *argument, struct scored_mo
     if (!file_is_folder(argument)) return SK_OK;
     TRY(run_folder_open(argument, &call->arena, &recipe));
     TRY(run_weights(call, argument, &recipe, &model->path));
+    model->skip_corrupt = recipe.data_corrupt == CHOICE_CORRUPT_SKIP;
     if (model->spec) return SK_OK;
     model->spec = recipe.data_spec;
     return run_folder_lists(argument, &call->arena, &model->lists);

@@ -13,6 +13,7 @@ struct scored_model {
     const char *path; /* of the model file, or the argument itself */
     const char *spec; /* --data, else the run's data; NULL: neither */
     const char *lists; /* the run's split, or NULL; not with --data */
+    bool skip_corrupt; /* a run that went on without pictures that cannot be decoded */
 };
 /* The model file of a run that option --weights names, or its best. */
 sk_status run_weights(struct call *call, const char *run, const struct recipe *recipe, const char **path);

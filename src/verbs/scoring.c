@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "verbs/scoring.h"
 
+#include <string.h>
+
 #include "base/cpu.h"
 #include "verbs/model_arg.h"
 
@@ -33,6 +35,7 @@ static sk_status open_evaluator(struct scoring *s, bool confusion) {
                                         .workers = room > 0 ? room : 0,
                                         .reference = call_switch(s->call, "reference"),
                                         .confusion = confusion,
+                                        .skip_corrupt = s->skip_corrupt,
                                         .scores = s->scores,
                                         .stop = &call_stop,
                                         .progress = show_progress,
@@ -52,6 +55,7 @@ sk_status scoring_open(struct scoring *s, struct call *call, const char *argumen
     TRY(scored_model(call, argument, &model));
     if (!model.spec) TRY(call_need(call, "data", &model.spec));
     s->spec = model.spec;
+    s->skip_corrupt = model.skip_corrupt || call_switch(call, "skip-corrupt");
     TRY(call_threads(call, &threads));
     TRY(open_network(s, model.path, &augment));
     TRY(scored_part_open(call, &model, s->network, augment.preprocess.exif, &s->dataset, &s->part));
@@ -65,6 +69,7 @@ sk_status scoring_open_beside(struct scoring *s, const struct scoring *first, co
     begin(s, first->call);
     TRY(scored_model(s->call, argument, &model));
     s->borrows = true;
+    s->skip_corrupt = first->skip_corrupt;
     s->spec = first->spec, s->dataset = first->dataset, s->part = first->part, s->team = first->team;
     TRY(open_network(s, model.path, &augment));
     FAIL_IF(s->network->args.num_classes != first->network->args.num_classes, SK_EDATA,
@@ -78,6 +83,33 @@ sk_status scoring_open_beside(struct scoring *s, const struct scoring *first, co
 
 sk_status scoring_run(struct scoring *s) {
     return evaluator_run(s->evaluator, &s->result);
+}
+
+/* The evaluator keeps what log.jsonl would say: one line of JSON a picture. */
+sk_status scoring_tell_corrupt(struct scoring *s) {
+    enum { NAMED = 5 };
+    const struct corrupt *corrupt = evaluator_corrupt(s->evaluator);
+    struct arena *arena = &s->call->arena;
+    const char *at = corrupt->lines.data;
+    if (corrupt->count == 0) return SK_OK;
+    call_warning(s->call, "%lld pictures that cannot be decoded were left out; scored are the other %lld",
+                 (long long)corrupt->count, (long long)s->result.images);
+    jw_array(&s->call->json, "corrupt");
+    for (int64_t i = 0; i < corrupt->count; i++) {
+        const char *end = strchr(at, '\n');
+        struct json *line;
+        TRY(json_parse(arena, at, (size_t)(end - at), "a picture left out", &line));
+        const char *picture = json_string(line, "picture", ""), *why = json_string(line, "why", "");
+        jw_object(&s->call->json, NULL);
+        jw_string(&s->call->json, "picture", picture);
+        jw_string(&s->call->json, "why", why);
+        jw_end_object(&s->call->json);
+        if (i < NAMED) call_warning(s->call, "left out: %s", why);
+        at = end + 1;
+    }
+    jw_end_array(&s->call->json);
+    if (corrupt->count > NAMED) call_note(s->call, "the JSON answer (--json) names all of them");
+    return SK_OK;
 }
 
 void scoring_close(struct scoring *s) {

@@ -10,8 +10,8 @@
 #include "train/progress.h"
 #include "verbs/scored_part.h"
 
-/* Zero-initialise; scoring_close at the end, however far it came. Takes the options data, part, batch, reference and
- * --threads of the call, as far as its verb has them. */
+/* Zero-initialise; scoring_close at the end, however far it came. Takes the options data, part, batch, skip-corrupt, reference
+ * and --threads of the call, as far as its verb has them. */
 struct scoring {
     struct call *call;
     struct progress progress;
@@ -24,6 +24,7 @@ struct scoring {
     enum data_part part;
     struct score *scores; /* [picture of the part], filled by scoring_run */
     struct metrics_result result;
+    bool skip_corrupt; /* option skip-corrupt, or as the run that is scored */
     bool borrows; /* dataset and team belong to another scoring */
 };
 
@@ -32,6 +33,8 @@ sk_status scoring_open(struct scoring *scoring, struct call *call, const char *a
 /* Another model on the very pictures of `first`, which must outlive it. */
 sk_status scoring_open_beside(struct scoring *scoring, const struct scoring *first, const char *argument);
 sk_status scoring_run(struct scoring *scoring);
+/* Warn of the pictures that were left out, and name them in the open object of the call's JSON. */
+sk_status scoring_tell_corrupt(struct scoring *scoring);
 void scoring_close(struct scoring *scoring);
 
 #endif

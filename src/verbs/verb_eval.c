@@ -13,6 +13,8 @@ const struct option options_eval[] = {
     {"part", 0, "PART", "train, val or test; by default test where there is one, else val."},
     {"weights", 0, "NAME", "Of a run: best, last, best_ema, last_ema or average; by default its best."},
     {"batch", 0, "N", "Pictures per pass; by default 64."},
+    {"skip-corrupt", 0, NULL,
+     "Leave out pictures that cannot be decoded, and name them; so does a run with data.corrupt: skip."},
     {"compare", 0, "MODEL",
      "Score this one, too, on the same pictures, and test whether the difference is more than chance."},
     {"confusion", 0, NULL, "Count true against predicted classes; a table for at most 20 of them."},
@@ -120,6 +122,7 @@ sk_status verb_eval(struct call *call) {
     double began = clock_seconds();
     if (status == SK_OK) status = scoring_run(&s);
     if (status == SK_OK) answer(&s, call, clock_seconds() - began);
+    if (status == SK_OK) status = scoring_tell_corrupt(&s);
     if (status == SK_OK) status = compare(&s, call);
     scoring_close(&s);
     return status;

@@ -8,6 +8,8 @@ const struct option options_report[] = {
     {"data", 0, "SPEC", "Other pictures than the run's own to judge its best model by."},
     {"part", 0, "PART", "train, val or test; by default test where there is one, else val."},
     {"batch", 0, "N", "Pictures per pass; by default 64."},
+    {"skip-corrupt", 0, NULL,
+     "Leave out pictures that cannot be decoded, and name them; so does a run with data.corrupt: skip."},
     {0},
 };
 

@@ -93,3 +93,13 @@ grep '"kind": "corrupt"' skip/log.jsonl | grep 'bad.tar/.*\.png' >/dev/null
 diff <(grep '"kind": "corrupt"' skip/log.jsonl) <(grep '"kind": "corrupt"' skip-k/log.jsonl)
 expect 0 "cannot be decoded" "$SISKIN" train skip.yaml --out told
 expect 2 "shuffle_buffer" "$SISKIN" train tiny.yaml data.shuffle_buffer=10 --out refused2
+# Scored afterwards as the run was: without them, said and named; another model file says so itself.
+expect 0 "2 pictures that cannot be decoded were left out" "$SISKIN" eval told --part val --data tar:bad.tar --compare told
+grep -qF "bad.tar: " out.txt
+expect 0 "were left out" "$SISKIN" report told --part train
+grep -q '<p id=corrupt>' told/report.html
+expect 1 ".png" "$SISKIN" eval told/best.safetensors --data tar:bad.tar --part train
+expect 0 "left out: " "$SISKIN" eval told/best.safetensors --data tar:bad.tar --part train --skip-corrupt
+"$SISKIN" eval told/best.safetensors --data tar:bad.tar --part train --skip-corrupt --json >scored.json 2>/dev/null
+[ "$(grep -o '"picture":' scored.json | grep -c .)" = 1 ] || { cat scored.json >&2; exit 1; }
+expect 0 "are named and counted" "$SISKIN" recipe trace skip.yaml

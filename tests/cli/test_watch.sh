@@ -44,3 +44,12 @@ expect 0 'difference' "$SISKIN" eval --compare whole/best.safetensors quiet/last
 expect 0 '"difference_low": ' "$SISKIN" eval whole --compare quiet/last.safetensors --json
 "$SISKIN" train tiny.yaml epochs=1 --out other -q >/dev/null
 expect 0 'calibration error' "$SISKIN" eval other
+
+# ---- off the expected curve: told once, and again only after an epoch inside ----
+outside() { grep -c "but the recipe expects" out.txt || true; }
+{ cat tiny.yaml; echo 'expect: {1: [100, 100], 2: [100, 100], 3: [100, 100]}'; } >off.yaml
+expect 0 "after epoch 1 top-1 is" "$SISKIN" train off.yaml --out off
+[ "$(outside)" = 1 ]
+{ cat tiny.yaml; echo 'expect: {1: [100, 100], 2: [0, 100], 3: [100, 100]}'; } >again.yaml
+expect 0 "after epoch 3 top-1 is" "$SISKIN" train again.yaml --out again
+[ "$(outside)" = 2 ]

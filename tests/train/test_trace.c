@@ -242,6 +242,11 @@ static const struct {
     {{"sampling=repeated", "repeat=4"}, "", 0},
     {{"loss_bce.sum=true"}, "images_left_out batch_keys_unused", 1},
     {{"mix.of=timm", "mix.mixup=0.8", "mix.switch_probability=0.7"}, "images_left_out batch_keys_unused", 1},
+    {{"data.shuffle_buffer=512"}, "images_left_out", 0}, /* no data named: they may be shards */
+    {{"data.shuffle_buffer=512", "data.spec=tar:train-{0..9}.tar"}, "images_left_out", 0},
+    {{"data.shuffle_buffer=512", "data.spec=folder:nowhere"}, "images_left_out buffer_unsharded", 2},
+    {{"data.shuffle_buffer=512", "data.spec=idx:nowhere"}, "images_left_out buffer_unsharded", 2},
+    {{"data.shuffle_buffer=512", "sampling=balanced"}, "images_left_out buffer_unsharded", 2},
 };
 
 static void test_lints(void **state) {
@@ -309,7 +314,7 @@ static void test_excuses(void **state) {
 /* Every row of the table fires in some case above: the names are all covered. */
 static void test_table(void **state) {
     (void)state;
-    assert_int_equal(lint_count(), 44);
+    assert_int_equal(lint_count(), 45);
     for (size_t i = 0; i < lint_count(); i++) {
         assert_true(strlen(lint_about(i)) > 10);
         for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
