@@ -178,6 +178,7 @@ line() {
             surely = m > 1 && (mean - half > 0 || mean + half < 0)
             word = mean > 0 ? "more" : "less"
             if (clear && surely) verdict = sprintf("%.2f points %s, beyond seeds and pictures", mean < 0 ? -mean : mean, word)
+            else if (clear && m < 2) verdict = sprintf("%.2f points %s on these pictures, with one seed", mean < 0 ? -mean : mean, word)
             else if (clear) verdict = sprintf("%.2f points %s on these pictures, but the seeds differ as much", mean < 0 ? -mean : mean, word)
             else verdict = "no difference that this can tell from noise"
             printf "| %s | %s | %.2f | %+.2f | %s | %+.2f to %+.2f | %s: %s |\n", name, base, top1 / n, mean, seeds, low, high, what, verdict

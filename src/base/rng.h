@@ -17,6 +17,7 @@ enum rng_stream {
     RNG_DROPOUT, /* step = micro step, sample = row; + node's own number */
     RNG_TEST,
     RNG_MIX, /* Mixup and CutMix: step = epoch, sample = batch */
+    RNG_SWEEP, /* points of a random sweep: sample = point */
 };
 
 /* The 10-round block function: counter[4] and key[2] to out[4]. */

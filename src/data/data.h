@@ -26,6 +26,7 @@ struct data_options {
     /* Not all 0: instead of val_fraction, train is divided by these shares; a part that the source has itself, and one
      * whose share is 0, is not taken from it. */
     double share[DATA_PARTS];
+    int fold, folds; /* folds > 1: train is divided into so many parts, and part `fold` (from 1) is val instead of all that */
     uint32_t per_class;   /* at most so many pictures of each class of train, drawn by the seed; 0: all */
     bool near_duplicates; /* pictures that look alike go into one part (sources of single files alone) */
     const char *lists;    /* a folder that dataset_write_lists wrote: says the parts instead of all that; or NULL */

@@ -168,6 +168,23 @@ static sk_status divide_class(struct split *s, int c) {
     return SK_OK;
 }
 
+/* Cross-validation. Where a picture goes follows from its place alone, and not from which fold is asked for: every picture
+ * is in val in exactly one of the folds; those that look like it go along. */
+static sk_status fold_class(struct split *s, int c) {
+    uint32_t first = s->start[c], count = 0, at = 0, counts[DATA_PARTS] = {0};
+    uint64_t fold = (uint64_t)s->dataset->options.fold - 1, folds = (uint64_t)s->dataset->options.folds;
+    for (uint32_t i = first; i < s->start[c + 1]; i++) count += s->part[s->ordered[i]] != LEFT_OUT;
+    shuffle_class(s, c, SPLIT);
+    for (uint32_t i = first; i < s->start[c + 1]; i++) {
+        uint32_t picture = s->ordered[i];
+        if (s->part[picture] == LEFT_OUT) continue;
+        /* classes with a rest begin at different folds, so that no fold has all the rests */
+        uint64_t mine = (at++ * folds / count + (uint64_t)c) % folds;
+        if (s->part[picture] == OPEN) put(s, picture, mine == fold ? DATA_VAL : DATA_TRAIN, c, counts);
+    }
+    return SK_OK;
+}
+
 /* Every class must have a picture for each part: all that have not are named. */
 static sk_status check_counts(const struct split *s) {
     uint32_t parts = 0, few = 0;
@@ -225,7 +242,8 @@ sk_status data_split(struct dataset *dataset, const double share[DATA_PARTS]) {
         sk_status status = looks ? find_groups(&s, &arena) : SK_OK;
         arena_free(&arena);
         TRY(status);
-        for (int c = 0; c < dataset->class_count; c++) TRY(divide_class(&s, c));
+        for (int c = 0; c < dataset->class_count; c++)
+            TRY(dataset->options.folds > 1 ? fold_class(&s, c) : divide_class(&s, c));
         dataset->split = true;
     } else {
         for (uint32_t i = 0; i < s.train->count; i++)

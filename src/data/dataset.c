@@ -89,7 +89,9 @@ static sk_status divide(struct dataset *dataset) {
     take_all(dataset, DATA_TRAIN, DATA_TRAIN);
     take_all(dataset, DATA_TEST, DATA_TEST);
     if (by_share || fraction == 0) take_all(dataset, DATA_VAL, DATA_VAL);
-    if (by_share) {
+    if (options->folds > 1) {
+        share[DATA_VAL] = 1.0 / options->folds, share[DATA_TRAIN] = 1 - share[DATA_VAL];
+    } else if (by_share) {
         for (int part = 0; part < DATA_PARTS; part++)
             share[part] = dataset->source[part].count && part != DATA_TRAIN ? 0 : options->share[part];
     } else if (fraction > 0) {

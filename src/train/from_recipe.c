@@ -361,6 +361,23 @@ static bool parse_shares(const char *text, double share[DATA_PARTS]) {
     return share[DATA_TRAIN] > 0 && fabs(sum - 1) < 1e-3;
 }
 
+/* "2/5" */
+static sk_status take_fold(const struct recipe *r, struct data_options *options) {
+    const char *slash = strchr(r->data_fold, '/');
+    char number[24];
+    int64_t fold = 0, folds = 0;
+    if (!r->data_fold[0]) return SK_OK;
+    snprintf(number, sizeof number, "%.*s", slash ? (int)(slash - r->data_fold) : 0, r->data_fold);
+    if (!slash || !parse_i64(number, &fold) || !parse_i64(slash + 1, &folds) || folds < 2 || folds > 1000 || fold < 1 ||
+        fold > folds)
+        return recipe_fail(r, RECIPE_data_fold, "found '%.60s', expected a fold of 2 to 1000, as 2/5", r->data_fold);
+    if (strcmp(r->data_split, "auto") != 0)
+        return recipe_fail(r, RECIPE_data_fold, "it divides train itself, and data.split=%.60s does, too: leave one out",
+                           r->data_split);
+    options->fold = (int)fold, options->folds = (int)folds;
+    return SK_OK;
+}
+
 /* Shards read from end to end: what the disk fetches while pictures are decoded. */
 enum { SHARD_AHEAD = 4 << 20 };
 
@@ -373,6 +390,7 @@ sk_status recipe_data(const struct recipe *r, struct data_options *options) {
         .index_cache = r->data_index_cache,
         .read_ahead = r->data_shuffle_buffer > 0 ? SHARD_AHEAD : 0,
     };
+    TRY(take_fold(r, options));
     if (!strcmp(r->data_split, "auto")) return SK_OK;
     if (!strcmp(r->data_split, "none"))
         options->val_fraction = -1;

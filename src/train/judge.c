@@ -9,7 +9,7 @@
 
 enum { JSON_BYTES_MAX = 1 << 16 };
 
-static sk_status load_best(struct loop *loop, const char *path) {
+sk_status judge_load(struct loop *loop, const char *path) {
     struct network *best, *to = loop->network;
     TRY(network_open(path, &best));
     memcpy(to->params, best->params, (size_t)to->graph->param_elements * sizeof *to->params);
@@ -55,7 +55,7 @@ static sk_status score(struct loop *loop, const char *path, struct metrics_resul
     const char *name = run_folder_best(loop->options.recipe);
     char *best = path_join(&loop->arena, loop->options.run, name);
     if (!best) return SK_EMEMORY;
-    TRY(load_best(loop, best));
+    TRY(judge_load(loop, best));
     TRY(evaluator_run(loop->tester, r));
     int64_t corrupt = evaluator_corrupt(loop->tester)->count;
     if (corrupt)

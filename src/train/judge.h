@@ -9,5 +9,7 @@
 /* Where there is a test part that nothing was chosen on: score best.safetensors on it, keep RUN/test.json, say it. A run
  * that was judged before is not judged again: the file is read. Afterwards the network holds the best weights. */
 sk_status judge_run(struct loop *loop);
+/* A model file's weights into the run's network. */
+sk_status judge_load(struct loop *loop, const char *path);
 
 #endif

@@ -9,6 +9,7 @@
 #include "train/judge.h"
 #include "train/loop_average.h"
 #include "train/loop_ema.h"
+#include "train/loop_scores.h"
 #include "train/loop_setup.h"
 #include "train/model_file.h"
 #include "train/run_folder.h"
@@ -287,6 +288,7 @@ static sk_status run_epochs(struct loop *loop) {
         TRY(begin_epoch_saving(loop));
     }
     TRY(loop_average_finish(loop));
+    TRY(loop_scores_finish(loop));
     return judge_run(loop);
 }
 

@@ -15,6 +15,7 @@ struct loop_options {
     const char *run;             /* the run's folder */
     bool resume;                 /* go on from its newest whole checkpoint */
     bool allow_level;            /* … although it was made on another numeric level */
+    bool keep_scores;            /* RUN/scores.csv: what the last model says of each validation picture */
     bool reference;              /* every op by its reference, in double */
     sk_on_event *on_event;       /* or NULL */
     void *user;

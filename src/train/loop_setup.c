@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "train/from_recipe.h"
 #include "train/loop_average.h"
+#include "train/loop_scores.h"
 #include "train/run_folder.h"
 
 void loop_say(const struct loop *loop, const char *kind, const char *format, ...) {
@@ -162,6 +163,7 @@ static sk_status make_evaluator(struct loop *loop, enum data_part part, int64_t 
                                         .epoch = &loop->at.epoch,
                                         .stream = part == DATA_VAL ? (enum recipe_eval_stream)recipe->eval_stream
                                                                    : CHOICE_STREAM_ONCE,
+                                        .scores = part == DATA_VAL ? loop->scores : NULL,
                                         .stop = loop->options.stop,
                                         .progress = evaluation_progress,
                                         .user = loop};
@@ -243,6 +245,7 @@ static sk_status make_machinery(struct loop *loop) {
                                     .drop_last = recipe->drop_last,
                                     .end = (uint64_t)recipe->epochs};
     TRY(loader_new(&loop->loader, &loader));
+    TRY(loop_scores_begin(loop));
     TRY(make_evaluator(loop, DATA_VAL, loop->at.val_images, &loop->evaluator));
     TRY(make_evaluator(loop, DATA_TEST, loop->test_images, &loop->tester));
     return make_kept(loop, &loader);

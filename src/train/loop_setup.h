@@ -28,6 +28,7 @@ struct loop {
     struct team *team;
     struct loader *loader;
     struct evaluator *evaluator; /* NULL: no val part */
+    struct score *scores;        /* [validation picture], where they are kept */
     struct evaluator *tester;    /* NULL: no test part of its own */
     struct kept kept_train, kept_val;
     int stage; /* that loader and trainer are set to; -1: none yet */

@@ -121,6 +121,30 @@ static void what_the_source_has_stays(void **state) {
     dataset_free(d);
 }
 
+/* Every picture of train is validated in exactly one fold, and trained on in all others; test stays test. */
+static void folds_are_the_whole(void **state) {
+    (void)state;
+    enum { FOLDS = 4, ALL = 40 + 7 };
+    static const int counts[] = {40, 7}, few[] = {5, 5};
+    int validated[ALL] = {0};
+    put_idx(ROOT "/folds", "train", counts, 2);
+    put_idx(ROOT "/folds", "t10k", few, 2);
+    for (int fold = 1; fold <= FOLDS; fold++) {
+        struct data_options options = {.fold = fold, .folds = FOLDS, .seed = 5};
+        struct dataset *d = open_data(ROOT "/folds", &options);
+        char name[64];
+        assert_int_equal(dataset_count(d, DATA_TEST), 10);
+        assert_false(dataset_same_part(d, DATA_VAL, DATA_TEST));
+        assert_int_equal(dataset_count(d, DATA_TRAIN) + dataset_count(d, DATA_VAL), ALL);
+        assert_int_equal(count_of(d, DATA_VAL, 0), 10);
+        assert_in_range(count_of(d, DATA_VAL, 1), 1, 2);
+        for (uint32_t i = 0; i < dataset_count(d, DATA_VAL); i++)
+            validated[atoi(dataset_name(d, DATA_VAL, i, name, sizeof name) + strlen("train/"))]++;
+        dataset_free(d);
+    }
+    for (int i = 0; i < ALL; i++) assert_int_equal(validated[i], 1);
+}
+
 static void too_few(void **state) {
     (void)state;
     static const int counts[] = {30, 2, 30, 1};
@@ -267,7 +291,7 @@ static int clean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares_of_every_class), cmocka_unit_test(what_the_source_has_stays), cmocka_unit_test(too_few),
+        cmocka_unit_test(shares_of_every_class), cmocka_unit_test(what_the_source_has_stays), cmocka_unit_test(folds_are_the_whole), cmocka_unit_test(too_few),
         cmocka_unit_test(twins_stay_together),   cmocka_unit_test(each_class_equally_often),
     };
     return cmocka_run_group_tests(tests, clean, clean);
