@@ -235,49 +235,52 @@ bool shards_detect(const char *path, shard_name *is_shard) {
 
 /* ---- the kept index ---- */
 
-static bool is_same_list(const struct index *index, const struct shard_list *list, const char *extra) {
-    if (index->stamp_count != list->count + (extra != NULL)) return false;
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(index->text + index->stamp[i].path, list->item[i].path) != 0) return false;
-    return !extra || strcmp(index->text + index->stamp[list->count].path, extra) == 0;
+static bool is_same_list(const struct index *index, const struct shard_list *list) {
+    if (index->stamp_count != list->count + list->beside_count) return false;
+    for (size_t i = 0; i < index->stamp_count; i++) {
+        const char *path = i < list->count ? list->item[i].path : list->beside[i - list->count];
+        if (strcmp(index->text + index->stamp[i].path, path) != 0) return false;
+    }
+    return true;
 }
 
-static sk_status load_from(struct dataset *dataset, const struct shard_list *list, const char *extra,
-                           const struct index_place *place, bool *found) {
+static sk_status load_from(struct dataset *dataset, const struct shard_list *list, const struct index_place *place,
+                           bool *found) {
     struct index index;
     TRY(index_load(place, list->root, &index, found));
     if (!*found) return SK_OK;
-    *found = is_same_list(&index, list, extra);
+    *found = is_same_list(&index, list);
     if (*found) return data_take_index(dataset, &index);
     index_free(&index);
     return SK_OK;
 }
 
-sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const char *extra,
-                      const struct index_place *place, bool *found) {
+sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const struct index_place *place,
+                      bool *found) {
     struct index_place packed = {0}; /* of any key: the folder may have moved */
     *found = false;
     if (list->root[0]) {
         packed.file = path_join(&dataset->arena, list->root, SHARDS_INDEX);
         if (!packed.file) return SK_EMEMORY;
-        TRY(load_from(dataset, list, extra, &packed, found));
+        TRY(load_from(dataset, list, &packed, found));
     }
-    return *found ? SK_OK : load_from(dataset, list, extra, place, found);
+    return *found ? SK_OK : load_from(dataset, list, place, found);
 }
 
-sk_status shards_stamp(struct index_build *build, struct arena *arena, const struct shard_list *list,
-                       const char *extra) {
+sk_status shards_stamp(struct index_build *build, struct arena *arena, const struct shard_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         const struct file_stamp *stamp = &list->item[i].stamp;
         index_stamp_add(build, list->item[i].path,
                         (struct index_stamp){.size = stamp->size, .changed_ns = stamp->changed_ns});
     }
-    if (!extra) return SK_OK;
-    struct file_stamp stamp;
-    char *path = shards_path(arena, list, extra);
-    if (!path) return SK_EMEMORY;
-    TRY(file_stamp(path, &stamp));
-    index_stamp_add(build, extra, (struct index_stamp){.size = stamp.size, .changed_ns = stamp.changed_ns});
+    for (size_t i = 0; i < list->beside_count; i++) {
+        struct file_stamp stamp;
+        char *path = shards_path(arena, list, list->beside[i]);
+        if (!path) return SK_EMEMORY;
+        TRY(file_stamp(path, &stamp));
+        index_stamp_add(build, list->beside[i],
+                        (struct index_stamp){.size = stamp.size, .changed_ns = stamp.changed_ns});
+    }
     return SK_OK;
 }
 

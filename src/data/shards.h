@@ -27,6 +27,8 @@ struct shard_list {
     struct shard *item;
     size_t count, capacity;
     const char *root; /* "" where a pattern names whole paths */
+    char **beside;    /* files that name classes, below the root, where shards_beside looked for any */
+    size_t beside_count, beside_capacity;
 };
 
 /* True for names that are shards of a format. */
@@ -44,12 +46,11 @@ sk_status shards_expand(struct arena *arena, const char *pattern, char ***paths,
 
 char *shards_path(struct arena *arena, const struct shard_list *list, const char *path);
 
-/* The index that is kept of these shards and of `extra` files beside them (NULL: none), where it is still true. */
-sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const char *extra,
-                      const struct index_place *place, bool *found);
-/* Stamps of the shards, in the order of the list, and of the extra file. */
-sk_status shards_stamp(struct index_build *build, struct arena *arena, const struct shard_list *list,
-                       const char *extra);
+/* The index that is kept of these shards and of the files beside them, where it is still true. */
+sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const struct index_place *place,
+                      bool *found);
+/* Stamps of the shards, in the order of the list, and of the files beside them. */
+sk_status shards_stamp(struct index_build *build, struct arena *arena, const struct shard_list *list);
 
 /* A sample's bytes into SCRATCH_FILE, and its name. */
 sk_status shards_fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,
@@ -72,6 +73,14 @@ sk_status class_words_sort(struct class_words *words, int32_t **rank);
 
 /* A file of names, one a line, in order; *found false where there is none. */
 sk_status class_words_read(struct class_words *words, const char *path, bool *found);
+
+/* In the root and in every folder with shards: the first of names[count] that is there goes on list->beside. */
+sk_status shards_beside(struct arena *arena, struct shard_list *list, const char *const names[], size_t count);
+/* The first of them that is called so, below the root; or NULL. */
+const char *shards_beside_named(const struct shard_list *list, const char *name);
+/* Read the first of them that is called so. *clash: what to say where another one of them differs; NULL: none does. */
+sk_status shards_class_words(struct class_words *words, const struct shard_list *list, const char *name,
+                             const char **clash);
 
 /* What a build's provisional labels become: label[i] = rank[label[i]]. */
 sk_status shards_relabel(struct index_build *build, const int32_t *rank);

@@ -196,6 +196,7 @@ static bool detect(const char *path) {
 static sk_status name_classes(struct tar_reader *reader, bool given) {
     struct class_words *words = &reader->words;
     char number[16];
+    FAIL_IF(reader->clash && reader->kind == TAR_LABEL_NUMBER, SK_EDATA, "%s", reader->clash);
     FAIL_IF(given && reader->kind == TAR_LABEL_NUMBER && (size_t)reader->label_count > words->count, SK_EDATA,
             "a sample has the class %d, but " SHARDS_CLASSES " names %zu of them", reader->label_count - 1,
             words->count);
@@ -228,17 +229,14 @@ static sk_status read_all(struct tar_reader *reader, const struct shard_list *li
     return name_classes(reader, given);
 }
 
-static sk_status build_index(struct dataset *dataset, const char *path, const struct shard_list *list, bool given,
+static sk_status build_index(struct dataset *dataset, const char *path, const struct shard_list *list,
                              struct index_build *build) {
     struct tar_reader *reader = block_new(sizeof *reader);
     if (!reader) return SK_EMEMORY;
     *reader = (struct tar_reader){.build = build, .words = {.arena = &dataset->arena}};
-    sk_status status = SK_OK;
-    if (given) {
-        char *classes = shards_path(&dataset->arena, list, SHARDS_CLASSES);
-        status = classes ? class_words_read(&reader->words, classes, &given) : SK_EMEMORY;
-    }
-    if (status == SK_OK) status = shards_stamp(build, &dataset->arena, list, given ? SHARDS_CLASSES : NULL);
+    bool given = list->beside_count > 0;
+    sk_status status = shards_class_words(&reader->words, list, SHARDS_CLASSES, &reader->clash);
+    if (status == SK_OK) status = shards_stamp(build, &dataset->arena, list);
     if (status == SK_OK) status = read_all(reader, list, given);
     if (status == SK_OK && reader->label_count < 2 && reader->words.count < 2)
         status = status_fail(SK_EDATA, "%s: pictures of %s; at least 2 classes are needed", path,
@@ -249,23 +247,20 @@ static sk_status build_index(struct dataset *dataset, const char *path, const st
 }
 
 static sk_status open_tar(struct dataset *dataset, const char *path) {
+    static const char *const names[] = {SHARDS_CLASSES};
     struct shard_list list;
     struct index_place place;
     struct index_build build = {0};
     struct index index;
-    bool found, given = false;
+    bool found;
     dataset->channels = 3;
     TRY(shards_find(&dataset->arena, path, tar_is_name, &list));
+    TRY(shards_beside(&dataset->arena, &list, names, 1));
     dataset->root = list.root;
-    if (list.root[0]) {
-        char *classes = shards_path(&dataset->arena, &list, SHARDS_CLASSES);
-        if (!classes) return SK_EMEMORY;
-        given = file_exists(classes);
-    }
     TRY(index_place(&dataset->arena, dataset->options.index_cache, "tar", path, &place));
-    TRY(shards_load(dataset, &list, given ? SHARDS_CLASSES : NULL, &place, &found));
+    TRY(shards_load(dataset, &list, &place, &found));
     if (found) return SK_OK;
-    sk_status status = build_index(dataset, path, &list, given, &build);
+    sk_status status = build_index(dataset, path, &list, &build);
     if (status != SK_OK) {
         index_build_free(&build);
         return status;

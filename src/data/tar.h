@@ -14,6 +14,7 @@ struct tar_reader {
     struct index_build *build;
     struct class_words words; /* of labels that are words: provisional numbers */
     size_t given;             /* how many of them were there before */
+    const char *clash;        /* what to say where numbers mean two classes, or NULL */
     bool no_labels;           /* samples have none: 0 is written */
     enum tar_label kind;      /* how all samples say their class */
     int32_t label_count;      /* the greatest number and one */

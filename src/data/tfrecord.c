@@ -77,6 +77,7 @@ struct listing {
     struct arena *arena;
     struct class_words words; /* names given beside the shards, or labels that are words */
     size_t given;
+    const char *clash; /* what to say where numbers mean two classes, or NULL */
     char **synset; /* [label] of classic shards, or NULL */
     size_t synsets;
     int64_t least, most; /* labels */
@@ -200,7 +201,7 @@ static sk_status declared_classes(const struct listing *l, const char *path, int
     size_t size;
     struct json *json;
     *count = 0;
-    if (!file_exists(path)) return SK_OK;
+    if (!path) return SK_OK;
     TRY(file_read(l->arena, path, JSON_BYTES_MAX, &text, &size));
     TRY(json_parse(l->arena, (const char *)text, size, path, &json));
     const struct json *label = json_get(json_get(json_get(json, "featuresDict"), "features"), "label");
@@ -231,6 +232,7 @@ static sk_status name_classes(struct listing *l, const char *features) {
     }
     FAIL_IF(l->by_word && l->given && l->words.count > l->given, SK_EDATA, "the class \"%s\" of a record is not in %s",
             l->words.word[l->given], labels_file);
+    FAIL_IF(!l->by_word && l->clash, SK_EDATA, "%s", l->clash);
     TRY(shift_labels(l));
     FAIL_IF(!l->by_word && l->given && l->most >= (int64_t)l->given, SK_EDATA,
             "a record has the class %lld, but %s names %zu", (long long)l->most, labels_file, l->given);
@@ -244,52 +246,34 @@ static sk_status name_classes(struct listing *l, const char *features) {
 
 /* ---- the format ---- */
 
-static sk_status build_index(struct dataset *dataset, const struct shard_list *list, const char *extra,
-                             struct index_build *build) {
+static sk_status build_index(struct dataset *dataset, const struct shard_list *list, struct index_build *build) {
     struct listing l = {.build = build, .arena = &dataset->arena, .words = {.arena = &dataset->arena}};
-    bool given = false;
-    char *features = shards_path(&dataset->arena, list, features_file);
-    if (!features) return SK_EMEMORY;
-    if (extra && strcmp(extra, labels_file) == 0) {
-        char *path = shards_path(&dataset->arena, list, extra);
-        if (!path) return SK_EMEMORY;
-        TRY(class_words_read(&l.words, path, &given));
-    }
+    const char *features = shards_beside_named(list, features_file);
+    if (features && !(features = shards_path(&dataset->arena, list, features))) return SK_EMEMORY;
+    TRY(shards_class_words(&l.words, list, labels_file, &l.clash));
     l.given = l.words.count;
-    TRY(shards_stamp(build, &dataset->arena, list, extra));
+    TRY(shards_stamp(build, &dataset->arena, list));
     TRY(list_shards(&l, list));
     FAIL_IF(!l.any, SK_EDATA, "%s: no records in it", dataset->path);
     return name_classes(&l, features);
 }
 
-/* The file beside the shards that says something of the classes; NULL: there is none. */
-static sk_status find_extra(struct dataset *dataset, const struct shard_list *list, const char **extra) {
-    const char *const names[] = {labels_file, features_file};
-    *extra = NULL;
-    for (int i = 0; i < 2 && list->root[0] && !*extra; i++) {
-        char *path = shards_path(&dataset->arena, list, names[i]);
-        if (!path) return SK_EMEMORY;
-        if (file_exists(path)) *extra = names[i];
-    }
-    return SK_OK;
-}
-
 static sk_status open_tfrecord(struct dataset *dataset, const char *path) {
+    static const char *const names[] = {labels_file, features_file};
     struct shard_list list;
     struct index_place place;
     struct index_build build = {0};
     struct index index;
-    const char *extra;
     bool found;
     dataset->channels = 3;
     TRY(shards_find(&dataset->arena, path, is_name, &list));
     TRY(check_complete(&list));
+    TRY(shards_beside(&dataset->arena, &list, names, 2));
     dataset->root = list.root;
-    TRY(find_extra(dataset, &list, &extra));
     TRY(index_place(&dataset->arena, dataset->options.index_cache, "tfrecord", path, &place));
-    TRY(shards_load(dataset, &list, extra, &place, &found));
+    TRY(shards_load(dataset, &list, &place, &found));
     if (found) return SK_OK;
-    sk_status status = build_index(dataset, &list, extra, &build);
+    sk_status status = build_index(dataset, &list, &build);
     if (status != SK_OK) {
         index_build_free(&build);
         return status;

@@ -42,6 +42,28 @@ pictures() { for shard in "$@"; do tar xOf "$shard" --wildcards '*.png'; done | 
 expect 0 "18 pictures" "$SISKIN" data pack "tfrecord:$FIXTURES/data/shards/tfds" -o from_tf
 grep -qx n02123045 from_tf/classes.txt
 
+# Train and val packed apart, their classes numbered otherwise: the first that differs is named; the same list is none.
+mkdir -p apart/train apart/val
+cp packed/train-*.tar packed/classes.txt apart/train
+cp packed/test-*.tar apart/val
+printf '%s\n' 0 1 2 3 >apart/val/classes.txt
+expect 0 "64 pictures of 4 classes" "$SISKIN" data stats tar:apart
+printf '%s\n' 0 2 1 3 >apart/val/classes.txt
+expect 1 'class 1 is "1" in apart/train/classes.txt, but "2" in apart/val/classes.txt' "$SISKIN" data check tar:apart
+expect 1 'class 1 is "1" in apart/train/classes.txt' "$SISKIN" data stats \
+    "tar:apart/train/train-00000{0..4}.tar::apart/val/test-00000{0..1}.tar"
+sed 's#idx:data#tar:apart#' tiny.yaml >apart.yaml
+expect 1 'class 1 is "1"' "$SISKIN" train apart.yaml --out refused3
+printf '%s\n' 0 1 2 >apart/val/classes.txt
+expect 1 'class 3 is "3" in apart/train/classes.txt, but "nothing"' "$SISKIN" data stats tar:apart
+mkdir -p tf/train tf/val
+cp "$FIXTURES"/data/shards/tfds/*-train.* "$FIXTURES"/data/shards/tfds/label.labels.txt tf/train
+cp "$FIXTURES"/data/shards/tfds/*-validation.* tf/val
+cp tf/train/label.labels.txt tf/val
+expect 0 "n02123045" "$SISKIN" data stats tfrecord:tf
+sort -r tf/train/label.labels.txt >tf/val/label.labels.txt
+expect 1 'class 0 is "n01440764" in tf/train/label.labels.txt' "$SISKIN" data check tfrecord:tf
+
 # ---- the same pictures train to the same bits wherever they lie, when the order is the same ----
 sed 's#idx:data#tar:packed_in_order#' tiny.yaml >tar.yaml
 "$SISKIN" data pack idx:data -o packed_in_order --order source --shards 3 >/dev/null
