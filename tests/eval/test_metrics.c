@@ -115,10 +115,34 @@ static void test_wilson(void **state) {
     }
 }
 
+/* scipy.stats.t.ppf(0.975, n - 1) * v.std(ddof=1) / n**0.5 */
+static void test_student(void **state) {
+    (void)state;
+    static const struct {
+        int64_t n;
+        double mean, low, high;
+    } cases[] = {{14, 9.214285714285714, 5.7394301675437855, 12.689141261027642},
+                 {40, 8.25, 6.418160705220737, 10.081839294779263}};
+    static const double three[] = {91.2, 91.5, 90.9};
+    double values[40], mean, low, high;
+    interval_student(three, 3, &mean, &low, &high);
+    assert_true(fabs(mean - 91.2) < 1e-12 && fabs(low - 90.45475868647492) < 1e-4 &&
+                fabs(high - 91.94524131352509) < 1e-4);
+    for (int i = 0; i < 40; i++) values[i] = i * i % 17 + 0.5;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        interval_student(values, cases[i].n, &mean, &low, &high);
+        assert_true(fabs(mean - cases[i].mean) < 1e-12);
+        assert_true(fabs(low - cases[i].low) < 2e-3 && fabs(high - cases[i].high) < 2e-3);
+    }
+    interval_student(three, 1, &mean, &low, &high);
+    assert_true(mean == 91.2 && isinf(low) && isinf(high));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses),      cmocka_unit_test(test_large_logits),   cmocka_unit_test(test_ties),
         cmocka_unit_test(test_not_numbers), cmocka_unit_test(test_labels_outside), cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_student),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
