@@ -155,6 +155,26 @@ def timed_turn(a, c):
     c.latencies.append(best[1]["latency_ms"])
 
 
+def admit(contestants, peer, engine):
+    """The peer takes part, unless it cannot run."""
+    if peer.error:
+        print(f"  {engine} left out: {peer.error}")
+        peer.close()
+    else:
+        contestants.append(peer)
+
+
+def take_turns(a, contestants, turn):
+    """Rounds in which each has its turn, another one first each time; then all are closed."""
+    try:
+        for r in range(a.rounds):
+            for i in range(len(contestants)):
+                turn(a, contestants[(i + r) % len(contestants)])
+    finally:
+        for c in contestants:
+            c.close()
+
+
 def contest(a, mode, batch, threads, cores):
     """All contestants of one setting, timed in turns; those that cannot run are named and left out."""
     contestants = [Siskin(a, mode, batch, threads, cores)] if a.siskin else []
@@ -162,18 +182,8 @@ def contest(a, mode, batch, threads, cores):
         if a.engines and engine not in a.engines.split(","):
             continue
         peer = Peer(a, engine, mode, batch, threads, cores)
-        if peer.error:
-            print(f"  {engine} left out: {peer.error}")
-            peer.close()
-        else:
-            contestants.append(peer)
-    try:
-        for r in range(a.rounds):
-            for i in range(len(contestants)):
-                timed_turn(a, contestants[(i + r) % len(contestants)])
-    finally:
-        for c in contestants:
-            c.close()
+        admit(contestants, peer, engine)
+    take_turns(a, contestants, timed_turn)
     return contestants
 
 

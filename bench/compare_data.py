@@ -21,7 +21,8 @@ import subprocess
 import sys
 import time
 
-from compare import COLUMNS, DISTURBED, ROOT, busy_seconds, cpu_name, first_line, own_seconds, peers_folder
+from compare import (COLUMNS, DISTURBED, ROOT, admit, busy_seconds, cpu_name, first_line, own_seconds, peers_folder,
+                     take_turns)
 
 PEERS = ("torchvision-pillow", "torchvision-jpeg", "tf.data")
 
@@ -184,18 +185,8 @@ def main():
     contestants = [Siskin(a, "exact", cores), Siskin(a, "fast", cores)]
     for engine in (e for e in a.peers.split(",") if e):
         peer = Peer(a, engine, cores)
-        if peer.error:
-            print(f"  {engine} left out: {peer.error}")
-            peer.close()
-        else:
-            contestants.append(peer)
-    try:
-        for r in range(a.rounds):
-            for i in range(len(contestants)):
-                timed_turn(a, contestants[(i + r) % len(contestants)])
-    finally:
-        for c in contestants:
-            c.close()
+        admit(contestants, peer, engine)
+    take_turns(a, contestants, timed_turn)
     report(a, contestants)
     return 0
 

@@ -53,5 +53,7 @@ void jw_float(struct json_writer *w, const char *key, float value);   /* shortes
 void jw_bool(struct json_writer *w, const char *key, bool value);
 void jw_null(struct json_writer *w, const char *key);
 void jw_raw(struct json_writer *w, const char *key, const char *json);
+/* What was written as a line of its own, whole or not at all; the text is freed. Path NULL: SK_EMEMORY. */
+sk_status jw_save(struct json_writer *w, const char *path);
 
 #endif

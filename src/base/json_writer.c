@@ -2,11 +2,13 @@
  *
  * A number is written with no more digits than it takes to read back the same double (or float).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/file.h"
 
 static void put_quoted(struct text *text, const char *string) {
     size_t left = strlen(string);
@@ -136,4 +138,12 @@ void jw_null(struct json_writer *w, const char *key) {
 void jw_raw(struct json_writer *w, const char *key, const char *json) {
     put_key(w, key);
     text_add(&w->text, json);
+}
+
+sk_status jw_save(struct json_writer *w, const char *path) {
+    text_add(&w->text, "\n");
+    sk_status status = path ? text_check(&w->text) : SK_EMEMORY;
+    if (status == SK_OK) status = file_replace(path, w->text.data, w->text.length);
+    text_free(&w->text);
+    return status;
 }

@@ -180,6 +180,18 @@ sk_status data_take_index(struct dataset *dataset, struct index *index) {
     return SK_OK;
 }
 
+sk_status data_take_build(struct dataset *dataset, struct index_build *build, const struct index_place *place,
+                          sk_status status) {
+    struct index index;
+    if (status != SK_OK) {
+        index_build_free(build);
+        return status;
+    }
+    TRY(index_finish(build, place->key, dataset->path, &index));
+    index_keep(place, &index);
+    return data_take_index(dataset, &index);
+}
+
 /* ---- questions ----------------------------------------------------------------------------- */
 
 const char *dataset_format(const struct dataset *dataset) {

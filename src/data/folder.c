@@ -232,13 +232,7 @@ static sk_status open_folder(struct dataset *dataset, const char *path) {
     struct folder_walk walk = {.dataset = dataset, .build = &build};
     sk_status status = walk_parts(&walk);
     arena_free(&walk.arena);
-    if (status != SK_OK) {
-        index_build_free(&build);
-        return status;
-    }
-    TRY(index_finish(&build, place.key, path, &index));
-    index_keep(&place, &index);
-    return data_take_index(dataset, &index);
+    return data_take_build(dataset, &build, &place, status);
 }
 
 sk_status folder_add_part(struct dataset *dataset, struct index_build *build, const char *prefix, enum data_part part) {

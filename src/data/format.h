@@ -70,6 +70,10 @@ sk_status data_find(const char *spec, const struct data_format **format, const c
 /* Take the index over as the dataset's sources and classes; it is the dataset's from then on. */
 sk_status data_take_index(struct dataset *dataset, struct index *index);
 
+/* What a format's open ends in: the index of a build (listed with `status`), kept and taken over. Frees the build. */
+sk_status data_take_build(struct dataset *dataset, struct index_build *build, const struct index_place *place,
+                          sk_status status);
+
 /* Read sample i of a source whose pictures are encoded. */
 sk_status data_read_source(const struct dataset *dataset, enum data_part source, uint32_t sample,
                            struct scratch *scratch, struct picture *picture);

@@ -337,13 +337,7 @@ static sk_status open_imagenet(struct dataset *dataset, const char *path) {
     TRY(index_load(&place, path, &index, &found));
     if (found) return data_take_index(dataset, &index);
     sk_status status = build_index(&n);
-    if (status != SK_OK) {
-        index_build_free(&n.build);
-        return status;
-    }
-    TRY(index_finish(&n.build, place.key, path, &index));
-    index_keep(&place, &index);
-    return data_take_index(dataset, &index);
+    return data_take_build(dataset, &n.build, &place, status);
 }
 
 static sk_status fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,

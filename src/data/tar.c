@@ -251,7 +251,6 @@ static sk_status open_tar(struct dataset *dataset, const char *path) {
     struct shard_list list;
     struct index_place place;
     struct index_build build = {0};
-    struct index index;
     bool found;
     dataset->channels = 3;
     TRY(shards_find(&dataset->arena, path, tar_is_name, &list));
@@ -261,13 +260,7 @@ static sk_status open_tar(struct dataset *dataset, const char *path) {
     TRY(shards_load(dataset, &list, &place, &found));
     if (found) return SK_OK;
     sk_status status = build_index(dataset, path, &list, &build);
-    if (status != SK_OK) {
-        index_build_free(&build);
-        return status;
-    }
-    TRY(index_finish(&build, place.key, path, &index));
-    index_keep(&place, &index);
-    return data_take_index(dataset, &index);
+    return data_take_build(dataset, &build, &place, status);
 }
 
 const struct data_format data_format_tar = {

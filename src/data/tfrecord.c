@@ -263,7 +263,6 @@ static sk_status open_tfrecord(struct dataset *dataset, const char *path) {
     struct shard_list list;
     struct index_place place;
     struct index_build build = {0};
-    struct index index;
     bool found;
     dataset->channels = 3;
     TRY(shards_find(&dataset->arena, path, is_name, &list));
@@ -274,13 +273,7 @@ static sk_status open_tfrecord(struct dataset *dataset, const char *path) {
     TRY(shards_load(dataset, &list, &place, &found));
     if (found) return SK_OK;
     sk_status status = build_index(dataset, &list, &build);
-    if (status != SK_OK) {
-        index_build_free(&build);
-        return status;
-    }
-    TRY(index_finish(&build, place.key, path, &index));
-    index_keep(&place, &index);
-    return data_take_index(dataset, &index);
+    return data_take_build(dataset, &build, &place, status);
 }
 
 static sk_status fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,

@@ -29,11 +29,7 @@ static sk_status keep(const char *path, const char *model, const struct metrics_
     jw_number(&w, "low", r->low);
     jw_number(&w, "high", r->high);
     jw_end_object(&w);
-    text_add(&w.text, "\n");
-    sk_status status = text_check(&w.text);
-    if (status == SK_OK) status = file_replace(path, w.text.data, w.text.length);
-    text_free(&w.text);
-    return status;
+    return jw_save(&w, path);
 }
 
 static sk_status read_back(struct arena *arena, const char *path, struct metrics_result *r) {

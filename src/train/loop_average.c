@@ -71,10 +71,7 @@ static sk_status write_list(struct arena *arena, const struct loop *loop, const 
     }
     jw_end_array(&w);
     jw_end_object(&w);
-    sk_status status = text_check(&w.text);
-    if (status == SK_OK) status = file_replace(path, w.text.data, w.text.length);
-    text_free(&w.text);
-    return status;
+    return jw_save(&w, path);
 }
 
 /* The best first; of equals the earlier. */
@@ -237,11 +234,7 @@ static sk_status write_result(const char *path, const struct kept_list *list, co
     jw_end_array(&w);
     if (val) metrics_write(val, &w);
     jw_end_object(&w);
-    text_add(&w.text, "\n");
-    sk_status status = text_check(&w.text);
-    if (status == SK_OK) status = file_replace(path, w.text.data, w.text.length);
-    text_free(&w.text);
-    return status;
+    return jw_save(&w, path);
 }
 
 static sk_status finish(struct arena *arena, struct loop *loop, const char *result) {

@@ -62,9 +62,7 @@ sk_status start_keep(const char *run, const struct model_args *args, const struc
     jw_end_object(&w);
     preprocess_write(preprocess, &w, "preprocess");
     jw_end_object(&w);
-    sk_status status = path ? text_check(&w.text) : SK_EMEMORY;
-    if (status == SK_OK) status = file_replace(path, w.text.data, w.text.length);
-    text_free(&w.text);
+    sk_status status = jw_save(&w, path);
     arena_free(&arena);
     return status;
 }
