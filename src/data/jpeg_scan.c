@@ -12,9 +12,19 @@
 #include "kernels/kernels.h"
 
 /* PAD: more than the longest unit of blocks can ask for behind the end. */
-enum { LOOK = 10, LOOKS = 1 << LOOK, PAD = 4096, DC_MAX = 1 << 14, PARTS = 3 };
+enum { LOOK = 10, LOOKS = 1 << LOOK, PAIR = 12, PAIRS = 1 << PAIR, PAD = 4096, DC_MAX = 1 << 14, PARTS = 3 };
+
+/* A pair: as many as two codes with their numbers and the end of the block, where all lie within PAIR bits: bits taken |
+ * places gone, one for the end << 4 | places gone with the first << 10 | end << 15 | first number << 16 | last << 24. Where
+ * there is none, so many places that it never fits in a block. */
+enum { PAIR_PLACES = 4, PAIR_FIRST = 10, PAIR_END = 1 << 15, PAIR_NONE = 63 << PAIR_PLACES, PAIR_NUMBER_MAX = 127 };
 
 struct table {
+    struct {
+        uint8_t bits[17], symbols[256];
+        bool made;
+    } of; /* what the rest was made of: most pictures have the same */
+    uint32_t pair[PAIRS];
     /* By the next LOOK bits: run << 9 | bits of the number << 5 | bits of code and number. 0: the code is longer. */
     uint16_t look[LOOKS];
     int32_t end[18];   /* by length: code beyond the last, at 16 bits; */
@@ -60,8 +70,7 @@ static unsigned look_of(int symbol, int length) {
 }
 
 /* False where the table is none that a baseline file may have. */
-static bool fill_table(struct table *table, const JHUFF_TBL *from, bool dc) {
-    if (!from) return false;
+static bool fill_looks(struct table *table, const JHUFF_TBL *from, bool dc) {
     int code = 0, place = 0;
     memset(table->look, 0, sizeof table->look);
     for (int length = 1; length <= 16; length++) {
@@ -120,6 +129,48 @@ static inline int take_number(struct bits *b, unsigned look, unsigned size) {
     return (magnitude ^ (int)negative) - (int)negative;
 }
 
+/* ---- pairs of codes ---- */
+
+static uint32_t pair_of(const struct table *table, unsigned start) {
+    struct bits b = {.next = (uint64_t)start << (64 - PAIR), .count = PAIR};
+    unsigned places[2] = {0}, end = 0;
+    int number[2] = {0}, numbers = 0;
+    while (numbers < 3) {
+        unsigned look = table->look[b.next >> (64 - LOOK)], size = look >> 5 & 15;
+        if (look == 0 || (int)(look & 31) > b.count) break;
+        if (size == 0) {
+            end = look >> 9 != 15;
+            if (end) b.count -= (int)(look & 31);
+            break;
+        }
+        if (numbers == 2) break;
+        struct bits behind = b;
+        int value = take_number(&behind, look, size);
+        if (value > PAIR_NUMBER_MAX || value < -PAIR_NUMBER_MAX) break;
+        b = behind;
+        number[numbers] = value;
+        places[numbers++] = (look >> 9) + 1;
+    }
+    if (numbers == 0 && !end) return PAIR_NONE;
+    uint32_t last = (uint8_t)number[numbers == 2 ? 1 : 0];
+    return (uint32_t)(PAIR - b.count) | (places[0] + places[1] + end) << PAIR_PLACES | places[0] << PAIR_FIRST |
+           end * (uint32_t)PAIR_END | (uint32_t)(uint8_t)number[0] << 16 | last << 24;
+}
+
+static bool fill_table(struct table *table, const JHUFF_TBL *from, bool dc) {
+    if (!from) return false;
+    if (table->of.made && memcmp(table->of.bits, from->bits, sizeof table->of.bits) == 0 &&
+        memcmp(table->of.symbols, from->huffval, sizeof table->of.symbols) == 0)
+        return true;
+    table->of.made = false;
+    if (!fill_looks(table, from, dc)) return false;
+    for (unsigned i = 0; i < PAIRS && !dc; i++) table->pair[i] = pair_of(table, i);
+    memcpy(table->of.bits, from->bits, sizeof table->of.bits);
+    memcpy(table->of.symbols, from->huffval, sizeof table->of.symbols);
+    table->of.made = true;
+    return true;
+}
+
 /* ---- blocks ---- */
 
 /* One block; with `keep`, its coefficients times quant, by rows. *plain: there is none but the first. Inlined by force, so
@@ -139,28 +190,47 @@ static inline __attribute__((always_inline)) bool read_block(struct bits *bits, 
     if (part->last_dc < -DC_MAX || part->last_dc > DC_MAX) return false;
     if (keep) block[0] = part->last_dc * quant[0];
     unsigned k = 1;
-    while (k < 64) {
+    for (;;) {
         refill(&b);
-        for (int twice = 0; twice < 2; twice++) { /* two codes with their numbers have at most 52 bits */
-            look = next_code(&b, ac);
-            size = look >> 5 & 15;
-            k += look >> 9;
-            if (size == 0) { /* no code; sixteen zeros; the end of the block */
-                if (look == 0) return false;
-                b.next <<= look & 31;
-                b.count -= (int)(look & 31);
-                if (look >> 9 != 15) goto done;
-                if (++k > 63) goto done;
-                continue;
+        for (int times = 0; times < 4; times++) {
+            uint32_t pair = ac->pair[b.next >> (64 - PAIR)];
+            unsigned first = k + (pair >> PAIR_FIRST & 31), to = k + (pair >> PAIR_PLACES & 63);
+            if (to > 63) break; /* none, or near the block's end, which the second may lie behind */
+            b.next <<= pair & 15;
+            b.count -= (int)(pair & 15);
+            bool end = pair & PAIR_END;
+            if (keep && !(end && first == k)) { /* where there is but one, twice the same */
+                unsigned last = to - end;
+                block[zigzag[first - 1]] = (int8_t)(pair >> 16) * quant[first - 1];
+                block[zigzag[last - 1]] = (int8_t)(pair >> 24) * quant[last - 1];
             }
-            if (k > 63) return false;
-            value = take_number(&b, look, size);
-            if (keep) block[zigzag[k]] = value * quant[k];
-            if (++k > 63) goto done;
+            k = to;
+            if (end) {
+                *plain = k == 2;
+                goto done;
+            }
         }
+        refill(&b);
+        look = next_code(&b, ac);
+        size = look >> 5 & 15;
+        if (size == 0) { /* no code; sixteen zeros; the end of the block */
+            if (look == 0) return false;
+            b.next <<= look & 31;
+            b.count -= (int)(look & 31);
+            *plain = k == 1;
+            if (look >> 9 != 15) goto done;
+            k += 16;
+            if (k > 63) goto done;
+            continue;
+        }
+        k += look >> 9;
+        if (k > 63) return false;
+        value = take_number(&b, look, size);
+        if (keep) block[zigzag[k]] = value * quant[k];
+        *plain = false;
+        if (++k > 63) goto done;
     }
 done:
-    *plain = k == 1;
     *bits = b;
     return true;
 }
@@ -350,12 +420,11 @@ bool jpeg_scan(const struct jpeg_decompress_struct *info, const struct picture_b
     scan.units_y = ((int64_t)info->image_height + height - 1) / height;
     touch(box->left, box->width, width, scan.across == 2 ? 2 : 0, scan.units_x, &scan.x0, &scan.x1);
     touch(box->top, box->height, height, scan.down == 2 ? 2 : 0, scan.units_y, &scan.y0, &scan.y1);
-    size_t size = info->src->bytes_in_buffer, tables = 4 * sizeof *scan.tables;
-    uint8_t *memory = scratch_reserve(scratch, SCRATCH_SCAN, tables + size + PAD);
-    if (!memory) return false;
-    scan.tables = (struct table *)(void *)memory;
-    if (!prepare_parts(&scan, info)) return false;
-    if (!unstuff(info->src->next_input_byte, size, memory + tables, &scan.bits)) return false;
+    size_t size = info->src->bytes_in_buffer;
+    uint8_t *memory = scratch_reserve(scratch, SCRATCH_SCAN, size + PAD);
+    scan.tables = scratch_reserve(scratch, SCRATCH_TABLES, 4 * sizeof *scan.tables); /* zeros at first; they stay */
+    if (!memory || !scan.tables || !prepare_parts(&scan, info)) return false;
+    if (!unstuff(info->src->next_input_byte, size, memory, &scan.bits)) return false;
     uint8_t *row_scratch = place_planes(&scan, box, scratch);
     if (!row_scratch || !read_units(&scan, to_the_end)) return false;
     write_rows(&scan, info, box, row_scratch + (64 - (uintptr_t)row_scratch % 64) % 64, to);

@@ -46,7 +46,8 @@ enum scratch_use {
     SCRATCH_FILE,     /* a file's bytes */
     SCRATCH_DECODE,   /* pixels as decoded */
     SCRATCH_ROWS,     /* row pointers and single rows of the decoders */
-    SCRATCH_SCAN,     /* a JPEG's tables, and its coded data without stuffing */
+    SCRATCH_TABLES,   /* a JPEG's tables, kept for the next one */
+    SCRATCH_SCAN,     /* its coded data without stuffing */
     SCRATCH_PLANES,   /* its planes, and what a row needs */
     SCRATCH_TURN,     /* after the EXIF orientation */
     SCRATCH_COLOUR,   /* after grey <-> RGB */
