@@ -1,12 +1,15 @@
 /* preprocess.c — torchvision's ImageClassification preset, step by step, on 8-bit pictures.
  *
  * An 8-bit value can become only 256 numbers per channel, so the normalisation is a table, made with the
- * three f32 operations torchvision does, in its order.
+ * three f32 operations torchvision does, in its order; or the vectors that give the same bits, where they do.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "augment/preprocess.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "base/cpu.h"
+#include "kernels/kernels.h"
 
 enum { INPUT_SIDE_MAX = 8192 };
 
@@ -120,8 +123,8 @@ static sk_status read_bool(const struct json *json, const char *key, bool *out) 
 }
 
 static sk_status known_members(const struct json *json) {
-    static const char *const known[] = {"resize", "squash",  "filter", "antialias", "crop", "channels",
-                                        "order",  "divisor", "mean",   "std",       "exif", "resize_by", "crop_share"};
+    static const char *const known[] = {"resize",  "squash", "filter", "antialias", "crop",      "channels",  "order",
+                                        "divisor", "mean",   "std",    "exif",      "resize_by", "crop_share"};
     FAIL_IF(!json || json->kind != JSON_OBJECT, SK_EFORMAT, "preprocessing is missing or no JSON object");
     for (const struct json *member = json->child; member; member = member->next) {
         bool found = false;
@@ -249,6 +252,28 @@ void preprocess_centre(const struct picture *source, int height, int width, uint
     }
 }
 
+static void by_kernel(const struct normalise_table *table, enum isa isa, const uint8_t *from, int64_t count,
+                      float *to) {
+    struct normalise_job job = {
+        .count = count, .channels = table->channels, .from = from, .to = to, .divisor = table->divisor};
+    memcpy(job.mean, table->mean, sizeof job.mean);
+    memcpy(job.std, table->std, sizeof job.std);
+    kernels_of(isa)->normalise_bytes(&job);
+}
+
+/* All that a byte can become, to the bit. At the plain level, whose bits are those of the others. */
+static bool kernel_agrees(const struct normalise_table *table) {
+    uint8_t bytes[PREPROCESS_CHANNELS];
+    float numbers[PREPROCESS_CHANNELS];
+    for (int value = 0; value < 256; value++) {
+        memset(bytes, value, sizeof bytes);
+        by_kernel(table, ISA_PLAIN, bytes, table->channels, numbers);
+        for (int c = 0; c < table->channels; c++)
+            if (memcmp(&numbers[c], &table->value[c * 256 + value], sizeof numbers[c]) != 0) return false;
+    }
+    return true;
+}
+
 void normalise_prepare(const struct preprocess *p, struct normalise_table *table) {
     table->channels = p->channels;
     table->reverse = p->order == COLOUR_BGR && p->channels == 3;
@@ -259,11 +284,21 @@ void normalise_prepare(const struct preprocess *p, struct normalise_table *table
             table->value[c * 256 + value] = x / p->std[c];
         }
     }
+    table->divisor = p->divisor;
+    memcpy(table->mean, p->mean, sizeof table->mean);
+    memcpy(table->std, p->std, sizeof table->std);
+    table->by_kernel = !table->reverse && kernel_agrees(table);
 }
 
 void normalise_picture(const struct normalise_table *table, const struct picture *picture, float *input) {
     size_t count = (size_t)picture->height * (size_t)picture->width;
     const uint8_t *in = picture->pixels;
+    enum isa isa;
+    /* The plain level computes fused sums in many steps. */
+    if (table->by_kernel && cpu_isa(&isa) == SK_OK && isa != ISA_PLAIN) {
+        by_kernel(table, isa, in, (int64_t)count * table->channels, input);
+        return;
+    }
     const float *first = table->value, *second = first + 256, *third = second + 256;
     if (table->channels == 1) {
         for (size_t i = 0; i < count; i++) input[i] = first[in[i]];

@@ -24,7 +24,7 @@ struct preprocess {
     enum resize_filter filter;
     enum resize_by by; /* whose resize, of training too */
     double crop_share; /* > 0: the middle square of so much of the shorter side is resized; resize is not read */
-    bool antialias; /* as Pillow; false: as torch's interpolate without it, which shrunk pictures suffer from */
+    bool antialias;    /* as Pillow; false: as torch's interpolate without it, which shrunk pictures suffer from */
     int crop_height, crop_width; /* the input's size */
     int channels;                /* 1 or 3; a picture of the other kind is converted as Pillow does */
     float divisor;               /* 255: numbers from 0 to 1 before mean and std */
@@ -67,7 +67,9 @@ void preprocess_centre(const struct picture *source, int height, int width, uint
 struct normalise_table {
     float value[PREPROCESS_CHANNELS * 256];
     int channels;
-    bool reverse; /* BGR */
+    bool reverse;   /* BGR */
+    bool by_kernel; /* the kernel gives the table's bits */
+    float divisor, mean[PREPROCESS_CHANNELS], std[PREPROCESS_CHANNELS];
 };
 void normalise_prepare(const struct preprocess *p, struct normalise_table *table);
 void normalise_picture(const struct normalise_table *table, const struct picture *picture, float *input);

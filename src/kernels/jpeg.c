@@ -38,7 +38,13 @@ static inline void eight_transforms(int32_t *restrict m, int shift) {
 }
 
 static inline uint8_t clamped(int32_t x) {
-    return (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
+    x = x < 0 ? 0 : x;
+    return (uint8_t)(x > 255 ? 255 : x);
+}
+
+static inline uint8_t clamped_word(int16_t x) {
+    x = x < 0 ? 0 : x;
+    return (uint8_t)(x > 255 ? 255 : x);
 }
 
 bool KERNEL_NAME(jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride) {
@@ -76,12 +82,13 @@ static void mix_rows(const struct jpeg_row *row, int c, int64_t first, int64_t c
     if (first + count == row->samples) to[count + 1] = to[count];
 }
 
-/* Every sample becomes two, each nearer to its own. */
-static void widen(const int16_t *restrict mixed, int64_t count, bool down, uint8_t *restrict to) {
-    const int left = down ? 8 : 1, right = down ? 7 : 2, shift = down ? 4 : 2;
+/* Every sample becomes two, each nearer to its own. All fits in 16 bits, which twice as many lanes have. */
+static inline void widen(const int16_t *restrict mixed, int64_t count, int left, int right, int shift,
+                         uint8_t *restrict to) {
     for (int64_t i = 0; i < count; i++) {
-        to[2 * i] = (uint8_t)((3 * mixed[i + 1] + mixed[i] + left) >> shift);
-        to[2 * i + 1] = (uint8_t)((3 * mixed[i + 1] + mixed[i + 2] + right) >> shift);
+        uint16_t own = (uint16_t)(3 * mixed[i + 1]);
+        to[2 * i] = (uint8_t)((uint16_t)(own + mixed[i] + left) >> shift);
+        to[2 * i + 1] = (uint8_t)((uint16_t)(own + mixed[i + 2] + right) >> shift);
     }
 }
 
@@ -89,12 +96,16 @@ static void colours(const uint8_t *restrict y, const uint8_t *restrict cb, const
                     uint8_t *restrict rgb, int64_t plane) {
     uint8_t *restrict red = rgb, *restrict green = rgb + plane, *restrict blue = rgb + 2 * plane;
     const int32_t half = 1 << 15;
+    /* 16 bits where they do: (n * x + half) >> 16 is ((n * 2x >> 16) + 1) >> 1, and n may be 65536 more or less. */
     for (int64_t i = 0; i < count; i++) {
-        int32_t light = y[i], b = cb[i] - 128, r = cr[i] - 128;
-        red[i] = clamped(light + ((91881 * r + half) >> 16));
-        green[i] = clamped(light + ((-22554 * b - 46802 * r + half) >> 16));
-        blue[i] = clamped(light + ((116130 * b + half) >> 16));
+        int16_t light = y[i], b = (int16_t)(cb[i] - 128), r = (int16_t)(cr[i] - 128);
+        int16_t more_red = (int16_t)((26345 * (int16_t)(2 * r)) >> 16);
+        int16_t less_blue = (int16_t)((-14942 * (int16_t)(2 * b)) >> 16);
+        red[i] = clamped_word((int16_t)(light + r + ((int16_t)(more_red + 1) >> 1)));
+        blue[i] = clamped_word((int16_t)(light + 2 * b + ((int16_t)(less_blue + 1) >> 1)));
     }
+    for (int64_t i = 0; i < count; i++)
+        green[i] = clamped(y[i] + ((-22554 * (cb[i] - 128) - 46802 * (cr[i] - 128) + half) >> 16));
 }
 
 void KERNEL_NAME(jpeg_row)(const struct jpeg_row *row) {
@@ -108,7 +119,10 @@ void KERNEL_NAME(jpeg_row)(const struct jpeg_row *row) {
         if (row->across == 1) continue;
         int64_t first = row->first / 2, count = (row->first + row->count + 1) / 2 - first;
         mix_rows(row, c, first, count, mixed);
-        widen(mixed, (count + 31) / 32 * 32, row->down, wide[c]);
+        if (row->down)
+            widen(mixed, (count + 31) / 32 * 32, 8, 7, 4, wide[c]);
+        else
+            widen(mixed, (count + 31) / 32 * 32, 1, 2, 2, wide[c]);
         colour[c] = wide[c] + row->first % 2;
     }
     colours(row->y + (row->first - row->y_first), colour[0], colour[1], whole, rgb, plane);

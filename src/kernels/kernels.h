@@ -306,6 +306,15 @@ struct resample_job {
     int64_t row_bytes;          /* down */
 };
 
+/* Bytes to numbers: (x / divisor - mean) / std, channels side by side. A quotient is a product with the reciprocal, mended
+ * by its remainder: nearly always the bits of the division, which it takes a fifth of; whoever wants them compares. */
+struct normalise_job {
+    int64_t count, channels; /* bytes; 1 or 3 */
+    const uint8_t *from;
+    float *to;
+    float divisor, mean[3], std[3];
+};
+
 /* One row of a JPEG's picture from its planes, with libjpeg's bits: fancy upsampling, then YCbCr to RGB. Columns are
  * those of the whole picture; near and far are the rows of a colour whose 3 to 1 mix is the row's (the same where colours
  * have all rows). */
@@ -378,6 +387,7 @@ struct kernels {
      * all) that libjpeg-turbo's 16-bit vectors might overflow, which our 32 bits do not. */
     bool (*jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride);
     void (*jpeg_row)(const struct jpeg_row *row);
+    void (*normalise_bytes)(const struct normalise_job *job);
     void (*resample_across)(const struct resample_job *job);
     void (*resample_down)(const struct resample_job *job);
     /* Rows of `width` pixels of 1, 3 or 4 bytes from right to left. */

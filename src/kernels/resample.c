@@ -1,7 +1,8 @@
 /* resample.c — pictures of bytes resized and mirrored (per-ISA: compiled once per level).
  *
  * Weighted sums of bytes in int32, along rows and down columns. Along a row a pixel's channels are the lanes and four rows
- * go together, so that a weight is fetched once for them; down a column neighbouring bytes are the lanes.
+ * go together, so that a weight is fetched once for them; with vectors of sixteen, five outputs whose windows lie in one
+ * vector go together, and a weight's halves are multiplied in 16 bits. Down a column neighbouring bytes are the lanes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/variants.h"
 
@@ -62,10 +63,81 @@ static void across_four_rows(const struct resample_job *job, int64_t wide, const
         for (int64_t o = wide; o < job->out; o++) across_bytes(job, o, from + (size_t)r * step, to + r * to_step);
 }
 
+/* ---- five outputs at once ---- */
+
+enum { GROUP = 5, GROUP_TAPS = 16, GROUP_ROWS = 128, LOW_BITS = 11 };
+
+struct group {
+    int count, pairs, bytes; /* outputs; pairs of taps; of input */
+    int16_t places[GROUP_TAPS / 2][32], high[GROUP_TAPS / 2][32], low[GROUP_TAPS / 2][32];
+};
+
+static bool group_fits(const struct resample_job *job) {
+    if (WINDOW == 0 || job->channels != 3 || job->taps > GROUP_TAPS || job->rows < 8) return false;
+    for (int64_t o = 0; o < job->out; o += GROUP) {
+        int64_t last = o + GROUP < job->out ? o + GROUP - 1 : job->out - 1;
+        if ((job->first[last] + job->taps - job->first[o]) * 3 > WINDOW) return false;
+    }
+    return true;
+}
+
+static void group_prepare(const struct resample_job *job, int64_t o, struct group *g) {
+    int64_t left = job->out - o;
+    g->count = left < GROUP ? (int)left : GROUP;
+    g->pairs = (int)(job->taps + 1) / 2;
+    g->bytes = (int)(job->first[o + g->count - 1] + job->taps - job->first[o]) * 3;
+    memset(g->places, 0, (size_t)g->pairs * sizeof g->places[0]);
+    memset(g->high, 0, (size_t)g->pairs * sizeof g->high[0]);
+    memset(g->low, 0, (size_t)g->pairs * sizeof g->low[0]);
+    for (int n = 0; n < g->count; n++) {
+        const int32_t *weights = job->weights + (o + n) * job->stride;
+        int place = (job->first[o + n] - job->first[o]) * 3;
+        for (int k = 0; k < job->taps; k++, place += 3) {
+            for (int c = 0; c < 3; c++) {
+                int word = 2 * (3 * n + c) + k % 2;
+                g->places[k / 2][word] = (int16_t)(place + c);
+                g->high[k / 2][word] = (int16_t)(weights[k] >> LOW_BITS);
+                g->low[k / 2][word] = (int16_t)(weights[k] & ((1 << LOW_BITS) - 1));
+            }
+        }
+    }
+}
+
+static void group_rows(const struct resample_job *job, const struct group *g, int64_t rows, const uint8_t *from,
+                       uint8_t *to) {
+    for (int64_t row = 0; row < rows; row++, from += job->from_stride, to += job->out * 3) {
+        vwindow window = vwindow_load(from, g->bytes);
+        vi high = viset(0), low = viset(half);
+        for (int k = 0; k < g->pairs; k++) {
+            vi pair = vwindow_pick(window, viload(g->places[k]));
+            high = vidot_add(pair, viload(g->high[k]), high);
+            low = vidot_add(pair, viload(g->low[k]), low);
+        }
+        vistore_bytes_n(to, vijoin(high, low, LOW_BITS), RESAMPLE_BITS, 3 * g->count);
+    }
+}
+
+static void across_groups(const struct resample_job *job) {
+    for (int64_t row = 0; row < job->rows; row += GROUP_ROWS) {
+        int64_t rows = job->rows - row < GROUP_ROWS ? job->rows - row : GROUP_ROWS;
+        const uint8_t *from = job->from + (size_t)row * job->from_stride;
+        uint8_t *to = job->to + row * job->out * 3;
+        for (int64_t o = 0; o < job->out; o += GROUP) {
+            struct group g;
+            group_prepare(job, o, &g);
+            group_rows(job, &g, rows, from + (size_t)job->first[o] * 3, to + 3 * o);
+        }
+    }
+}
+
 void KERNEL_NAME(resample_across)(const struct resample_job *job) {
     int64_t wide = across_wide(job), row = 0;
     const uint8_t *from = job->from;
     uint8_t *to = job->to;
+    if (group_fits(job)) {
+        across_groups(job);
+        return;
+    }
     for (; row + 4 <= job->rows; row += 4, from += 4 * job->from_stride, to += 4 * job->out * job->channels)
         across_four_rows(job, wide, from, to);
     for (; row < job->rows; row++, from += job->from_stride, to += job->out * job->channels)

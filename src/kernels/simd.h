@@ -63,6 +63,24 @@ static inline void vistore_bytes(uint8_t *p, vi x, int shift) {
     _mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(x));
 }
 static inline vf vifloat(vi x) { return _mm512_cvtepi32_ps(x); }
+/* Up to 64 bytes as words, and two of them, a and b, chosen for every lane: a * (low word of the weight) + b * (high). */
+enum { WINDOW = 64 };
+typedef struct {
+    __m512i low, high;
+} vwindow;
+static inline vwindow vwindow_load(const uint8_t *p, int n) {
+    __m512i bytes = _mm512_maskz_loadu_epi8(n < 64 ? (1ull << n) - 1 : ~0ull, p);
+    return (vwindow){_mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes)),
+                     _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1))};
+}
+static inline vi vwindow_pick(vwindow w, vi places) { return _mm512_permutex2var_epi16(w.low, places, w.high); }
+static inline vi viload(const void *p) { return _mm512_loadu_si512(p); }
+static inline vi vidot_add(vi pair, vi weights, vi sum) { return _mm512_add_epi32(_mm512_madd_epi16(pair, weights), sum); }
+static inline vi vijoin(vi high, vi low, int shift) { return _mm512_add_epi32(_mm512_slli_epi32(high, (unsigned)shift), low); }
+static inline void vistore_bytes_n(uint8_t *p, vi x, int shift, int n) {
+    x = _mm512_max_epi32(_mm512_sra_epi32(x, _mm_cvtsi32_si128(shift)), _mm512_setzero_si512());
+    _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1u), _mm512_cvtusepi32_epi8(x));
+}
 static inline vf vround_bf16(vf x) {
     __m512i bits = _mm512_castps_si512(x);
     __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000)), nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
@@ -379,6 +397,15 @@ static __attribute__((noinline, unused)) void vstore_bf16_n(uint16_t *p, vf x, i
 /* Two vectors side by side: a whole line of bf16 where a vector of floats is one. */
 static inline void vstore_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16(p, a), vstore_bf16(p + VL, b); }
 static inline void vstream_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16_two(p, a, b); }
+/* No windows: WINDOW = 0 says that these are never reached. */
+enum { WINDOW = 0 };
+typedef vi vwindow;
+static inline vwindow vwindow_load(const uint8_t *p, int n) { return viset(p[n]); }
+static inline vi vwindow_pick(vwindow w, vi places) { return vimuladd(w, places, w); }
+static inline vi viload(const void *p) { return vibytes(p); }
+static inline vi vidot_add(vi pair, vi weights, vi sum) { return vimuladd(pair, weights, sum); }
+static inline vi vijoin(vi high, vi low, int shift) { return vimuladd(high, viset(shift), low); }
+static inline void vistore_bytes_n(uint8_t *p, vi x, int shift, int n) { vistore_bytes(p + n, x, shift); }
 /* No half vectors: HL = 0 says that these are never reached. */
 enum { HL = 0 };
 typedef vf vh;

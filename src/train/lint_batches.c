@@ -1,4 +1,4 @@
-/* lint_batches.c — keys of crops, erasing, sampling, mixing, losses and resizes that the others make idle.
+/* lint_batches.c — keys of crops, erasing, sampling, mixing, losses, resizes and decoding that the others make idle.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/data.h"
@@ -17,7 +17,8 @@ enum reader {
     READ_TIMM,
     READ_SMOOTHED,
     READ_BOTH,
-    READ_RESIZE
+    READ_RESIZE,
+    READ_FAST
 };
 
 static const struct {
@@ -50,6 +51,7 @@ static const struct {
     {RECIPE_mix_switch_probability, READ_BOTH},
     {RECIPE_preprocess_resize, READ_RESIZE},
     {RECIPE_preprocess_squash, READ_RESIZE},
+    {RECIPE_data_decode, READ_FAST},
 };
 
 /* Why nobody reads it; NULL: somebody does. */
@@ -77,6 +79,9 @@ static const char *idle(const struct recipe *r, enum reader reader) {
         return timm || r->mix_of == CHOICE_MIX_TF ? NULL : "only timm and tf smooth labels before they mix them";
     case READ_BOTH: return mixes && cuts && r->mix_mixup > 0 ? NULL : "Mixup and CutMix are not both on";
     case READ_RESIZE: return r->preprocess_crop_share == 0 ? NULL : "preprocess.crop_share cuts before the resize";
+    case READ_FAST:
+        return r->augment_rrc_enabled ? NULL
+                                      : "augment.random_resized_crop.enabled is false, and pictures are needed whole";
     }
     return NULL;
 }

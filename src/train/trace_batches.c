@@ -83,6 +83,21 @@ static void text_erasing(const struct recipe *r, struct text *t) {
               r->augment_erasing_aspect.item[1], word(RECIPE_augment_erasing_fill, r->augment_erasing_fill));
 }
 
+/* What fast decoding may do; nothing where it is exact. */
+static void text_decode(const struct recipe *r, struct text *t) {
+    if (r->data_decode != CHOICE_DECODE_FAST) return;
+    text_add(t, "data.decode fast, in training alone\n");
+    if (!r->augment_rrc_enabled) {
+        text_add(t, "  no effect: without a random resized crop pictures are needed whole, and decoded exactly\n");
+        return;
+    }
+    bool shrinks = r->augment_rrc_antialias && r->preprocess_resize_by == CHOICE_RESIZE_PILLOW;
+    text_addf(t, "  JPEGs: %s; data below the crop are not read, and damage there not seen\n",
+              shrinks ? "crops twice, 4 or 8 times as large as the input are shrunk while they are decoded"
+                      : "never shrunk, as the resize has no antialias or is TF's");
+    text_add(t, "  no effect on PNG, WebP and pictures in memory: decoded whole and exactly\n");
+}
+
 void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, int64_t val_images, struct text *t) {
     struct evaluation_plan scored = evaluation_plan_of(r, val_images);
     text_addf(t, "  %lld pictures scored per evaluation", (long long)scored.scored);
@@ -94,6 +109,7 @@ void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, i
         text_addf(t, "  %lld different pictures per epoch, each %g times in a row, dealt to %lld\n",
                   (long long)different(r, plan), r->repeat, (long long)r->repeat_replicas);
     text_reading(r, plan->images + val_images, t);
+    text_decode(r, t);
     text_erasing(r, t);
     text_mixing(r, t);
     if (r->mix_of != CHOICE_MIX_NONE) text_addf(t, "  label smoothing in effect: %.6g\n", smoothing_left(r));
@@ -125,6 +141,8 @@ void trace_batches_json(const struct recipe *r, const struct epoch_plan *plan, i
     jw_string(w, "corrupt", word(RECIPE_data_corrupt, r->data_corrupt));
     jw_string(w, "index_cache", r->data_index_cache);
     jw_bool(w, "index_kept", index_kept(r, plan->images + val_images));
+    jw_string(w, "decode", word(RECIPE_data_decode, r->data_decode));
+    jw_bool(w, "decode_has_effect", r->data_decode == CHOICE_DECODE_FAST && r->augment_rrc_enabled);
     jw_end_object(w);
     jw_string(w, "loss", word(RECIPE_loss, r->loss));
     json_mixing(r, w);

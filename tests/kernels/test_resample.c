@@ -89,7 +89,7 @@ static void sums_along_rows(void **state) {
     struct rng rng = rng_at(3, RNG_TEST, 0, 0);
     static const int channels[] = {1, 3, 4};
     for (int c = 0; c < 3; c++)
-        for (int rows = 1; rows <= 6; rows++)
+        for (int rows = 1; rows <= 11; rows += rows < 6 ? 1 : 5)
             for (int taps = 1; taps <= 7; taps++)
                 for (int out = 1; out <= 19; out += 3)
                     for (int in = taps; in <= taps + 24; in += 6) one_across(&rng, rows, in, out, taps, channels[c]);
