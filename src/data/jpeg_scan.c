@@ -55,6 +55,7 @@ struct scan {
     int64_t x0, x1, y0, y1;   /* units wanted */
     const struct kernels *kernels;
     struct bits bits;
+    int32_t block[64]; /* zeros between blocks: whoever reads one clears it */
 };
 
 static const uint8_t zigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
@@ -244,10 +245,12 @@ static bool skip_block(struct bits *bits, struct part_of_unit *part) {
     return read_block(bits, part, false, NULL, &plain);
 }
 
-static bool fill_block(const int32_t *block, uint8_t *to, int64_t stride) {
+/* As jpeg_block, of a block that has its first coefficient alone. */
+static bool fill_block(int32_t *block, uint8_t *to, int64_t stride) {
     if (block[0] > JPEG_SUM_MAX || block[0] < -JPEG_SUM_MAX) return false;
     int value = ((block[0] * 4 + 16) >> 5) + 128;
     for (int y = 0; y < 8; y++) memset(to + y * stride, value < 0 ? 0 : value > 255 ? 255 : value, 8);
+    block[0] = 0;
     return true;
 }
 
@@ -260,13 +263,12 @@ static bool read_unit(struct scan *scan, int64_t x, int64_t y) {
                 if (!skip_block(&scan->bits, part)) return false;
                 continue;
             }
-            int32_t block[64] = {0};
             bool plain;
-            if (!keep_block(&scan->bits, part, block, &plain)) return false;
+            if (!keep_block(&scan->bits, part, scan->block, &plain)) return false;
             int64_t column = (x - scan->x0) * part->across + i % part->across;
             int64_t row = (y - scan->y0) * part->down + i / part->across;
             uint8_t *to = part->plane + row * 8 * part->stride + column * 8;
-            if (!(plain ? fill_block : scan->kernels->jpeg_block)(block, to, part->stride)) return false;
+            if (!(plain ? fill_block : scan->kernels->jpeg_block)(scan->block, to, part->stride)) return false;
         }
     }
     return scan->bits.at <= scan->bits.end + 8;

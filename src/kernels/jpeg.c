@@ -47,12 +47,13 @@ static inline uint8_t clamped_word(int16_t x) {
     return (uint8_t)(x > 255 ? 255 : x);
 }
 
-bool KERNEL_NAME(jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride) {
+bool KERNEL_NAME(jpeg_block)(int32_t *restrict coefficients, uint8_t *to, int64_t stride) {
     int32_t m[64], turned[64];
     uint32_t sum = 0, every = 0; /* a single one may be so large that the sum wraps */
     for (int i = 0; i < 64; i++) {
         uint32_t magnitude = (uint32_t)(coefficients[i] < 0 ? -coefficients[i] : coefficients[i]);
         m[i] = coefficients[i];
+        coefficients[i] = 0;
         sum += magnitude;
         every |= magnitude;
     }

@@ -384,8 +384,9 @@ struct kernels {
     void (*merge_run)(const struct merge_job *job, int64_t tile);
 
     /* The inverse DCT of 64 dequantised coefficients to 8 rows of 8 bytes; false where they are so large (JPEG_SUM_MAX in
-     * all) that libjpeg-turbo's 16-bit vectors might overflow, which our 32 bits do not. */
-    bool (*jpeg_block)(const int32_t *coefficients, uint8_t *to, int64_t stride);
+     * all) that libjpeg-turbo's 16-bit vectors might overflow, which our 32 bits do not. The coefficients are
+     * zeros afterwards, for the next block. */
+    bool (*jpeg_block)(int32_t *coefficients, uint8_t *to, int64_t stride);
     void (*jpeg_row)(const struct jpeg_row *row);
     void (*normalise_bytes)(const struct normalise_job *job);
     void (*resample_across)(const struct resample_job *job);

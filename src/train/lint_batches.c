@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/data.h"
+#include "data/data.h"
 #include "train/lint_rows.h"
 
 /* Who reads a key. */
@@ -80,6 +81,7 @@ static const char *idle(const struct recipe *r, enum reader reader) {
     case READ_BOTH: return mixes && cuts && r->mix_mixup > 0 ? NULL : "Mixup and CutMix are not both on";
     case READ_RESIZE: return r->preprocess_crop_share == 0 ? NULL : "preprocess.crop_share cuts before the resize";
     case READ_FAST:
+        if (data_place_of(r->data_spec) == DATA_PLACE_MEMORY) return "these data are pixels already";
         return r->augment_rrc_enabled ? NULL
                                       : "augment.random_resized_crop.enabled is false, and pictures are needed whole";
     }

@@ -87,6 +87,10 @@ static void text_erasing(const struct recipe *r, struct text *t) {
 static void text_decode(const struct recipe *r, struct text *t) {
     if (r->data_decode != CHOICE_DECODE_FAST) return;
     text_add(t, "data.decode fast, in training alone\n");
+    if (data_place_of(r->data_spec) == DATA_PLACE_MEMORY) {
+        text_add(t, "  no effect: these data are pixels already\n");
+        return;
+    }
     if (!r->augment_rrc_enabled) {
         text_add(t, "  no effect: without a random resized crop pictures are needed whole, and decoded exactly\n");
         return;
@@ -142,7 +146,8 @@ void trace_batches_json(const struct recipe *r, const struct epoch_plan *plan, i
     jw_string(w, "index_cache", r->data_index_cache);
     jw_bool(w, "index_kept", index_kept(r, plan->images + val_images));
     jw_string(w, "decode", word(RECIPE_data_decode, r->data_decode));
-    jw_bool(w, "decode_has_effect", r->data_decode == CHOICE_DECODE_FAST && r->augment_rrc_enabled);
+    bool encoded = data_place_of(r->data_spec) != DATA_PLACE_MEMORY;
+    jw_bool(w, "decode_has_effect", r->data_decode == CHOICE_DECODE_FAST && r->augment_rrc_enabled && encoded);
     jw_end_object(w);
     jw_string(w, "loss", word(RECIPE_loss, r->loss));
     json_mixing(r, w);

@@ -241,6 +241,7 @@ static const struct {
     {{"repeat=4"}, "images_left_out batch_keys_unused", 1},
     {{"sampling=repeated", "repeat=4"}, "", 0},
     {{"data.decode=fast"}, "images_left_out", 0},
+    {{"data.decode=fast", "data.spec=cifar10:x"}, "images_left_out batch_keys_unused", 1},
     {{"data.decode=fast", "augment.random_resized_crop.enabled=false"}, "images_left_out batch_keys_unused", 1},
     {{"loss_bce.sum=true"}, "images_left_out batch_keys_unused", 1},
     {{"mix.of=timm", "mix.mixup=0.8", "mix.switch_probability=0.7"}, "images_left_out batch_keys_unused", 1},
