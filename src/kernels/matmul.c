@@ -50,8 +50,8 @@ INLINE int lanes_of(int64_t left) {
     return left <= 0 ? 0 : left < VL ? (int)left : VL;
 }
 
-/* One vector of columns of a tile, at column `at`: what follows the sum. */
-INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
+/* One vector of columns of a tile, at column `at`: what follows the sum. bf16: of all tensors but A and B. */
+INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes, bool bf16) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
     if (m->bias) {
         vf bias = mm_load(m->bias + at, lanes);
@@ -61,9 +61,10 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
     if (m->add) {
-        const float *add = m->add;
-        UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], mm_load(add + (row + i) * m->ldadd + at, lanes));
+        UNROLL for (int i = 0; i < rows; i++) c[i] =
+            vadd(c[i], stored_load(m->add, bf16, (row + i) * m->ldadd + at, lanes));
     }
+    UNROLL for (int i = 0; i < rows; i++) c[i] = stored_round(c[i], bf16);
     if (!m->sums) return;
     float *sums = m->sums + at;
     bool first = row == 0 && !m->sums_go_on;
@@ -76,18 +77,18 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     mm_store(sums + m->ldsums, square, lanes);
 }
 
-INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes) {
+INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes, bool bf16) {
     float *sums = m->sums + at;
     bool first = !m->sums || (row == 0 && !m->sums_go_on);
     vf sum = first ? vzero() : mm_load(sums, lanes), product = first ? vzero() : mm_load(sums + m->ldsums, lanes);
     vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
     vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
     vf low = m->act == ACT_NONE ? vset(-INFINITY) : vzero(), high = vset(act_high(m->act));
-    const float *from = m->x, *add = m->add;
     UNROLL for (int i = 0; i < rows; i++) {
-        vf x = mm_load(from + (row + i) * m->ldx + at, lanes);
-        if (add) c[i] = vadd(c[i], mm_load(add + (row + i) * m->ldadd + at, lanes));
+        vf x = stored_load(m->x, bf16, (row + i) * m->ldx + at, lanes);
+        if (m->add) c[i] = vadd(c[i], stored_load(m->add, bf16, (row + i) * m->ldadd + at, lanes));
         if (m->act != ACT_NONE) c[i] = vkeep_between(c[i], vfma(scale, x, shift), low, high);
+        c[i] = stored_round(c[i], bf16);
         sum = vadd(sum, c[i]);
         product = vfma(c[i], x, product);
     }
@@ -96,12 +97,23 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     mm_store(sums + m->ldsums, product, lanes);
 }
 
-/* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. */
+/* Two whole vectors of columns, rounded: a line of bf16 a row. */
+INLINE void mm_store_lines(const struct matmul *m, struct mm_sums *acc, int64_t row, int64_t col, int rows) {
+    uint16_t *to = (uint16_t *)m->c + row * m->ldc + col;
+    if (m->stream) {
+        UNROLL for (int i = 0; i < rows; i++) vstream_bf16_two(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i]);
+    } else {
+        UNROLL for (int i = 0; i < rows; i++) vstore_bf16_two(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i]);
+    }
+}
+
+/* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. bf16: of C and
+ * what its end reads; then there are two whole vectors. */
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool half, int lanes0,
-                    int lanes1) {
+                    int lanes1, bool bf16) {
     struct mm_sums acc;
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
-    float *c = (float *)m->c + row * m->ldc + col;
+    float *c = bf16 ? NULL : (float *)m->c + row * m->ldc + col;
     int64_t lda = m->lda, ldc = m->ldc, ldheld = m->held ? m->ldheld : ldc;
     const float *held = m->held ? m->held + row * ldheld + col : c;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
@@ -126,15 +138,17 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     UNROLL for (int v = 0; v < vectors + half; v++) {
         int lanes = v ? lanes1 : lanes0;
         if (m->x)
-            mm_gradient(m, acc.whole[v], row, col + v * VL, rows, lanes);
+            mm_gradient(m, acc.whole[v], row, col + v * VL, rows, lanes, bf16);
         else
-            mm_forward(m, acc.whole[v], row, col + v * VL, rows, lanes);
+            mm_forward(m, acc.whole[v], row, col + v * VL, rows, lanes, bf16);
+        if (bf16) continue;
         if (m->stream && lanes == VL) {
             UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc.whole[v][i]);
         } else {
             UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc.whole[v][i], lanes);
         }
     }
+    if (bf16) mm_store_lines(m, &acc, row, col, rows);
 }
 
 /* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. Only the
@@ -145,15 +159,15 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
         if (rows == MM_ROWS && left >= 2 * VL)                                                                         \
-            mm_tile(m, row, col, rows, 2, false, VL, VL);                                                              \
+            mm_tile(m, row, col, rows, 2, false, VL, VL, false);                                                       \
         else if (rows == MM_ROWS && left <= HL)                                                                        \
-            mm_tile(m, row, col, rows, 0, true, (int)left, 0);                                                         \
+            mm_tile(m, row, col, rows, 0, true, (int)left, 0, false);                                                  \
         else if (rows == MM_ROWS && left <= VL)                                                                        \
-            mm_tile(m, row, col, rows, 1, false, (int)left, 0);                                                        \
+            mm_tile(m, row, col, rows, 1, false, (int)left, 0, false);                                                 \
         else if (rows == MM_ROWS && left - VL <= HL)                                                                   \
-            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL));                                                 \
+            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL), false);                                          \
         else                                                                                                           \
-            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL));                                 \
+            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL), false);                          \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)
@@ -173,7 +187,31 @@ MM_INSTANCE(14)
 static void (*const mm_rows[])(const struct matmul *m, int64_t row, int64_t col) = {
     mm_1, mm_2, mm_3, mm_4, mm_5, mm_6, mm_7, mm_8, mm_9, mm_10, mm_11, mm_12, mm_13, mm_14};
 
-/* ---- the same where a tile's end is more: an activation that is no clamp, or tensors of bf16. Sums go to a buffer in
+/* All that a tile's end reads and writes is bf16: whole tiles go from registers to lines. With 16 registers the buffer
+ * serves as well, and keeps inference's program small. */
+enum { MM_STORED = SIMD_REGISTERS == 32 };
+static bool mm_is_stored(const struct matmul *m) {
+    return MM_STORED && act_is_clamp(m->act) && m->c_bf16 && (!m->x || m->x_bf16) && (!m->add || m->add_bf16);
+}
+/* What the next tile writes and reads, on its way while this one is computed. (__builtin_prefetch: C has no other word
+ * for it.) */
+INLINE void mm_ahead(const struct matmul *m, int64_t row, int64_t col) {
+    if (row + MM_ROWS > m->rows) return;
+    for (int i = 0; i < MM_ROWS; i++) {
+        const uint16_t *c = (const uint16_t *)m->c + (row + i) * m->ldc + col;
+        const uint16_t *x = (const uint16_t *)m->x + (row + i) * m->ldx + col;
+        if (!m->stream) __builtin_prefetch(c, 1, 3), __builtin_prefetch(c + MM_COLS - 1, 1, 3);
+        if (m->x) __builtin_prefetch(x, 0, 3), __builtin_prefetch(x + MM_COLS - 1, 0, 3);
+    }
+}
+static __attribute__((noinline, no_sanitize("undefined"))) void mm_stored(const struct matmul *m, int64_t row,
+                                                                          int64_t col) {
+    if (!MM_STORED) return;
+    mm_ahead(m, row + MM_ROWS, col);
+    mm_tile(m, row, col, MM_ROWS, 2, false, VL, VL, true);
+}
+
+/* ---- the same where a tile's end is more: an activation that is no clamp, or tails of bf16. Sums go to a buffer in
  * L1, and from there on ---- */
 
 struct mm_finish {
@@ -301,11 +339,7 @@ INLINE void mm_tile_end(const struct mm_finish *f, bool gradient, bool smooth, b
 
 static void mm_ends(const struct mm_finish *f, bool smooth) {
     const struct matmul *m = f->m;
-    if (m->x && !smooth && m->x_bf16 && m->c_bf16)
-        mm_tile_end(f, true, false, true, true);
-    else if (!m->x && !smooth && m->c_bf16)
-        mm_tile_end(f, false, false, false, true);
-    else if (m->x)
+    if (m->x)
         mm_tile_end(f, true, smooth, m->x_bf16, m->c_bf16);
     else
         mm_tile_end(f, false, smooth, false, m->c_bf16);
@@ -313,12 +347,16 @@ static void mm_ends(const struct mm_finish *f, bool smooth) {
 
 static void mm_through_buffer(const struct matmul *m) {
     struct mm_finish f = {0};
-    bool smooth = !act_is_clamp(m->act);
+    bool smooth = !act_is_clamp(m->act), stored = mm_is_stored(m);
     mm_finish_open(&f, m);
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             f.row = row, f.rows = (int)(m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS);
             f.col = col, f.cols = (int)(m->cols - col < MM_COLS ? m->cols - col : MM_COLS);
+            if (stored && f.rows == MM_ROWS && f.cols == MM_COLS) {
+                mm_stored(m, row, col);
+                continue;
+            }
             mm_product(&f);
             if (smooth && m->x) {
                 mm_before_slopes(&f);
