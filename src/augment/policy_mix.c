@@ -14,7 +14,7 @@ static void blended_weights(struct policy_draw *draw) {
     float left = 1;
     for (int i = draw->chains; i-- > 0;) {
         float weight = draw->weight[i] * draw->share;
-        draw->weight[i] = weight / left;
+        draw->weight[i] = left > 0 ? weight / left : 0; /* a chain behind took all: alphas near 0 */
         left *= 1 - draw->weight[i];
     }
 }

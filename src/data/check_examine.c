@@ -82,7 +82,9 @@ static sk_status read_file(const struct check *check, struct check_file *file, s
 
 static sk_status read_sample(const struct check *check, struct check_file *file, struct member *member) {
     struct picture picture;
-    TRY(dataset_read(check->dataset, file->part, (uint32_t)file->bytes, &member->scratch, &picture));
+    uint32_t number = (uint32_t)file->bytes;
+    file->bytes = 1; /* unknown, but not none, where it cannot be read */
+    TRY(dataset_read(check->dataset, file->part, number, &member->scratch, &picture));
     file->bytes = (uint64_t)picture.height * (uint64_t)picture.width * (uint64_t)picture.channels;
     file->traits.grey = picture.channels == 1;
     digest(picture.pixels, file->bytes, file->digest);

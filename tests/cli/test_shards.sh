@@ -64,6 +64,21 @@ expect 0 "n02123045" "$SISKIN" data stats tfrecord:tf
 sort -r tf/train/label.labels.txt >tf/val/label.labels.txt
 expect 1 'class 0 is "n01440764" in tf/train/label.labels.txt' "$SISKIN" data check tfrecord:tf
 
+# A .cls says the class, whatever a .json beside it says: by it alone there would be one class.
+mkdir both
+for i in 0 1; do
+    tar xOf packed/train-000000.tar --wildcards '*.png' | head -c 100000 >both/$i.png
+    echo $i >both/$i.cls
+    echo '{"label": 0}' >both/$i.json
+done
+tar cf both.tar -C both 0.cls 0.json 0.png 1.cls 1.json 1.png
+expect 0 "of 2 classes" "$SISKIN" data stats tar:both.tar
+# A changed byte in a record's data is seen when it is read, whether or not a decoder would.
+cp -r tf/train damaged && chmod -R u+w damaged && cp "$FIXTURES"/data/shards/tfds/*-validation.* damaged
+perl -e 'my $f = $ARGV[0]; open my $h, "+<", $f; binmode $h; local $/; my $all = <$h>; my $at = index($all, "JFIF");
+    seek $h, $at + 13, 0; print $h "\x7f"' damaged/*-train.*-00000-of-*
+expect 1 "checksum of the record" "$SISKIN" data check tfrecord:damaged
+
 # ---- the same pictures train to the same bits wherever they lie, when the order is the same ----
 sed 's#idx:data#tar:packed_in_order#' tiny.yaml >tar.yaml
 "$SISKIN" data pack idx:data -o packed_in_order --order source --shards 3 >/dev/null

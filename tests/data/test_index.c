@@ -237,6 +237,22 @@ static void follows_shards(void **state) {
     assert_non_null(strstr(sk_error(), "classes.txt"));
 }
 
+/* A label that no class has is refused, and so is a negative one; the last class's is not. */
+static void labels_have_classes(void **state) {
+    (void)state;
+    for (int32_t label = -1; label <= 2; label++) {
+        struct index index;
+        struct index_build build = {0};
+        index_class(&build, "a");
+        index_class(&build, "b");
+        index_group(&build, DATA_TRAIN, "g");
+        index_add(&build, DATA_TRAIN, "x.jpg", label);
+        bool good = label == 0 || label == 1;
+        assert_int_equal(index_finish(&build, "k", "test", &index), good ? SK_OK : SK_EFORMAT);
+        if (good) index_free(&index);
+    }
+}
+
 /* A damaged cache is no index; nor is any part of one. */
 static void sees_damage(void **state) {
     clean(state);
@@ -272,7 +288,7 @@ static void sees_damage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_at_once),   cmocka_unit_test(orders),         cmocka_unit_test(refuses),
-        cmocka_unit_test(follows_folders), cmocka_unit_test(follows_shards), cmocka_unit_test(sees_damage),
+        cmocka_unit_test(follows_folders), cmocka_unit_test(follows_shards), cmocka_unit_test(labels_have_classes), cmocka_unit_test(sees_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
