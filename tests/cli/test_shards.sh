@@ -64,12 +64,12 @@ expect 0 "n02123045" "$SISKIN" data stats tfrecord:tf
 sort -r tf/train/label.labels.txt >tf/val/label.labels.txt
 expect 1 'class 0 is "n01440764" in tf/train/label.labels.txt' "$SISKIN" data check tfrecord:tf
 
-# A .cls says the class, whatever a .json beside it says: by it alone there would be one class.
+# A .cls says the class, whatever a .json beside it says: read, it would make six classes.
 mkdir both
 for i in 0 1; do
     tar xOf packed/train-000000.tar --wildcards '*.png' | head -c 100000 >both/$i.png
     echo $i >both/$i.cls
-    echo '{"label": 0}' >both/$i.json
+    echo '{"label": 5}' >both/$i.json
 done
 tar cf both.tar -C both 0.cls 0.json 0.png 1.cls 1.json 1.png
 expect 0 "of 2 classes" "$SISKIN" data stats tar:both.tar
