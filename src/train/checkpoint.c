@@ -46,6 +46,7 @@ static void write_metadata(const struct checkpoint *c, const struct trainer_bloc
     CHECKPOINT_NUMBERS(X)
 #undef X
     jw_string(w, "level", c->level);
+    jw_string(w, "precision", c->precision);
     jw_object(w, "crc");
     for (int i = 0; i < count; i++)
         jw_integer(w, blocks[i].name, block_crc(blocks[i].data, (size_t)blocks[i].count * dtype_size(blocks[i].dtype)));
@@ -182,6 +183,7 @@ static sk_status read_metadata(struct arena *arena, const char *text, const char
     CHECKPOINT_INTEGERS(X)
 #undef X
     c->level = json_string(json, "level", NULL);
+    c->precision = json_string(json, "precision", "f32"); /* there was no other */
     *crc = json_get(json, "crc");
     FAIL_IF(!sound || !c->level || !*crc, SK_EFORMAT, "%s: the checkpoint's position is incomplete", path);
     return SK_OK;

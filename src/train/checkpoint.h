@@ -28,7 +28,8 @@ struct checkpoint {
     int64_t best_ema_epoch;
     int64_t train_images, val_images; /* of the data, to notice when they change */
     int64_t seed;
-    const char *level; /* numeric level: cpu_isa_name */
+    const char *level;     /* numeric level: cpu_isa_name */
+    const char *precision; /* what activations were kept as: f32 or bf16 */
 };
 
 sk_status checkpoint_save(const char *run, const struct checkpoint *checkpoint, struct trainer *trainer);

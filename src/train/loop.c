@@ -220,7 +220,8 @@ static sk_status end_epoch(struct loop *loop) {
                               .train_images = at->train_images,
                               .val_images = at->val_images,
                               .seed = at->seed,
-                              .level = at->level};
+                              .level = at->level,
+                              .precision = at->precision};
     if (last) TRY(save_model(loop, "last.safetensors"));
     if (last && !loop->evaluator) TRY(save_model(loop, "best.safetensors"));
     if (last) TRY(loop_ema_finish(loop));

@@ -104,9 +104,10 @@ static sk_status describe_network(struct loop *loop) {
     if (status == SK_OK) {
         network->preprocess = arena_strdup(&network->arena, w.text.data);
         network->recipe = arena_strdup(&network->arena, text.data);
-        network->provenance = arena_printf(&network->arena, "trained by siskin %s on %s, seed %lld, numeric level %s%s%s",
-                                           sk_version(), recipe->data_spec, (long long)recipe->seed, loop->at.level,
-                                           recipe->init_from[0] ? ", beginning with " : "", recipe->init_from);
+        network->provenance =
+            arena_printf(&network->arena, "trained by siskin %s on %s, seed %lld, numeric level %s, precision %s%s%s",
+                         sk_version(), recipe->data_spec, (long long)recipe->seed, loop->at.level, loop->at.precision,
+                         recipe->init_from[0] ? ", beginning with " : "", recipe->init_from);
         if (!network->preprocess || !network->recipe || !network->provenance) status = SK_EMEMORY;
     }
     text_free(&w.text);
@@ -271,6 +272,10 @@ static sk_status find_position(struct loop *loop) {
             "%s was trained on numeric level %s, and this is %s: the result would not be the same to the last bit. "
             "Set SISKIN_ISA=%s where the machine has it, or pass --allow-level",
             loop->options.run, found.level, fresh.level, found.level);
+    FAIL_IF(strcmp(found.precision, fresh.precision) != 0, SK_EUSAGE,
+            "%s was trained with precision %s, and its recipe now says %s: the result would be another. Put precision: "
+            "%s back into its recipe.yaml, or begin a new run",
+            loop->options.run, found.precision, fresh.precision, found.precision);
     FAIL_IF(
         found.train_images != fresh.train_images || found.val_images != fresh.val_images, SK_EDATA,
         "the data have changed: %lld pictures to train on and %lld to validate, but the run began with %lld and %lld",
@@ -278,7 +283,7 @@ static sk_status find_position(struct loop *loop) {
         (long long)found.val_images);
     FAIL_IF(found.seed != fresh.seed, SK_EUSAGE, "the seed was %lld when %s began, and is now %lld",
             (long long)found.seed, loop->options.run, (long long)fresh.seed);
-    found.level = fresh.level;
+    found.level = fresh.level, found.precision = fresh.precision;
     loop->at = found;
     loop->saved_epoch = found.epoch;
     loop->saved_batch = found.batch;
@@ -305,6 +310,7 @@ sk_status loop_build(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     loop->at = (struct checkpoint){.best_top1 = -1, .best_ema_top1 = -1, .level = cpu_isa_name(isa)};
+    loop->at.precision = loop->options.recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32";
     loop->saved_epoch = loop->saved_batch = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,

@@ -61,6 +61,17 @@ if [ "$(SISKIN_ISA=plain "$SISKIN" doctor --json | grep -c '"level": "plain"')" 
     expect 0 'going on' env SISKIN_ISA=plain "$SISKIN" resume level --allow-level
 fi
 
+# bf16: the same bits for any threads, f32 in files; another precision is refused.
+"$SISKIN" train tiny.yaml precision=bf16 threads=1 --out mixed -q >/dev/null
+"$SISKIN" train tiny.yaml precision=bf16 threads=2 --out mixed2 -q >/dev/null
+[ "$(sha mixed/last.safetensors)" = "$(sha mixed2/last.safetensors)" ]
+[ "$(sha mixed/last.safetensors)" != "$(sha whole/last.safetensors)" ]
+grep -aq 'precision bf16' mixed/last.safetensors
+grep -aq '"F32"' mixed/last.safetensors
+[ "$(grep -ac '"BF16"' mixed/last.safetensors)" = 0 ]
+sed -i 's/^precision: bf16/precision: f32/' mixed/recipe.yaml
+expect 2 'was trained with precision bf16' "$SISKIN" resume mixed
+
 # Every picture is scored, whatever the batch.
 expect 0 '20 test pictures' "$SISKIN" eval whole/last.safetensors --data idx:data
 expect 0 '"images": 20,' "$SISKIN" eval whole/last.safetensors --data idx:data --json --batch 7
