@@ -96,13 +96,47 @@ static inline void gather_taps(const struct gather *g, const struct load_view *v
         if (h < 0 || h >= s->h || w < 0 || w >= s->w) {
             view_zero(to, g->channels);
         } else {
-            view_load_row(view, ((n * s->h + h) * s->w + w) * s->c + g->from, to, g->from, g->channels);
+            int64_t at = ((n * s->h + h) * s->w + w) * s->c + g->from;
+            view_load_gated(view, n, s->c, at, to, g->from, g->channels);
         }
+    }
+}
+
+/* Some rows of one image times its gate, four at a time: a factor is read once for them. */
+static inline void gather_gated_rows(const struct gather *g, const float *x, const float *gate, float *to, int rows) {
+    for (int64_t c = 0; c < g->channels; c += VL) {
+        int n = (int)min_i64(VL, g->channels - c);
+        vf factor = n == VL ? vload(gate + c) : vload_n(gate + c, n);
+        for (int i = 0; i < rows; i++) {
+            const float *from = x + i * g->s->c + c;
+            if (n == VL)
+                vstore(to + i * g->stride + c, vmul(vload(from), factor));
+            else
+                vstore_n(to + i * g->stride + c, vmul(vload_n(from, n), factor), n);
+        }
+    }
+}
+
+/* A 1x1 convolution of x times a gate: rows lie side by side in memory. */
+static inline void gather_gated(const struct gather *g, const struct load_view *view) {
+    int64_t pixels = g->s->h * g->s->w, c = g->s->c;
+    for (int64_t i = 0, rows = 0; i < g->rows; i += rows) {
+        int64_t row = g->row + i, image = row / pixels;
+        const float *x = (const float *)view->x + row * c + g->from, *gate = view->gate + image * c + g->from;
+        rows = min_i64(4, min_i64(g->rows - i, (image + 1) * pixels - row));
+        if (rows == 4)
+            gather_gated_rows(g, x, gate, g->tile + i * g->stride, 4);
+        else
+            gather_gated_rows(g, x, gate, g->tile + i * g->stride, (int)rows);
     }
 }
 
 static inline void gather_input(const struct gather *g, const struct load_view *view) {
     const struct conv_shape *s = g->s;
+    if (view_is_gate(view) && conv_is_pointwise(s)) {
+        gather_gated(g, view);
+        return;
+    }
     bool runs = view_is_identity(view) && s->dilation_w == 1 && g->channels == s->c && g->tap % s->s == 0 &&
                 g->taps % s->s == 0;
     const int64_t kernel_rows[2] = {g->tap / s->s, (g->tap + g->taps) / s->s};

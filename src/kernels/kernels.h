@@ -39,12 +39,14 @@ struct conv_shape {
     int groups;
 };
 
-/* The view a consumer has of a stored tensor: act(scale[c]*x + shift[c]). Padding is zero of the viewed value. */
+/* The view a consumer has of a stored tensor: act(scale[c]*x + shift[c]), in a convolution by matrix products times
+ * gate[n,c]. Padding is zero of the viewed value. */
 struct load_view {
     const void *x;              /* (N,H,W,C) stored */
     bool bf16;                  /* x */
     const float *scale, *shift; /* (C), or NULL: x itself */
     enum act act;
+    const float *gate;          /* (N,C) or NULL: conv_forward alone */
 };
 
 /* The gradient of a stored tensor as a view of two: a[k]*g + b[k]*y + c[k]. */

@@ -10,7 +10,11 @@
 
 /* Whether what is viewed can be read where it lies. */
 static inline bool view_is_identity(const struct load_view *view) {
-    return !view->scale && view->act == ACT_NONE && !view->bf16;
+    return !view->scale && view->act == ACT_NONE && !view->bf16 && !view->gate;
+}
+/* x times its image's gate and nothing else. */
+static inline bool view_is_gate(const struct load_view *view) {
+    return view->gate && !view->scale && view->act == ACT_NONE && !view->bf16;
 }
 static inline bool grad_is_identity(const struct grad_view *view) {
     return !view->y && !view->g_bf16;
@@ -67,6 +71,21 @@ static inline void view_load_row(const struct load_view *view, int64_t at, float
     else
         view_load_clamped(view, false, at, tile, from, count);
     if (smooth) KERNEL_NAME(act_values)(view->act, tile, tile, count);
+}
+
+/* tile = x * gate, which may be where x lies: one row of an image whose gate is given. */
+static inline void view_gate_row(const float *x, const float *gate, float *tile, int64_t count) {
+    int64_t i = 0;
+    for (; i + VL <= count; i += VL) vstore(tile + i, vmul(vload(x + i), vload(gate + i)));
+    int n = (int)(count - i);
+    if (n > 0) vstore_n(tile + i, vmul(vload_n(x + i, n), vload_n(gate + i, n)), n);
+}
+
+/* The whole view of a row of image `n` of `c` channels. */
+static inline void view_load_gated(const struct load_view *view, int64_t n, int64_t c, int64_t at, float *tile,
+                                   int64_t from, int64_t count) {
+    view_load_row(view, at, tile, from, count);
+    if (view->gate) view_gate_row(tile, view->gate + n * c + from, tile, count);
 }
 
 STORED_INLINE void grad_load_both(const struct grad_view *view, bool g_bf16, bool y_bf16, int64_t at, float *tile,

@@ -7,8 +7,9 @@
 #include "kernels/kernels.h"
 #include "ops/build.h"
 
-/* conv: y = out_act(conv(view(x), w) + bias) + add; view = in_act(scale*x + shift). */
-enum { CONV_X, CONV_W, CONV_BIAS, CONV_SCALE, CONV_SHIFT, CONV_ADD, CONV_INPUTS };
+/* conv: y = out_act(conv(view(x), w) + bias) + add; view = in_act(scale*x + shift) * gate[n,c], the gate in inference and
+ * where it is not depthwise. */
+enum { CONV_X, CONV_W, CONV_BIAS, CONV_SCALE, CONV_SHIFT, CONV_ADD, CONV_GATE, CONV_INPUTS };
 enum { CONV_Y, CONV_STATS, CONV_OUTPUTS };
 struct conv_attr {
     struct conv_shape shape;

@@ -41,6 +41,8 @@ static sk_status conv_infer(struct graph *graph, int node) {
     FAIL_IF(s->groups < 1 || s->c % s->groups || s->k % s->groups, SK_ESHAPE,
             "%s: %lld input and %lld output channels do not divide into %d groups", name, (long long)s->c,
             (long long)s->k, s->groups);
+    FAIL_IF(graph->nodes[node].in[CONV_GATE] && conv_is_depthwise(s), SK_EINTERNAL, "%s: a depthwise load has no gate",
+            name);
     struct shape y = {4, {s->n, s->p, s->q, s->k}};
     if (x->rank == 2) y = (struct shape){2, {s->n, s->k}};
     graph_output(graph, node, CONV_Y, F32, y);
@@ -74,6 +76,7 @@ static void reference_pixel(const struct reference_call *call, int64_t pixel, in
             for (int64_t c = 0; c < cg; c++) {
                 double u = view_value(attr->in_act, call->in[CONV_SCALE], call->in[CONV_SHIFT], group * cg + c,
                                       px[group * cg + c]);
+                if (call->in[CONV_GATE]) u *= call->in[CONV_GATE][n * s->c + group * cg + c];
                 const double *pw = w + ((r * s->s + t) * cg + c) * s->k + group * kg;
                 for (int64_t k = 0; k < kg; k++) acc[k] += u * pw[k];
             }
@@ -103,13 +106,13 @@ static void conv_reference(const struct reference_call *call) {
     }
 }
 
-/* The gradient of a fused output activation or residual is never asked for: passes that make them serve inference. */
+/* The gradient of a fused output activation, residual or gate is never asked for: passes that make them serve inference. */
 static void conv_gradient(struct gradients *gradients, int node) {
     struct graph *graph = gradients->graph;
     struct node n = graph->nodes[node];
     const struct conv_attr *attr = n.attr;
-    if (attr->out_act != ACT_NONE || n.in[CONV_ADD]) {
-        graph_fail(graph, status_fail(SK_EINTERNAL, "%s: no gradient through a fused store", n.name));
+    if (attr->out_act != ACT_NONE || n.in[CONV_ADD] || n.in[CONV_GATE]) {
+        graph_fail(graph, status_fail(SK_EINTERNAL, "%s: no gradient through a fused store or gate", n.name));
         return;
     }
     if (n.out[CONV_STATS]) {
@@ -167,6 +170,7 @@ static sk_status conv_plan(const struct plan_request *request, struct step_plan 
     bool x_bf16 = value_is_bf16(request->graph, request->node->in[CONV_X]);
     bool y_bf16 = value_is_bf16(request->graph, request->node->out[CONV_Y]);
     struct load_view in = {.x = &there, .bf16 = x_bf16, .scale = scale, .shift = scale, .act = attr->in_act};
+    in.gate = request->node->in[CONV_GATE] ? &there : NULL;
     job->depthwise = conv_is_depthwise(&attr->shape);
     step->job = job;
     step->phases = 1;
@@ -194,7 +198,8 @@ static void conv_bind(const struct bind_request *request, void *to) {
                            .bf16 = value_is_bf16(request->graph, request->node->in[CONV_X]),
                            .scale = request->in[CONV_SCALE],
                            .shift = request->in[CONV_SHIFT],
-                           .act = attr->in_act};
+                           .act = attr->in_act,
+                           .gate = request->in[CONV_GATE]};
     if (job->depthwise) {
         struct depthwise_forward *d = &job->channels;
         d->in = in, d->w = request->in[CONV_W], d->bias = request->in[CONV_BIAS];

@@ -14,6 +14,7 @@ static const struct conv_attr *attr_of(const struct node *conv) {
 static const struct node *plain_conv(const struct rewrite *rewrite, int value) {
     const struct node *conv = producer(rewrite->from, value, &op_conv);
     if (!conv || rewrite->uses[value] != 1 || !conv->in[CONV_BIAS] || conv->in[CONV_SCALE]) return NULL;
+    if (conv->in[CONV_GATE]) return NULL;
     return conv->in[CONV_ADD] || conv->out[CONV_STATS] ? NULL : conv;
 }
 
@@ -29,7 +30,7 @@ static bool expands(const struct conv_shape *s) {
 static bool fuse(struct rewrite *rewrite, int node) {
     const struct node *project = &rewrite->from->nodes[node];
     if (!conv_is_pointwise(&attr_of(project)->shape) || attr_of(project)->out_act != ACT_NONE ||
-        !project->in[CONV_BIAS] || project->in[CONV_SCALE])
+        !project->in[CONV_BIAS] || project->in[CONV_SCALE] || project->in[CONV_GATE])
         return false;
     const struct node *depthwise = plain_conv(rewrite, project->in[CONV_X]);
     if (!depthwise || !conv_is_depthwise(&attr_of(depthwise)->shape) || !square(&attr_of(depthwise)->shape))

@@ -16,6 +16,7 @@ pass pass_merge;      /* affine after affine -> one */
 pass pass_stats;      /* statistics formed in the convolution's store */
 pass pass_views;      /* affine into its only reader's load */
 pass pass_store;      /* inference: activation and residual into the convolution's store */
+pass pass_gate;       /* inference: a gate into the load of the 1x1 convolution behind it */
 pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted_residual */
 
 /* Insert `panels` nodes for the kernels in force: always last. */

@@ -86,8 +86,62 @@ static void test_views(void **state) {
     for (int act = 0; act < ACT_COUNT; act++) gate_case(2, 130, 21, true, (enum act)act);
 }
 
+/* ---- a gate in the load of a 1x1 convolution ---- */
+
+/* y = (act(scale*x + shift) * gate) * w: by the load, or of a tensor that gate_forward stored. */
+static float *product(const struct kernels *kernels, const struct conv_shape *s, const struct gate_data *d,
+                      const float *w, bool in_load, int threads) {
+    struct pack_job pack = {.s = *s, .direction = PACK_FORWARD, .w = w};
+    int64_t panels = (int64_t)(kernels->packed_bytes(s, PACK_FORWARD) / sizeof(float)), size = d->n * d->hw * d->c;
+    pack.packed = case_output(panels);
+    kernels->pack_plan(&pack);
+    for (int64_t i = 0; i < pack.tiles; i++) kernels->pack_run(&pack, i);
+    float *gated = case_output(size), *y = case_output(d->n * d->hw * s->k);
+    struct gate_forward gate = {.n = d->n, .hw = d->hw, .c = d->c, .in = d->in, .gate = d->gate, .y = gated};
+    kernels->gate_forward_plan(&gate);
+    for (int64_t i = 0; i < gate.tiles; i++) kernels->gate_forward_run(&gate, i);
+    struct conv_forward job = {.s = *s, .in = {.x = gated}, .packed = pack.packed, .y = y};
+    if (in_load) job.in = d->in, job.in.gate = d->gate;
+    size_t bytes = kernels->conv_forward_plan(&job, threads);
+    void *scratch = case_scratch(bytes);
+    for (int64_t i = 0; i < job.tiles; i++) kernels->conv_forward_run(&job, case_order(i, job.tiles, threads), scratch);
+    case_scratch_release(scratch, bytes);
+    case_release(pack.packed, panels), case_release(gated, size);
+    return y;
+}
+
+static void load_case(int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, bool view) {
+    struct conv_shape s = {n, h, w, c, h, w, k, 1, 1, 1, 1, 1, 1, 0, 0, 1};
+    struct gate_data d = {.n = n, .hw = h * w, .c = c};
+    d.x = case_input(n * h * w * c, -2.0f, 2.0f, 1), d.gate = case_input(n * c, 0.0f, 1.0f, 3);
+    d.scale = case_input(c, -2.0f, 2.0f, 4), d.shift = case_input(c, -1.0f, 1.0f, 5);
+    float *weights = case_input(c * k, -1.0f, 1.0f, 6);
+    d.in = (struct load_view){.x = d.x, .act = view ? ACT_SILU : ACT_NONE};
+    if (view) d.in.scale = d.scale, d.in.shift = d.shift;
+    float *stored = product(kernels_of(ISA_PLAIN), &s, &d, weights, false, 1);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        for (int threads = 1; case_level(isa) && threads < 4; threads++) {
+            float *y = product(case_level(isa), &s, &d, weights, true, threads);
+            case_equal("product", y, stored, n * h * w * k);
+            case_release(y, n * h * w * k);
+        }
+    }
+    case_release(stored, n * h * w * k);
+    free(d.x), free(d.gate), free(d.scale), free(d.shift), free(weights);
+}
+
+static void gates_in_loads(void **state) {
+    (void)state;
+    for (int view = 0; view < 2; view++) {
+        load_case(1, 1, 1, 1, 1, view);
+        load_case(3, 5, 7, 21, 10, view);
+        load_case(2, 14, 14, 96, 40, view);
+        load_case(5, 7, 7, 530, 33, view); /* in two pieces of depth; tiles that meet several images */
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_channels), cmocka_unit_test(test_pixels),
-                                       cmocka_unit_test(test_views)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gates_in_loads), cmocka_unit_test(test_channels),
+                                       cmocka_unit_test(test_pixels), cmocka_unit_test(test_views)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -439,7 +439,7 @@ static void inference_only(void **state) {
     struct subject scaled = {.build = scaled_layer, .x = {4, {2, 9, 7, 5}}};
     struct subject biased = {.build = scaled_layer, .with = "bias", .x = {4, {2, 9, 7, 5}}};
     check_in_inference(&residual, 1, &op_affine);
-    check_in_inference(&gated, 6, &op_affine); /* conv, pool, two of the gate, gate, conv */
+    check_in_inference(&gated, 5, &op_gate); /* conv, pool, two of the gate, conv */
     check_in_inference(&scaled, 3, &op_affine);
     check_in_inference(&biased, 3, &op_affine);
 }
