@@ -2,9 +2,9 @@
 # transfer.sh — what transfer learning brings on few pictures: EfficientNet-Lite0's real weights on Fashion-MNIST.
 #
 # 100 pictures a class to train on, all 10,000 test pictures to judge by, three seeds each of: the head alone on a frozen
-# backbone, the whole network fine-tuned, and the same network from scratch, once with the epochs of the whole network's
+# backbone, such a head with a hidden layer (head_hidden), the whole network fine-tuned, and the same network from scratch, once with the epochs of the whole network's
 # fine-tuning (scratch) and once with twice as many (scratch_long). A finished run is not made again: delete its folder.
-# Stages by name: head, full, scratch, scratch_long, table; all by default.
+# Stages by name: head, head_hidden, full, scratch, scratch_long, table; all by default.
 # SISKIN, SISKIN_WEIGHTS, RUNS, SIZE, SEEDS, PER_CLASS may be set. SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ value() {
 table() {
     printf '%-12s %-24s %8s %10s\n' run 'top-1, each seed' mean 's trained'
     local name seed folder
-    for name in head full scratch scratch_long; do
+    for name in head head_hidden full scratch scratch_long; do
         local list=() seconds=()
         for seed in $SEEDS; do
             folder=$RUNS/$name-$seed
@@ -61,15 +61,19 @@ table() {
     done
 }
 
-for stage in "${@:-head full scratch scratch_long table}"; do
+for stage in "${@:-head head_hidden full scratch scratch_long table}"; do
     for part in $stage; do
         case $part in
         head) for seed in $SEEDS; do run head "$seed" transfer/head init_from="$MODEL"; done ;;
+        head_hidden)
+            for seed in $SEEDS; do
+                run head_hidden "$seed" transfer/head init_from="$MODEL" 'head.hidden=[1024]' head.dropout=0.5 epochs=40
+            done ;;
         full) for seed in $SEEDS; do run full "$seed" transfer/default init_from="$MODEL"; done ;;
         scratch) for seed in $SEEDS; do run scratch "$seed" transfer/default "${scratch[@]}"; done ;;
         scratch_long) for seed in $SEEDS; do run scratch_long "$seed" transfer/default "${scratch[@]}" epochs=40; done ;;
         table) table ;;
-        *) echo "transfer: no stage $part; there are head, full, scratch, scratch_long and table" >&2; exit 2 ;;
+        *) echo "transfer: no stage $part; there are head, head_hidden, full, scratch, scratch_long and table" >&2; exit 2 ;;
         esac
     done
 done
