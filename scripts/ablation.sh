@@ -4,7 +4,8 @@
 # Rows by name, `list`, `table`; without a word all rows, then the table. Every run lies in RUNS/ROW-SEED; one that is finished
 # is not made again (delete its folder), half a one is gone on with. A row is judged beside the row that it changes: the
 # same seed, the same 10,000 test pictures, the last epoch's model. SISKIN, RUNS, SEEDS may be set, and EXTRA to keys
-# for every run (a trial: RUNS=/tmp/trial SEEDS=1 EXTRA="epochs=3 data.per_class=60").
+# for every run (a trial: RUNS=/tmp/trial SEEDS=1 EXTRA="epochs=3 data.per_class=60"). Two of these may share a folder of runs
+# if they have different SEEDS: EXTRA="--threads 1" for each makes the most of two cores.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -89,20 +90,20 @@ keys_of() {
 # train NAME SEED: one run, unless its end is there; half a run is gone on with. 3: its loss is no number any more, which
 # is a result.
 train() {
-    local folder=$RUNS/$1-$2 status=0 keys
+    local folder=$RUNS/$1-$2 log=$RUNS/$1-$2.log status=0 keys
     if [ -f "$folder/test.json" ]; then return 0; fi
     if [ -f "$folder/diverged" ]; then return 3; fi
     echo "== $folder"
     if [ -f "$folder/recipe.yaml" ]; then
-        "$SISKIN" resume "$folder" >"$RUNS/log.txt" 2>&1 || status=$?
+        "$SISKIN" resume "$folder" >"$log" 2>&1 || status=$?
     else
         rm -rf "$folder" # killed before it began
         keys=$(keys_of "$1")
         # shellcheck disable=SC2086
-        "$SISKIN" train small/ablation $keys "seed=$2" $EXTRA --out "$folder" >"$RUNS/log.txt" 2>&1 || status=$?
+        "$SISKIN" train small/ablation $keys "seed=$2" $EXTRA --out "$folder" >"$log" 2>&1 || status=$?
     fi
-    tail -2 "$RUNS/log.txt"
-    if [ "$status" = 3 ]; then tail -1 "$RUNS/log.txt" >"$folder/diverged"; fi
+    tail -2 "$log"
+    if [ "$status" = 3 ]; then tail -1 "$log" >"$folder/diverged"; fi
     return "$status"
 }
 
