@@ -48,8 +48,22 @@ void jw_end_object(struct json_writer *w);
 void jw_end_array(struct json_writer *w);
 void jw_string(struct json_writer *w, const char *key, const char *value);
 void jw_integer(struct json_writer *w, const char *key, int64_t value);
-void jw_number(struct json_writer *w, const char *key, double value); /* shortest that reads back (%.17g at most); nan -> null */
-void jw_float(struct json_writer *w, const char *key, float value);   /* shortest that reads back as float */
+/* Several integers, or numbers, one member each: JW_INTEGERS(w, {"steps", steps}, {"epochs", epochs}). */
+struct jw_integer {
+    const char *key;
+    int64_t value;
+};
+struct jw_number {
+    const char *key;
+    double value;
+};
+#define JW_INTEGERS(w, ...) jw_integers(w, (const struct jw_integer[]){__VA_ARGS__, {NULL, 0}})
+#define JW_NUMBERS(w, ...)  jw_numbers(w, (const struct jw_number[]){__VA_ARGS__, {NULL, 0}})
+void jw_integers(struct json_writer *w, const struct jw_integer *list); /* ends with key NULL */
+void jw_numbers(struct json_writer *w, const struct jw_number *list);
+void jw_number(struct json_writer *w, const char *key,
+               double value); /* shortest that reads back (%.17g at most); nan -> null */
+void jw_float(struct json_writer *w, const char *key, float value); /* shortest that reads back as float */
 void jw_bool(struct json_writer *w, const char *key, bool value);
 void jw_null(struct json_writer *w, const char *key);
 void jw_raw(struct json_writer *w, const char *key, const char *json);

@@ -116,6 +116,14 @@ void jw_number(struct json_writer *w, const char *key, double value) {
     }
 }
 
+void jw_integers(struct json_writer *w, const struct jw_integer *list) {
+    for (; list->key; list++) jw_integer(w, list->key, list->value);
+}
+
+void jw_numbers(struct json_writer *w, const struct jw_number *list) {
+    for (; list->key; list++) jw_number(w, list->key, list->value);
+}
+
 void jw_float(struct json_writer *w, const char *key, float value) {
     put_key(w, key);
     if (isfinite(value)) {

@@ -127,15 +127,13 @@ bool parse_bool(const char *string, bool *out) {
     return true;
 }
 
-enum { WORD_MAX = 63 };
-
 static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap neighbours) that turn a into b; both at most WORD_MAX long. */
+/* Edits (insert, delete, replace, swap neighbours) that turn a into b; both at most NEAR_WORD_MAX long. */
 static int word_distance(const char *a, const char *b) {
-    int rows[3][WORD_MAX + 1];
+    int rows[3][NEAR_WORD_MAX + 1];
     int length_a = (int)strlen(a), length_b = (int)strlen(b);
     int *before = rows[0], *last = rows[1], *now = rows[2];
     for (int j = 0; j <= length_b; j++) last[j] = j;
@@ -158,13 +156,13 @@ static int word_distance(const char *a, const char *b) {
 
 const char *nearest_word(const char *word, const char *const words[], size_t count) {
     size_t length = strlen(word);
-    if (length == 0 || length > WORD_MAX) return NULL;
+    if (length == 0 || length > NEAR_WORD_MAX) return NULL;
     const char *nearest = NULL;
     int best = (int)length / 3 + 1; /* up to a third wrong; a word of one or two letters at most one */
     if (best > 1 && length < 3) best = 1;
     best++;
     for (size_t i = 0; i < count; i++) {
-        if (strlen(words[i]) > WORD_MAX) continue;
+        if (strlen(words[i]) > NEAR_WORD_MAX) continue;
         int distance = word_distance(word, words[i]);
         /* Every letter replaced is no likeness. */
         if (distance < best && (size_t)distance < length) {
@@ -173,6 +171,13 @@ const char *nearest_word(const char *word, const char *const words[], size_t cou
         }
     }
     return nearest;
+}
+
+struct near_hint near_hint(const char *word, const char *const words[], size_t count, const char *before) {
+    struct near_hint hint = {""};
+    const char *near = nearest_word(word, words, count);
+    if (near) snprintf(hint.text, sizeof hint.text, " (did you mean %s%s?)", before, near);
+    return hint;
 }
 
 size_t utf8_sequence(const char *bytes, size_t length) {

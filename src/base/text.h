@@ -23,12 +23,20 @@ sk_status text_check(const struct text *text); /* SK_EMEMORY where a growth fail
 void text_free(struct text *text);
 
 /* Whole-string parsing: no blanks, no rest, no overflow. False leaves *out alone. The C locale's grammar always. */
-bool parse_i64(const char *string, int64_t *out);  /* [+-]digits */
-bool parse_f64(const char *string, double *out);   /* decimal or exponent form; inf and nan are refused */
-bool parse_bool(const char *string, bool *out);    /* true, false */
+bool parse_i64(const char *string, int64_t *out); /* [+-]digits */
+bool parse_f64(const char *string, double *out);  /* decimal or exponent form; inf and nan are refused */
+bool parse_bool(const char *string, bool *out);   /* true, false */
 
 /* The word of words[count] nearest to `word` (Damerau-Levenshtein), or NULL where none is near enough to suggest. */
 const char *nearest_word(const char *word, const char *const words[], size_t count);
+
+/* For a sentence about an unknown word: " (did you mean X?)", or "" where none is near enough. `before` stands before
+ * X: "--", or "". Say near_hint(…).text in the sentence itself: the struct lives as long. */
+enum { NEAR_WORD_MAX = 63 };
+struct near_hint {
+    char text[NEAR_WORD_MAX + 32];
+};
+struct near_hint near_hint(const char *word, const char *const words[], size_t count, const char *before);
 
 /* Length of the UTF-8 sequence that starts here: 1 to 4, or 0 where it is none. */
 size_t utf8_sequence(const char *bytes, size_t length);

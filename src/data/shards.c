@@ -303,3 +303,24 @@ sk_status shards_fetch(const struct dataset *dataset, enum data_part source, uin
     encoded->bytes = bytes;
     return status == SK_EFORMAT ? status_prefix(status, "%s", part->text + part->name[sample]) : status;
 }
+
+/* ---- opening ---- */
+
+sk_status shards_open(struct dataset *dataset, const char *path, const struct shard_source *source) {
+    struct shard_list list;
+    struct index_place place;
+    struct index_build build = {0};
+    size_t names = 0;
+    bool found;
+    while (source->beside[names]) names++;
+    dataset->channels = 3;
+    TRY(shards_find(&dataset->arena, path, source->is_shard, &list));
+    if (source->check) TRY(source->check(&list));
+    TRY(shards_beside(&dataset->arena, &list, source->beside, names));
+    dataset->root = list.root;
+    TRY(index_place(&dataset->arena, dataset->options.index_cache, source->format, path, &place));
+    TRY(shards_load(dataset, &list, &place, &found));
+    if (found) return SK_OK;
+    sk_status status = source->build(dataset, &list, &build);
+    return data_take_build(dataset, &build, &place, status);
+}

@@ -46,6 +46,17 @@ sk_status shards_expand(struct arena *arena, const char *pattern, char ***paths,
 
 char *shards_path(struct arena *arena, const struct shard_list *list, const char *path);
 
+/* How a format of shards is opened. */
+struct shard_source {
+    const char *format; /* in the kept index' name */
+    shard_name *is_shard;
+    const char *beside[4];                             /* files beside the shards that name classes; NULL ends them */
+    sk_status (*check)(const struct shard_list *list); /* what the names alone tell; may be NULL */
+    /* Read the shards where no kept index is true any more. */
+    sk_status (*build)(struct dataset *dataset, const struct shard_list *list, struct index_build *build);
+};
+sk_status shards_open(struct dataset *dataset, const char *path, const struct shard_source *source);
+
 /* The index that is kept of these shards and of the files beside them, where it is still true. */
 sk_status shards_load(struct dataset *dataset, const struct shard_list *list, const struct index_place *place,
                       bool *found);

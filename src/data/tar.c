@@ -229,8 +229,7 @@ static sk_status read_all(struct tar_reader *reader, const struct shard_list *li
     return name_classes(reader, given);
 }
 
-static sk_status build_index(struct dataset *dataset, const char *path, const struct shard_list *list,
-                             struct index_build *build) {
+static sk_status build_index(struct dataset *dataset, const struct shard_list *list, struct index_build *build) {
     struct tar_reader *reader = block_new(sizeof *reader);
     if (!reader) return SK_EMEMORY;
     *reader = (struct tar_reader){.build = build, .words = {.arena = &dataset->arena}};
@@ -239,7 +238,7 @@ static sk_status build_index(struct dataset *dataset, const char *path, const st
     if (status == SK_OK) status = shards_stamp(build, &dataset->arena, list);
     if (status == SK_OK) status = read_all(reader, list, given);
     if (status == SK_OK && reader->label_count < 2 && reader->words.count < 2)
-        status = status_fail(SK_EDATA, "%s: pictures of %s; at least 2 classes are needed", path,
+        status = status_fail(SK_EDATA, "%s: pictures of %s; at least 2 classes are needed", dataset->path,
                              reader->kind == TAR_LABEL_NONE ? "no class" : "one class");
     tar_reader_free(reader);
     block_free(reader);
@@ -247,20 +246,9 @@ static sk_status build_index(struct dataset *dataset, const char *path, const st
 }
 
 static sk_status open_tar(struct dataset *dataset, const char *path) {
-    static const char *const names[] = {SHARDS_CLASSES};
-    struct shard_list list;
-    struct index_place place;
-    struct index_build build = {0};
-    bool found;
-    dataset->channels = 3;
-    TRY(shards_find(&dataset->arena, path, tar_is_name, &list));
-    TRY(shards_beside(&dataset->arena, &list, names, 1));
-    dataset->root = list.root;
-    TRY(index_place(&dataset->arena, dataset->options.index_cache, "tar", path, &place));
-    TRY(shards_load(dataset, &list, &place, &found));
-    if (found) return SK_OK;
-    sk_status status = build_index(dataset, path, &list, &build);
-    return data_take_build(dataset, &build, &place, status);
+    static const struct shard_source source = {
+        .format = "tar", .is_shard = tar_is_name, .beside = {SHARDS_CLASSES}, .build = build_index};
+    return shards_open(dataset, path, &source);
 }
 
 const struct data_format data_format_tar = {

@@ -78,7 +78,7 @@ struct listing {
     struct class_words words; /* names given beside the shards, or labels that are words */
     size_t given;
     const char *clash; /* what to say where numbers mean two classes, or NULL */
-    char **synset; /* [label] of classic shards, or NULL */
+    char **synset;     /* [label] of classic shards, or NULL */
     size_t synsets;
     int64_t least, most; /* labels */
     bool any, classic, by_word;
@@ -259,21 +259,12 @@ static sk_status build_index(struct dataset *dataset, const struct shard_list *l
 }
 
 static sk_status open_tfrecord(struct dataset *dataset, const char *path) {
-    static const char *const names[] = {labels_file, features_file};
-    struct shard_list list;
-    struct index_place place;
-    struct index_build build = {0};
-    bool found;
-    dataset->channels = 3;
-    TRY(shards_find(&dataset->arena, path, is_name, &list));
-    TRY(check_complete(&list));
-    TRY(shards_beside(&dataset->arena, &list, names, 2));
-    dataset->root = list.root;
-    TRY(index_place(&dataset->arena, dataset->options.index_cache, "tfrecord", path, &place));
-    TRY(shards_load(dataset, &list, &place, &found));
-    if (found) return SK_OK;
-    sk_status status = build_index(dataset, &list, &build);
-    return data_take_build(dataset, &build, &place, status);
+    static const struct shard_source source = {.format = "tfrecord",
+                                               .is_shard = is_name,
+                                               .beside = {labels_file, features_file},
+                                               .check = check_complete,
+                                               .build = build_index};
+    return shards_open(dataset, path, &source);
 }
 
 static sk_status fetch(const struct dataset *dataset, enum data_part source, uint32_t sample, struct scratch *scratch,

@@ -9,16 +9,10 @@
 
 #include "eval/interval.h"
 
-#define REAL            float
-#define NAMED(name)     name##_f32
 #define metrics_add_f32 metrics_add
-#include "eval/metrics_real.h"
+#define BOTH_REALS      "eval/metrics_real.h"
+#include "base/both_reals.h"
 #undef metrics_add_f32
-#undef REAL
-#undef NAMED
-#define REAL        double
-#define NAMED(name) name##_f64
-#include "eval/metrics_real.h"
 
 sk_status metrics_new(struct metrics *metrics, struct arena *arena, int classes, bool confusion) {
     *metrics = (struct metrics){.classes = classes};

@@ -40,11 +40,10 @@ sk_status source_find(const char *name, enum weights_source *source) {
         *source = (enum weights_source)i;
         return SK_OK;
     }
-    const char *near = nearest_word(name, names, SOURCE_COUNT);
     return status_fail(SK_EUSAGE,
-                       "siskin knows no weights from \"%s\"%s%s%s; it knows torchvision, timm, efficientnet_pytorch, "
+                       "siskin knows no weights from \"%s\"%s; it knows torchvision, timm, efficientnet_pytorch, "
                        "facebook, keras and flax",
-                       name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+                       name, near_hint(name, names, SOURCE_COUNT, "").text);
 }
 
 /* ---- names of the file, taken apart ---- */

@@ -2,7 +2,6 @@
  * 2019).
  *
  * Layers, names and rounding as torchvision's `efficientnet_b0` … `_b7`. SPDX-License-Identifier: Apache-2.0 */
-#include "models/init.h"
 #include "models/scaled.h"
 
 /* Width, depth, resolution of torchvision's weights (B2 was published at 260), dropout, phi. */
@@ -19,30 +18,11 @@ static const struct scaled_table table = {
     .stages = scaled_b0, .networks = networks, .published = published, .stem = 32, .act = ACT_SILU, .squeeze = true};
 
 static void defaults(struct model_args *args, int which) {
-    scaled_defaults(args, &table, which);
+    scaled_defaults(args, which);
     if (which < B5) return;
     args->norm_eps = 1e-3; /* torchvision's B5 to B7 came from TF, with its batch norm */
     args->norm_momentum = 0.01;
 }
 
-static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
-    return scaled_build(graph, args, &table, image, training);
-}
-
-static void notes(const struct model_args *args, struct text *text) {
-    scaled_notes(args, &table, text);
-}
-
 const struct model_family family_efficientnet = {
-    .name = "efficientnet",
-    .published = published,
-    .defaults = defaults,
-    .check = scaled_check,
-    .build = build,
-    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_DROPOUT | USES_BATCH_NORM,
-    .head = "classifier.",
-    .classifier = "classifier.1",
-    .init = &init_efficientnet,
-    .scaled_from = 224,
-    .notes = notes,
-};
+    .name = "efficientnet", .published = published, .defaults = defaults, .scaled = &table, SCALED_FAMILY};

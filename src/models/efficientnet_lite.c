@@ -3,7 +3,6 @@
  *
  * TF's padding and batch norm, in which the published weights were trained; names as torchvision's EfficientNet.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "models/init.h"
 #include "models/scaled.h"
 
 /* Width, depth, resolution, dropout, phi. */
@@ -23,30 +22,11 @@ static const struct scaled_table table = {.stages = scaled_b0,
                                           .fixed_ends = true};
 
 static void defaults(struct model_args *args, int which) {
-    scaled_defaults(args, &table, which);
+    scaled_defaults(args, which);
     args->norm_eps = 1e-3;
     args->norm_momentum = 0.01;
     args->same_padding = true;
 }
 
-static int build(struct graph *graph, const struct model_args *args, int image, bool training) {
-    return scaled_build(graph, args, &table, image, training);
-}
-
-static void notes(const struct model_args *args, struct text *text) {
-    scaled_notes(args, &table, text);
-}
-
 const struct model_family family_efficientnet_lite = {
-    .name = "efficientnet_lite",
-    .published = published,
-    .defaults = defaults,
-    .check = scaled_check,
-    .build = build,
-    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_DROPOUT | USES_BATCH_NORM,
-    .head = "classifier.",
-    .classifier = "classifier.1",
-    .init = &init_efficientnet,
-    .scaled_from = 224,
-    .notes = notes,
-};
+    .name = "efficientnet_lite", .published = published, .defaults = defaults, .scaled = &table, SCALED_FAMILY};

@@ -50,12 +50,12 @@ sk_status layer_find(const struct graph *graph, const char *name, int *value) {
         return SK_OK;
     }
     struct arena arena = {0};
-    const char **names, *near = NULL;
-    size_t count;
-    if (layer_names(&arena, graph, &names, &count) == SK_OK) near = nearest_word(name, names, count);
+    const char **names = NULL;
+    size_t count = 0;
+    if (layer_names(&arena, graph, &names, &count) != SK_OK) count = 0;
     sk_status status =
-        status_fail(SK_EUSAGE, "the network has no layer called %s%s%s%s; `siskin run MODEL --list` lists them", name,
-                    near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+        status_fail(SK_EUSAGE, "the network has no layer called %s%s; `siskin run MODEL --list` lists them", name,
+                    near_hint(name, names, count, "").text);
     arena_free(&arena);
     return status;
 }

@@ -38,9 +38,8 @@ sk_status model_find(const char *name, const struct model_family **family) {
         }
         for (int j = 0; table[i]->published[j] && count < PUBLISHED_MOST; j++) names[count++] = table[i]->published[j];
     }
-    const char *near = nearest_word(name, names, count);
-    return status_fail(SK_EUSAGE, "there is no model called %s%s%s%s; `siskin models` lists them", name,
-                       near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    return status_fail(SK_EUSAGE, "there is no model called %s%s; `siskin models` lists them", name,
+                       near_hint(name, names, count, "").text);
 }
 
 sk_status model_defaults(const char *name, struct model_args *args) {

@@ -30,8 +30,9 @@ enum { ROW_ACT = 4 }; /* in rows of more than four items, this one is an activat
     X(width_mult) X(depth_mult) X(dropout) X(stochastic_depth) X(norm_eps) X(norm_momentum) X(layer_scale)
 #define MODEL_SWITCHES(X)                                                                                              \
     X(norm_unbiased)                                                                                                   \
-    X(same_padding) X(wrap_padding) X(reduced_tail) X(dilated) X(minimal) X(fixed_head) X(stochastic_depth_reaches_end)                            \
-    X(stochastic_depth_by_stage)
+    X(same_padding)                                                                                                    \
+    X(wrap_padding) X(reduced_tail) X(dilated) X(minimal) X(fixed_head) X(stochastic_depth_reaches_end)                \
+        X(stochastic_depth_by_stage)
 struct model_args {
     char name[64]; /* the published network, "efficientnet_b3" */
     int64_t num_classes, height, width, in_channels, round_nearest;
@@ -54,7 +55,7 @@ struct model_args {
     bool fixed_head;
     /* rate of residual block i of N: stochastic_depth * i/(N-1) (ConvNeXt) rather than i/N (EfficientNet) */
     bool stochastic_depth_reaches_end;
-    bool stochastic_depth_by_stage; /* stochastic_depth * (i+2)/(S+1) in all blocks of stage i of S */
+    bool stochastic_depth_by_stage;      /* stochastic_depth * (i+2)/(S+1) in all blocks of stage i of S */
     enum act activation;                 /* instead of the family's own; ACT_NONE: the family's own */
     struct model_row rows[MODEL_STAGES]; /* instead of the family's own table */
     int64_t row_count;                   /* 0: the family's own */
@@ -65,6 +66,7 @@ struct model_args {
 };
 
 struct init_table;
+struct scaled_table;
 
 /* Arguments that not every family has. One that a family does not use must keep its default: nothing is ignored. */
 enum model_uses {
@@ -89,11 +91,12 @@ struct model_family {
     /* image (N,H,W,C) -> logits (N,classes); training: batch statistics, dropout. Failures mark the graph. The node
      * behind the last feature map is called "avgpool". */
     int (*build)(struct graph *graph, const struct model_args *args, int image, bool training);
-    unsigned uses;                 /* enum model_uses */
-    const char *head;              /* beginning of the head's parameter names: "classifier.", "fc." */
-    const char *classifier;        /* name of the last linear layer: "classifier.1" */
-    const struct init_table *init; /* how fresh weights are drawn; see models/init.h */
-    int64_t scaled_from;           /* compound scaling: the input size at phi = 0; 0: the family has none */
+    unsigned uses;                     /* enum model_uses */
+    const char *head;                  /* beginning of the head's parameter names: "classifier.", "fc." */
+    const char *classifier;            /* name of the last linear layer: "classifier.1" */
+    const struct init_table *init;     /* how fresh weights are drawn; see models/init.h */
+    int64_t scaled_from;               /* compound scaling: the input size at phi = 0; 0: the family has none */
+    const struct scaled_table *scaled; /* the table of a family that models/scaled.c builds; else NULL */
     /* What a reader of `siskin summary` should know about these arguments, a sentence a line; may be NULL. */
     void (*notes)(const struct model_args *args, struct text *text);
 };

@@ -17,7 +17,13 @@ const struct scaled_stage scaled_b0[SCALED_STAGES] = {
 static const double by_depth = 1.2, by_width = 1.1, by_size = 1.15;
 enum { BASE = 224, WIDER = 4 };
 
-void scaled_defaults(struct model_args *args, const struct scaled_table *table, int which) {
+static const struct scaled_table *table_of(const struct model_args *args) {
+    const struct model_family *family;
+    return model_find(args->name, &family) == SK_OK ? family->scaled : NULL;
+}
+
+void scaled_defaults(struct model_args *args, int which) {
+    const struct scaled_table *table = table_of(args);
     const struct scaled_network *network = &table->networks[which];
     model_args_imagenet(args);
     args->width_mult = network->width;
@@ -61,8 +67,8 @@ static int build_stage(struct graph *graph, const struct model_args *args, const
     return x;
 }
 
-int scaled_build(struct graph *graph, const struct model_args *args, const struct scaled_table *table, int image,
-                 bool training) {
+int scaled_build(struct graph *graph, const struct model_args *args, int image, bool training) {
+    const struct scaled_table *table = table_of(args);
     struct block_style style = block_style(args, training, table->act);
     struct drop_rates drops = drop_rates(args, SCALED_STAGES);
     for (int i = 0; i < SCALED_STAGES; i++) drops.blocks += repeats(args, table, i);
@@ -80,14 +86,16 @@ int scaled_build(struct graph *graph, const struct model_args *args, const struc
     return last_layers(graph, args, x, training, "classifier.1");
 }
 
-void scaled_notes(const struct model_args *args, const struct scaled_table *table, struct text *text) {
+void scaled_notes(const struct model_args *args, struct text *text) {
+    const struct scaled_table *table = table_of(args);
     const struct scaled_network *network = &table->networks[model_which(table->published, args->name)];
     text_addf(
         text,
         "compound scaling: depth_mult %.4g is phi %.2f (alpha 1.2), width_mult %.4g is phi %.2f (beta 1.1), input "
         "%lld is phi %.2f (gamma 1.15 from 224)\n",
-        args->depth_mult, log(args->depth_mult) / log(by_depth), args->width_mult, log(args->width_mult) / log(by_width),
-        (long long)args->height, log((double)args->height / BASE) / log(by_size));
+        args->depth_mult, log(args->depth_mult) / log(by_depth), args->width_mult,
+        log(args->width_mult) / log(by_width), (long long)args->height,
+        log((double)args->height / BASE) / log(by_size));
     if (args->width_mult != network->width || args->depth_mult != network->depth) return;
     text_addf(text, "%s as published: %.4g, %.4g, %d; the rule at phi %g gives %.4g, %.4g, %.0f\n", args->name,
               network->depth, network->width, network->size, network->phi, pow(by_depth, network->phi),

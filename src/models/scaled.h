@@ -5,6 +5,7 @@
 #ifndef SK_MODELS_SCALED_H
 #define SK_MODELS_SCALED_H
 
+#include "models/init.h"
 #include "models/model.h"
 
 /* Expansion, kernel, stride of the first block, channels, repeats. */
@@ -33,10 +34,16 @@ struct scaled_table {
     bool fixed_ends; /* width leaves stem and head alone, depth the first and the last stage */
 };
 
-void scaled_defaults(struct model_args *args, const struct scaled_table *table, int which);
+/* A scaled family's functions; they take the table from the family that published args->name. */
+void scaled_defaults(struct model_args *args, int which);
 sk_status scaled_check(const struct model_args *args);
-int scaled_build(struct graph *graph, const struct model_args *args, const struct scaled_table *table, int image,
-                 bool training);
-void scaled_notes(const struct model_args *args, const struct scaled_table *table, struct text *text);
+int scaled_build(struct graph *graph, const struct model_args *args, int image, bool training);
+void scaled_notes(const struct model_args *args, struct text *text);
+
+/* What all scaled families' rows say. */
+#define SCALED_FAMILY                                                                                                  \
+    .check = scaled_check, .build = scaled_build, .notes = scaled_notes, .head = "classifier.",                        \
+    .classifier = "classifier.1", .init = &init_efficientnet, .scaled_from = 224,                                      \
+    .uses = USES_DEPTH_MULT | USES_SAME_PADDING | USES_DROPOUT | USES_BATCH_NORM
 
 #endif

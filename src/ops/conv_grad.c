@@ -129,41 +129,37 @@ static struct stored_as stored_as(const struct graph *graph, const struct node *
                               value_is_bf16(graph, node->out[CG_DX])};
 }
 
+/* Who reads and writes what: the same for a plan, which looks only at which parts are there, and for its run. */
+static void set_tensors(struct conv_grad_job *job, const struct conv_grad_attr *attr, struct stored_as as,
+                        void *const *in, void *const *out) {
+    struct load_view view = {
+        .x = in[CG_X], .bf16 = as.x, .scale = in[CG_SCALE], .shift = in[CG_SHIFT], .act = attr->in_act};
+    struct grad_view dy = {
+        .g = in[CG_G], .y = in[CG_Y], .g_bf16 = as.g, .y_bf16 = as.y, .a = in[CG_A], .b = in[CG_B], .c = in[CG_C]};
+    if (job->depthwise) {
+        struct depthwise_backward *d = &job->channels;
+        d->s = attr->shape, d->add_bf16 = as.add, d->dx_bf16 = as.dx;
+        d->dy = dy, d->in = view, d->w = in[CG_W], d->add = in[CG_ADD];
+        d->dx = out[CG_DX], d->sums = out[CG_SUMS], d->dw = out[CG_DW];
+        return;
+    }
+    struct conv_backward *m = &job->matrix;
+    m->s = attr->shape, m->add_bf16 = as.add, m->dx_bf16 = as.dx;
+    m->dy = dy, m->in = view, m->packed = in[CG_W], m->add = in[CG_ADD];
+    m->dx = out[CG_DX], m->sums = out[CG_SUMS], m->dw = out[CG_DW], m->dbias = out[CG_DBIAS];
+}
+
 static sk_status conv_grad_plan(const struct plan_request *request, struct step_plan *step) {
     const struct conv_grad_attr *attr = request->node->attr;
     struct conv_grad_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
+    *job = (struct conv_grad_job){.depthwise = conv_is_depthwise(&attr->shape)};
     /* Plans look at whether the optional parts are there, so their pointers are marked before they are known. */
     static float there;
-    float *dx = attr->want_dx ? &there : NULL, *dw = attr->want_dw ? &there : NULL;
-    float *sums = attr->want_sums ? &there : NULL, *dbias = attr->want_dbias ? &there : NULL;
-    const int *in = request->node->in;
-    float *add = in[CG_ADD] ? &there : NULL, *scale = in[CG_SCALE] ? &there : NULL, *y = in[CG_Y] ? &there : NULL;
-    struct stored_as as = stored_as(request->graph, request->node);
-    struct load_view view = {.x = &there, .bf16 = as.x, .scale = scale, .shift = scale, .act = attr->in_act};
-    struct grad_view dy = {.g = &there, .y = y, .g_bf16 = as.g, .y_bf16 = as.y, .a = y, .b = y, .c = y};
-    job->depthwise = conv_is_depthwise(&attr->shape);
-    if (job->depthwise)
-        job->channels = (struct depthwise_backward){.s = attr->shape,
-                                                    .dy = dy,
-                                                    .in = view,
-                                                    .add = add,
-                                                    .dx = dx,
-                                                    .sums = sums,
-                                                    .dw = dw,
-                                                    .add_bf16 = as.add,
-                                                    .dx_bf16 = as.dx};
-    else
-        job->matrix = (struct conv_backward){.s = attr->shape,
-                                             .dy = dy,
-                                             .in = view,
-                                             .add = add,
-                                             .dx = dx,
-                                             .sums = sums,
-                                             .dw = dw,
-                                             .dbias = dbias,
-                                             .add_bf16 = as.add,
-                                             .dx_bf16 = as.dx};
+    void *in[NODE_INPUTS], *out[NODE_OUTPUTS];
+    for (int slot = 0; slot < NODE_INPUTS; slot++) in[slot] = request->node->in[slot] ? &there : NULL;
+    for (int slot = 0; slot < NODE_OUTPUTS; slot++) out[slot] = request->node->out[slot] ? &there : NULL;
+    set_tensors(job, attr, stored_as(request->graph, request->node), in, out);
     step->job = job;
     step->phases = 2;
     step->early[CG_DX] = step->early[CG_SUMS] = true; /* the second phase merges the weights' parts */
@@ -173,22 +169,13 @@ static sk_status conv_grad_plan(const struct plan_request *request, struct step_
 static void conv_grad_bind(const struct bind_request *request, void *to) {
     struct conv_grad_job *job = to;
     const struct conv_grad_attr *attr = request->node->attr;
-    void *const *in = request->in, *const *out = request->out;
-    struct stored_as as = stored_as(request->graph, request->node);
-    struct load_view view = {
-        .x = in[CG_X], .bf16 = as.x, .scale = in[CG_SCALE], .shift = in[CG_SHIFT], .act = attr->in_act};
-    struct grad_view dy = {
-        .g = in[CG_G], .y = in[CG_Y], .g_bf16 = as.g, .y_bf16 = as.y, .a = in[CG_A], .b = in[CG_B], .c = in[CG_C]};
+    set_tensors(job, attr, stored_as(request->graph, request->node), request->in, request->out);
     if (job->depthwise) {
-        struct depthwise_backward *d = &job->channels;
-        d->dy = dy, d->in = view, d->w = in[CG_W], d->add = in[CG_ADD];
-        d->dx = out[CG_DX], d->sums = out[CG_SUMS], d->dw = out[CG_DW], d->dw_parts = request->shared;
+        job->channels.dw_parts = request->shared;
         return;
     }
     struct conv_backward *m = &job->matrix;
     const struct conv_shape *s = &attr->shape;
-    m->dy = dy, m->in = view, m->packed = in[CG_W], m->add = in[CG_ADD];
-    m->dx = out[CG_DX], m->sums = out[CG_SUMS], m->dw = out[CG_DW], m->dbias = out[CG_DBIAS];
     m->dw_parts = request->shared;
     m->dbias_parts = request->shared;
     if (attr->want_dw) /* the bias's parts lie behind the weights' */

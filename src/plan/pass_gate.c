@@ -14,22 +14,17 @@ static const struct node *gate_of(const struct rewrite *rewrite, const struct no
     return ((const struct gate_attr *)gate->attr)->act == ACT_NONE ? gate : NULL;
 }
 
+static bool take_gate(struct rewrite *rewrite, int node) {
+    const struct node *old = &rewrite->from->nodes[node], *gate = gate_of(rewrite, old);
+    if (!gate) return false;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    in[CONV_X] = rewrite->map[gate->in[GT_X]];
+    in[CONV_GATE] = rewrite->map[gate->in[GT_GATE]];
+    rewrite_as(rewrite, node, old->attr, sizeof(struct conv_attr), in);
+    return true;
+}
+
 sk_status pass_gate(struct arena *arena, const struct graph *from, struct graph **to) {
-    struct rewrite rewrite;
-    TRY(rewrite_begin(arena, from, &rewrite));
-    for (int node = 0; node < (int)from->node_count; node++) {
-        const struct node *old = &from->nodes[node];
-        if (!rewrite.live[node]) continue;
-        const struct node *gate = old->op == &op_conv ? gate_of(&rewrite, old) : NULL;
-        if (!gate) {
-            rewrite_copy(&rewrite, node);
-            continue;
-        }
-        int in[NODE_INPUTS];
-        rewrite_inputs(&rewrite, node, in);
-        in[CONV_X] = rewrite.map[gate->in[GT_X]];
-        in[CONV_GATE] = rewrite.map[gate->in[GT_GATE]];
-        rewrite_as(&rewrite, node, old->attr, sizeof(struct conv_attr), in);
-    }
-    return rewrite_end(&rewrite, to);
+    return rewrite_op(arena, from, &op_conv, take_gate, to);
 }

@@ -34,12 +34,5 @@ static bool store(struct rewrite *rewrite, int node) {
 }
 
 sk_status pass_store(struct arena *arena, const struct graph *from, struct graph **to) {
-    struct rewrite rewrite;
-    TRY(rewrite_begin(arena, from, &rewrite));
-    for (int node = 0; node < (int)from->node_count; node++) {
-        if (!rewrite.live[node]) continue;
-        if (from->nodes[node].op == &op_affine && store(&rewrite, node)) continue;
-        rewrite_copy(&rewrite, node);
-    }
-    return rewrite_end(&rewrite, to);
+    return rewrite_op(arena, from, &op_affine, store, to);
 }

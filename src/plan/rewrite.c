@@ -98,3 +98,15 @@ sk_status rewrite_end(struct rewrite *rewrite, struct graph **to) {
     *to = rewrite->to;
     return SK_OK;
 }
+
+sk_status rewrite_op(struct arena *arena, const struct graph *from, const struct op *op,
+                     bool (*say)(struct rewrite *rewrite, int node), struct graph **to) {
+    struct rewrite rewrite;
+    TRY(rewrite_begin(arena, from, &rewrite));
+    for (int node = 0; node < (int)from->node_count; node++) {
+        if (!rewrite.live[node]) continue;
+        if (from->nodes[node].op == op && say(&rewrite, node)) continue;
+        rewrite_copy(&rewrite, node);
+    }
+    return rewrite_end(&rewrite, to);
+}

@@ -26,6 +26,10 @@ void rewrite_inputs(const struct rewrite *rewrite, int node, int in[NODE_INPUTS]
 /* Carry over updates, kept values and gradient places; report the first failure. */
 sk_status rewrite_end(struct rewrite *rewrite, struct graph **to);
 
+/* A whole pass: every live node of op `op` that `say` says anew (true: it mapped the outputs), copies of all others. */
+sk_status rewrite_op(struct arena *arena, const struct graph *from, const struct op *op,
+                     bool (*say)(struct rewrite *rewrite, int node), struct graph **to);
+
 /* The producer of a value as a node of this op, or NULL. */
 const struct node *producer(const struct graph *graph, int value, const struct op *op);
 

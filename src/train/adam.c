@@ -42,20 +42,8 @@ static struct adam_factors factors(const struct optimizer *o, const struct eleme
     return f;
 }
 
-#define REAL        float
-#define SQRT        sqrtf
-#define BLOCKS      blocks_f32
-#define NAMED(name) name##_f32
-#include "train/adam_real.h"
-#undef REAL
-#undef SQRT
-#undef BLOCKS
-#undef NAMED
-#define REAL        double
-#define SQRT        sqrt
-#define BLOCKS      blocks_f64
-#define NAMED(name) name##_f64
-#include "train/adam_real.h"
+#define BOTH_REALS "train/adam_real.h"
+#include "base/both_reals.h"
 
 static int slots(const struct optimizer *optimizer, struct optimizer_slot *slot) {
     (void)optimizer;

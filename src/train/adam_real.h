@@ -5,7 +5,8 @@
  * arrive in by_mean, by_slope and scale. No include guard: it is meant to be included twice.
  * SPDX-License-Identifier: Apache-2.0 */
 
-static void NAMED(update)(const struct optimizer *o, const struct element_run *run, const struct BLOCKS *blocks) {
+static void NAMED(update)(const struct optimizer *o, const struct element_run *run,
+                          const struct NAMED(blocks) * blocks) {
     const struct adam_factors f = factors(o, run);
     const int64_t at = run->begin, n = run->end - run->begin;
     const struct NAMED(parts) x = {.p = blocks->parameters + at,
@@ -25,6 +26,6 @@ static void NAMED(update)(const struct optimizer *o, const struct element_run *r
         REAL square = beta2 * v[i] + rest2 * slope * slope;
         m[i] = mean;
         v[i] = square;
-        p[i] = kept - (by_mean * mean + by_slope * slope) / (SQRT(scale * square + eps_root) + eps);
+        p[i] = kept - (by_mean * mean + by_slope * slope) / (REAL_SQRT(scale * square + eps_root) + eps);
     }
 }

@@ -21,11 +21,5 @@ bool clip_acts(const struct clip *clip, double norm) {
     return clip->norm > 0 && (clip->optax ? norm >= clip->norm : clip->norm / (norm + 1e-6) < 1);
 }
 
-#define REAL        float
-#define NAMED(name) name##_f32
-#include "train/clip_real.h"
-#undef REAL
-#undef NAMED
-#define REAL        double
-#define NAMED(name) name##_f64
-#include "train/clip_real.h"
+#define BOTH_REALS "train/clip_real.h"
+#include "base/both_reals.h"

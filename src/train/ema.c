@@ -17,8 +17,8 @@ double ema_adjusted(double decay, int64_t images, int64_t every, int64_t epochs)
 /* Keys that say something only where another one has a certain value. */
 static sk_status check(const struct ema *ema, const struct recipe *recipe) {
     if (recipe->ema_dynamic_from > 0 && recipe->ema_dynamic != CHOICE_EMA_UPDATES)
-        return recipe_fail(recipe, RECIPE_ema_dynamic_from, "%lld, but ema.dynamic is %s; it counts for updates alone", (long long)recipe->ema_dynamic_from,
-                           recipe_word(RECIPE_ema_dynamic, recipe->ema_dynamic));
+        return recipe_fail(recipe, RECIPE_ema_dynamic_from, "%lld, but ema.dynamic is %s; it counts for updates alone",
+                           (long long)recipe->ema_dynamic_from, recipe_word(RECIPE_ema_dynamic, recipe->ema_dynamic));
     if (ema->evaluate != CHOICE_EMA_ACCUMULATOR && !ema->from_zero)
         return recipe_fail(recipe, RECIPE_ema_evaluate,
                            "%s, but this average begins with the weights and has no bias to take out; set "
@@ -105,17 +105,5 @@ static struct ema_weights weights_of(const struct ema *ema, double decay, bool i
     return w;
 }
 
-#define REAL        float
-#define SINGLE      true
-#define TRUNC       truncf
-#define NAMED(name) name##_f32
-#include "train/ema_real.h"
-#undef REAL
-#undef SINGLE
-#undef TRUNC
-#undef NAMED
-#define REAL        double
-#define SINGLE      false
-#define TRUNC       trunc
-#define NAMED(name) name##_f64
-#include "train/ema_real.h"
+#define BOTH_REALS "train/ema_real.h"
+#include "base/both_reals.h"

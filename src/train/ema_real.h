@@ -3,7 +3,7 @@
  * No include guard: it is meant to be included twice. SPDX-License-Identifier: Apache-2.0 */
 
 void NAMED(ema_move)(const struct ema *ema, double decay, REAL *average, const REAL *now, int64_t begin, int64_t end) {
-    const struct ema_weights w = weights_of(ema, decay, SINGLE);
+    const struct ema_weights w = weights_of(ema, decay, sizeof(REAL) == sizeof(float));
     REAL *restrict e = average;
     const REAL *restrict p = now;
     const REAL keep = (REAL)w.keep, take = (REAL)w.take;
@@ -26,6 +26,6 @@ void NAMED(ema_move_state)(const struct ema *ema, double decay, const struct gra
         bool counter = param->kind == STATE_COUNTER;
         bool copied = !ema->statistics || (counter && !ema->truncates);
         NAMED(ema_move)(ema, copied ? 0 : decay, average, now, begin, end);
-        for (int64_t j = begin; counter && j < end; j++) average[j] = TRUNC(average[j]);
+        for (int64_t j = begin; counter && j < end; j++) average[j] = REAL_TRUNC(average[j]);
     }
 }

@@ -21,6 +21,10 @@ struct import_row {
     const char *note;
 };
 
+/* A row of import_<source>.def: key, aliases, arity, default, function, our key, remark. */
+#define IMPORT_ROW(key, aliases, arity, preset, take, ours, note)                                                      \
+    {#key, aliases, IMPORT_##arity, preset, take, ours, note},
+
 struct import_value {
     const char *const *text;
     size_t count;

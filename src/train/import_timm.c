@@ -343,7 +343,7 @@ static sk_status timm_dataset(struct importing *im, const struct import_row *row
 }
 
 static const struct import_row rows[] = {
-#define ROW(key, aliases, arity, preset, take, ours, note) {#key, aliases, IMPORT_##arity, preset, take, ours, note},
+#define ROW IMPORT_ROW
 #include "train/import_timm.def"
 #undef ROW
 };

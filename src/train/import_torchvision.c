@@ -173,7 +173,7 @@ static sk_status tv_backend(struct importing *im, const struct import_row *row) 
 }
 
 static const struct import_row rows[] = {
-#define ROW(key, aliases, arity, preset, take, ours, note) {#key, aliases, IMPORT_##arity, preset, take, ours, note},
+#define ROW IMPORT_ROW
 #include "train/import_torchvision.def"
 #undef ROW
 };

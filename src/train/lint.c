@@ -47,9 +47,8 @@ static sk_status check_excuses(const struct recipe *recipe) {
     for (size_t e = 0; e < recipe->excuse_count; e++) {
         bool known = false;
         for (size_t i = 0; i < LINTS; i++) known = known || !strcmp(names[i], recipe->excuse[e].lint);
-        const char *near = known ? NULL : nearest_word(recipe->excuse[e].lint, names, LINTS);
-        FAIL_IF(!known, SK_EUSAGE, "lint_ok: there is no lint '%.60s'%s%s%s", recipe->excuse[e].lint,
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        FAIL_IF(!known, SK_EUSAGE, "lint_ok: there is no lint '%.60s'%s", recipe->excuse[e].lint,
+                near_hint(recipe->excuse[e].lint, names, LINTS, "").text);
     }
     return SK_OK;
 }

@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) void NAMED(loop)(const struct rmspr
             if (corrected) mean /= correction;
             square -= mean * mean;
         }
-        REAL u = in * slope / (SQRT(square + eps_in) + eps_out);
+        REAL u = in * slope / (REAL_SQRT(square + eps_in) + eps_out);
         REAL moved = u;
         if (buffered) {
             REAL sum = momentum * b[i] + u;
@@ -39,7 +39,8 @@ static inline __attribute__((always_inline)) void NAMED(loop)(const struct rmspr
     }
 }
 
-static void NAMED(update)(const struct optimizer *o, const struct element_run *run, const struct BLOCKS *blocks) {
+static void NAMED(update)(const struct optimizer *o, const struct element_run *run,
+                          const struct NAMED(blocks) * blocks) {
     struct rmsprop_factors f = factors(o, run);
     int64_t at = run->begin, n = run->end - run->begin;
     bool buffered = o->momentum > 0;

@@ -21,17 +21,8 @@ static struct sgd_factors factors(const struct optimizer *o, const struct elemen
     };
 }
 
-#define REAL        float
-#define BLOCKS      blocks_f32
-#define NAMED(name) name##_f32
-#include "train/sgd_real.h"
-#undef REAL
-#undef BLOCKS
-#undef NAMED
-#define REAL        double
-#define BLOCKS      blocks_f64
-#define NAMED(name) name##_f64
-#include "train/sgd_real.h"
+#define BOTH_REALS "train/sgd_real.h"
+#include "base/both_reals.h"
 
 static int slots(const struct optimizer *optimizer, struct optimizer_slot *slot) {
     if (optimizer->momentum == 0) return 0;

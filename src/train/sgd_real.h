@@ -24,7 +24,7 @@ static void NAMED(loop_plain)(const struct sgd_factors *f, int64_t n, REAL *rest
 }
 
 static void NAMED(update)(const struct optimizer *optimizer, const struct element_run *run,
-                          const struct BLOCKS *blocks) {
+                          const struct NAMED(blocks) * blocks) {
     struct sgd_factors f = factors(optimizer, run);
     int64_t at = run->begin, n = run->end - run->begin;
     if (optimizer->momentum > 0)

@@ -74,13 +74,9 @@ static void json_optimizer(const struct trace *trace, struct json_writer *w) {
 
 static void json_steps(const struct trace *trace, struct json_writer *w) {
     const struct epoch_plan *plan = &trace->plan;
-    jw_integer(w, "epochs", plan->epochs);
-    jw_integer(w, "steps_per_epoch", plan->steps);
-    jw_integer(w, "optimizer_steps", plan->total_steps);
-    jw_integer(w, "batches_per_epoch", plan->batches);
-    jw_integer(w, "images_per_step", plan->images_per_step);
-    jw_integer(w, "images_per_epoch", plan->images_used);
-    jw_integer(w, "images_left_out", plan->images_left_out);
+    JW_INTEGERS(w, {"epochs", plan->epochs}, {"steps_per_epoch", plan->steps}, {"optimizer_steps", plan->total_steps},
+                {"batches_per_epoch", plan->batches}, {"images_per_step", plan->images_per_step},
+                {"images_per_epoch", plan->images_used}, {"images_left_out", plan->images_left_out});
     trace_batches_json(trace->recipe, &trace->plan, trace->val_images, w);
 }
 

@@ -29,9 +29,8 @@ sk_status verb_find(const char *name, const struct verb **verb) {
         *verb = &table[i];
         return SK_OK;
     }
-    const char *near = nearest_word(name, names, VERBS);
-    return status_fail(SK_EUSAGE, "there is no verb \"%s\"%s%s%s; `siskin help` lists them", name,
-                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return status_fail(SK_EUSAGE, "there is no verb %s%s; `siskin help` lists them", name,
+                       near_hint(name, names, VERBS, "").text);
 }
 
 /* ---- events ---- */

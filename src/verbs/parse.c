@@ -33,9 +33,8 @@ static sk_status unknown_option(const struct call *call, const char *word) {
     for (int i = 0; i < COMMON_COUNT; i++) names[count++] = common[i].name;
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    const char *near = nearest_word(name, names, count);
-    return status_fail(SK_EUSAGE, "%s has no option --%s%s%s%s; `siskin %s --help` lists them", call->verb->name, name,
-                       near ? " (did you mean --" : "", near ? near : "", near ? "?)" : "", call->verb->name);
+    return status_fail(SK_EUSAGE, "%s has no option --%s%s; `siskin %s --help` lists them", call->verb->name, name,
+                       near_hint(name, names, count, "--").text, call->verb->name);
 }
 
 struct cursor {

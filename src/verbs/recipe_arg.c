@@ -72,14 +72,12 @@ bool recipe_is_argument(struct arena *arena, const char *argument) {
 }
 
 static sk_status unknown_recipe(struct arena *arena, const char *argument) {
-    const char **names;
-    size_t count;
-    sk_status status = recipe_names(arena, &names, &count);
-    const char *near = status == SK_OK ? nearest_word(argument, names, count) : NULL;
+    const char **names = NULL;
+    size_t count = 0;
+    if (recipe_names(arena, &names, &count) != SK_OK) count = 0;
     return status_fail(SK_EUSAGE,
-                       "there is no recipe %s%s%s%s; `siskin recipe list` names them, and a file's name ends in "
-                       ".yaml",
-                       argument, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+                       "there is no recipe %s%s; `siskin recipe list` names them, and a file's name ends in .yaml",
+                       argument, near_hint(argument, names, count, "").text);
 }
 
 sk_status recipe_open(const struct call *call, struct arena *arena, const char *argument, struct recipe *recipe) {

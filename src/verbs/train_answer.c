@@ -26,11 +26,8 @@ static void scored(struct json_writer *w, const char *part, const struct metrics
 void train_answer(struct call *call, const char *run, const struct loop_result *r, sk_status status) {
     struct json_writer *w = &call->json;
     jw_string(w, "run", run);
-    jw_integer(w, "epochs", r->epochs);
-    jw_integer(w, "steps", r->steps);
-    jw_integer(w, "parameters", r->parameters);
-    jw_number(w, "loss", r->loss);
-    jw_number(w, "top1", r->top1);
+    JW_INTEGERS(w, {"epochs", r->epochs}, {"steps", r->steps}, {"parameters", r->parameters});
+    JW_NUMBERS(w, {"loss", r->loss}, {"top1", r->top1});
     struct metrics_result val = {.images = r->val_images,
                                  .loss = r->val_loss,
                                  .top1 = r->val_top1,
@@ -45,12 +42,8 @@ void train_answer(struct call *call, const char *run, const struct loop_result *
         jw_integer(w, "best_epoch", r->best_epoch);
         jw_string(w, "best_model", r->best_name);
     }
-    jw_number(w, "seconds", r->seconds);
-    jw_number(w, "images_per_s", r->images_per_s);
-    jw_number(w, "data_wait", r->data_wait);
-    jw_integer(w, "peak_bytes", (int64_t)r->peak_bytes);
-    jw_integer(w, "threads", r->threads);
-    jw_integer(w, "workers", r->workers);
+    JW_NUMBERS(w, {"seconds", r->seconds}, {"images_per_s", r->images_per_s}, {"data_wait", r->data_wait});
+    JW_INTEGERS(w, {"peak_bytes", (int64_t)r->peak_bytes}, {"threads", r->threads}, {"workers", r->workers});
     if (status == SK_OK) tell(call, run, r);
 }
 
@@ -84,19 +77,13 @@ static void dry_tell(const struct call *call, const struct dry_result *r) {
 
 void dry_answer(struct call *call, const struct dry_result *r) {
     struct json_writer *w = &call->json;
-    jw_integer(w, "batches", r->batches);
-    jw_integer(w, "steps", r->steps);
-    jw_number(w, "images_per_s", r->seconds > 0 ? (double)r->pictures / r->seconds : 0);
-    jw_number(w, "data_wait_share", r->seconds > 0 ? r->waited / r->seconds : 0);
-    jw_number(w, "epoch_seconds", r->epoch_seconds);
-    jw_number(w, "evaluation_seconds", r->evaluation_seconds);
-    jw_integer(w, "total_steps", r->total_steps);
-    jw_integer(w, "evaluations", r->evaluations);
+    double each = r->seconds > 0 ? 1 / r->seconds : 0;
+    JW_INTEGERS(w, {"batches", r->batches}, {"steps", r->steps});
+    JW_NUMBERS(w, {"images_per_s", (double)r->pictures * each}, {"data_wait_share", r->waited * each},
+               {"epoch_seconds", r->epoch_seconds}, {"evaluation_seconds", r->evaluation_seconds});
+    JW_INTEGERS(w, {"total_steps", r->total_steps}, {"evaluations", r->evaluations});
     jw_number(w, "total_seconds", r->total_seconds);
-    jw_integer(w, "plan_bytes", (int64_t)r->plan_bytes);
-    jw_integer(w, "state_bytes", (int64_t)r->state_bytes);
-    jw_integer(w, "peak_bytes", (int64_t)r->peak_bytes);
-    jw_integer(w, "threads", r->threads);
-    jw_integer(w, "workers", r->workers);
+    JW_INTEGERS(w, {"plan_bytes", (int64_t)r->plan_bytes}, {"state_bytes", (int64_t)r->state_bytes},
+                {"peak_bytes", (int64_t)r->peak_bytes}, {"threads", r->threads}, {"workers", r->workers});
     dry_tell(call, r);
 }

@@ -17,7 +17,8 @@ const struct option options_data[] = {
     {"all", 0, NULL, "check: show every finding; otherwise the first few of each kind (--json has all)."},
     {"part", 0, "PART", "stats: train, val or test; train by default."},
     {"recipe", 0, "RECIPE", "show: whose augmentation."},
-    {"out", 'o', "OUT", "show: the contact sheet, a PNG. pack: the folder of the shards; one that was cut off is gone on with."},
+    {"out", 'o', "OUT",
+     "show: the contact sheet, a PNG. pack: the folder of the shards; one that was cut off is gone on with."},
     {"count", 0, "N", "show: so many pictures; 20 by default."},
     {"epoch", 0, "N", "show: as in this epoch, counted from 1."},
     {"size", 0, "MB", "pack: close a shard once it has so many megabytes; 500 by default."},
@@ -257,7 +258,6 @@ sk_status verb_data(struct call *call) {
         team_free(team);
         return status;
     }
-    const char *near = nearest_word(call->arguments[0], names, WORDS);
-    return status_fail(SK_EUSAGE, "data %s is unknown%s%s%s; expected check, stats, show or pack", call->arguments[0],
-                       near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    return status_fail(SK_EUSAGE, "data %s is unknown%s; expected check, stats, show or pack", call->arguments[0],
+                       near_hint(call->arguments[0], names, WORDS, "").text);
 }

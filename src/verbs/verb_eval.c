@@ -85,13 +85,8 @@ static void answer_pair(struct call *call, const struct scoring *a, const struct
     jw_object(w, "compare");
     jw_string(w, "with", first);
     metrics_write(&a->result, w);
-    jw_number(w, "difference", t.difference);
-    jw_number(w, "difference_low", t.low);
-    jw_number(w, "difference_high", t.high);
-    jw_integer(w, "both_right", t.both);
-    jw_integer(w, "only_this", t.only_b);
-    jw_integer(w, "only_other", t.only_a);
-    jw_integer(w, "neither", t.neither);
+    JW_NUMBERS(w, {"difference", t.difference}, {"difference_low", t.low}, {"difference_high", t.high});
+    JW_INTEGERS(w, {"both_right", t.both}, {"only_this", t.only_b}, {"only_other", t.only_a}, {"neither", t.neither});
     jw_number(w, "p", t.p);
     jw_end_object(w);
     call_result(call, "%s: top-1 %.2f %% (95 %% interval %.2f to %.2f) on the same pictures", first, a->result.top1,

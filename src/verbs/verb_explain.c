@@ -58,10 +58,9 @@ static sk_status find_class(const struct network *network, const char *word, int
         return SK_OK;
     }
     if (parse_i64(word, index) && *index >= 0 && *index < classes) return SK_OK;
-    const char *near = network->classes ? nearest_word(word, network->classes, (size_t)classes) : NULL;
-    return status_fail(SK_EUSAGE, "the model has no class %s%s%s%s; its classes are numbered 0 to %lld%s", word,
-                       near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", (long long)(classes - 1),
-                       network->classes ? " or named as in its file" : "");
+    return status_fail(SK_EUSAGE, "the model has no class %s%s; its classes are numbered 0 to %lld%s", word,
+                       near_hint(word, network->classes, network->classes ? (size_t)classes : 0, "").text,
+                       (long long)(classes - 1), network->classes ? " or named as in its file" : "");
 }
 
 static double share_of(const float *logits, int64_t classes, int64_t class) {

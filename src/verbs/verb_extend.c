@@ -70,13 +70,9 @@ sk_status verb_extend(struct call *call) {
     TRY(extension_look(&e, run, &recipe, epochs));
     if (!call_switch(call, "look")) TRY(extension_write(&e, run, &recipe));
     jw_string(w, "run", run);
-    jw_integer(w, "epochs_before", e.epochs_before);
-    jw_integer(w, "epochs_after", e.epochs_after);
-    jw_integer(w, "epochs_done", e.epochs_done);
-    jw_integer(w, "step", e.step);
-    jw_integer(w, "steps_at_another_rate", e.other_steps);
-    jw_number(w, "next_lr_before", e.next_before);
-    jw_number(w, "next_lr_after", e.next_after);
+    JW_INTEGERS(w, {"epochs_before", e.epochs_before}, {"epochs_after", e.epochs_after}, {"epochs_done", e.epochs_done},
+                {"step", e.step}, {"steps_at_another_rate", e.other_steps});
+    JW_NUMBERS(w, {"next_lr_before", e.next_before}, {"next_lr_after", e.next_after});
     jw_bool(w, "written", !call_switch(call, "look"));
     tell(call, run, &e, &recipe);
     if (!call_switch(call, "look")) call_result(call, "`siskin resume %s` goes on", run);

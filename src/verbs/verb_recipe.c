@@ -206,11 +206,9 @@ sk_status verb_recipe(struct call *call) {
     const char *word = call->arguments[0], *data = call_option(call, "data");
     int which = 0;
     while (which < WORD_COUNT && strcmp(words[which], word) != 0) which++;
-    if (which == WORD_COUNT) {
-        const char *near = nearest_word(word, words, WORD_COUNT);
-        return status_fail(SK_EUSAGE, "recipe %s is unknown%s%s%s: expected list, show, trace, diff, lint, import or keys",
-                           word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
-    }
+    FAIL_IF(which == WORD_COUNT, SK_EUSAGE,
+            "recipe %s is unknown%s: expected list, show, trace, diff, lint, import or keys", word,
+            near_hint(word, words, WORD_COUNT, "").text);
     if (which == WORD_LIST) return list(call);
     if (which == WORD_KEYS) return keys(call);
     if (which == WORD_IMPORT) return recipe_import_word(call);

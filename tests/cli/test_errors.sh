@@ -4,7 +4,7 @@
 . "${SOURCE_ROOT:?}/tests/cli/tools.sh"
 
 # words
-expect 2 'there is no verb "trian"; did you mean "train"?' "$SISKIN" trian
+expect 2 'there is no verb trian (did you mean train?)' "$SISKIN" trian
 expect 2 'summary has no option --bach (did you mean --batch?)' "$SISKIN" summary mobilenet_v2 --bach 3
 expect 2 'summary has no option -z' "$SISKIN" summary mobilenet_v2 -z
 expect 2 '--batch needs a value' "$SISKIN" summary mobilenet_v2 --batch
