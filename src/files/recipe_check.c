@@ -30,6 +30,13 @@ static sk_status check_average(const struct recipe *r) {
     return SK_OK;
 }
 
+static sk_status check_layers(const struct recipe *r) {
+    bool min = r->layer_decay_min_scale > 0;
+    if (r->layer_decay < 1 || (!min && r->layer_decay_no_opt_scale == 0)) return SK_OK;
+    return recipe_fail(r, min ? RECIPE_layer_decay_min_scale : RECIPE_layer_decay_no_opt_scale,
+                       "set, but layer_decay is 1: every layer has all of the learning rate");
+}
+
 sk_status recipe_check(const struct recipe *r) {
     TRY(check_channels(r, RECIPE_preprocess_mean, &r->preprocess_mean));
     TRY(check_channels(r, RECIPE_preprocess_std, &r->preprocess_std));
@@ -40,6 +47,7 @@ sk_status recipe_check(const struct recipe *r) {
         return recipe_fail(r, RECIPE_optimizer_nesterov,
                            "true, but optimizer.momentum is 0; set a momentum or turn it off");
     TRY(check_average(r));
+    TRY(check_layers(r));
     if (r->augment_size > 0 && r->freeze.count > 0)
         return recipe_fail(r, RECIPE_augment_size, "%lld, and freeze: what is kept of a frozen part is of one size alone",
                            (long long)r->augment_size);

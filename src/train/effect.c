@@ -8,6 +8,7 @@
 
 #include "train/effect_rows.h"
 #include "train/from_recipe.h"
+#include "train/layer_decay.h"
 
 /* ---- steps ---- */
 
@@ -111,6 +112,23 @@ void tell_decay_from(const struct effect_facts *f, struct text *t) {
 
 void tell_last_lr(const struct effect_facts *f, struct text *t) {
     text_addf(t, "%.4g", schedule_lr(&f->schedule, f->plan.total_steps - 1));
+}
+
+void tell_layer_rates(const struct effect_facts *f, struct text *t) {
+    struct arena arena = {0};
+    const struct model_family *family;
+    struct layer_rates rates = {0};
+    bool ok = f->recipe->layer_decay < 1 && model_find(f->recipe->model_name, &family) == SK_OK &&
+              layer_rates_make(&rates, f->recipe, family, f->input->tensors, f->input->tensor_count, &arena) == SK_OK;
+    if (f->recipe->layer_decay == 1)
+        text_add(t, "all of it");
+    else if (!ok || rates.count == 0)
+        text_addf(t, "%.6g for each layer below the head", f->recipe->layer_decay);
+    else
+        text_addf(t, "%.4g at the first of %lld layers, 1 at the last, %.6g between two%s", rates.item[0].factor,
+                  (long long)rates.layers, f->recipe->layer_decay, rates.holds ? "; the slowest are not trained" : "");
+    status_clear();
+    arena_free(&arena);
 }
 
 /* ---- optimizer ---- */

@@ -113,9 +113,15 @@ static bool holds(const struct freeze *freeze, int64_t epoch, const char *name) 
     return held;
 }
 
+/* By layer_decay_no_opt_scale. */
+static bool layer_holds(const struct freeze *freeze, const char *name) {
+    const struct layer_rate *rate = freeze->layers.holds ? layer_rate_find(&freeze->layers, name) : NULL;
+    return rate && rate->held;
+}
+
 static bool param_held(const void *user, const char *name) {
     const struct freeze_view *view = user;
-    return holds(view->freeze, view->epoch, name);
+    return holds(view->freeze, view->epoch, name) || layer_holds(view->freeze, name);
 }
 
 static bool norm_held(const void *user, const char *name) {
@@ -124,9 +130,9 @@ static bool norm_held(const void *user, const char *name) {
     if (view->freeze->recipe->freeze_batch_norm != CHOICE_FREEZE_NORM_AUTO)
         return view->freeze->recipe->freeze_batch_norm == CHOICE_FREEZE_NORM_TRUE;
     snprintf(part, sizeof part, "%s.weight", name);
-    if (!param_held(user, part)) return false;
+    if (!holds(view->freeze, view->epoch, part)) return false; /* by name: timm's layers that are too slow go on */
     snprintf(part, sizeof part, "%s.bias", name);
-    return param_held(user, part);
+    return holds(view->freeze, view->epoch, part);
 }
 
 int freeze_stage(const struct freeze *freeze, int64_t epoch) {
@@ -137,11 +143,11 @@ int freeze_stage(const struct freeze *freeze, int64_t epoch) {
 
 const struct freezing *freeze_of(const struct freeze *freeze, int stage) {
     bool none = freeze->recipe->freeze.count == 0 && freeze->recipe->freeze_batch_norm != CHOICE_FREEZE_NORM_TRUE;
-    return none ? NULL : &freeze->views[stage].freezing;
+    return none && !freeze->layers.holds ? NULL : &freeze->views[stage].freezing;
 }
 
 bool freeze_holds(const struct freeze *freeze, int stage, const char *name) {
-    return holds(freeze, freeze->begins[stage], name);
+    return holds(freeze, freeze->begins[stage], name) || layer_holds(freeze, name);
 }
 
 int64_t freeze_born(const struct freeze *freeze, const char *name) {
@@ -166,6 +172,8 @@ sk_status freeze_rate(const struct freeze *freeze, const char *name, double *rat
                                  list->item[i]);
         if (status == SK_OK && name_hit(sides[0], name, freeze->head)) *rate = value;
     }
+    const struct layer_rate *layer = layer_rate_find(&freeze->layers, name);
+    if (layer) *rate *= layer->factor;
     arena_free(&arena);
     return status;
 }
@@ -192,6 +200,10 @@ sk_status freeze_make(struct freeze *freeze, struct arena *arena, const struct r
     TRY(model_find(network->args.name, &family));
     *freeze = (struct freeze){.recipe = recipe, .head = family->head};
     const struct graph *graph = network->graph;
+    struct decay_tensor *tensors;
+    size_t count;
+    TRY(decay_tensors(graph, arena, &tensors, &count));
+    TRY(layer_rates_make(&freeze->layers, recipe, family, tensors, count, arena));
     TRY(check_names(freeze, arena, graph));
     TRY(read_thaws(freeze, arena, graph));
     TRY(make_stages(freeze));

@@ -1,6 +1,6 @@
 /* freeze.h — what is held fixed, from when on it is trained, and how fast: decided by names.
  *
- * Recipe keys freeze, unfreeze, freeze_batch_norm and lr_mult. An entry names a module ("features", "classifier.1"), a
+ * Recipe keys freeze, unfreeze, freeze_batch_norm, lr_mult and layer_decay. An entry names a module ("features", "classifier.1"), a
  * range of its children ("features.0-12", "layer1-3"), a pattern with * or ?, or one of the words backbone (all but
  * the head), head, all. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TRAIN_FREEZE_H
@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "files/recipe.h"
 #include "models/network.h"
+#include "train/layer_decay.h"
 
 /* A stretch of epochs in which the same parameters are trained. */
 enum { FREEZE_STAGES = 32 };
@@ -23,6 +24,7 @@ struct freeze {
     const char *head;   /* beginning of the head's parameter names: "classifier." */
     struct thaw *thaws; /* of unfreeze, in its order */
     size_t thaw_count;
+    struct layer_rates layers;     /* of layer_decay */
     int64_t begins[FREEZE_STAGES]; /* first epoch of each stage, rising from 0 */
     int stages;
     struct freeze_view {
@@ -44,7 +46,8 @@ bool freeze_holds(const struct freeze *freeze, int stage, const char *name);
 /* The first epoch from which a parameter is trained; -1: never. */
 int64_t freeze_born(const struct freeze *freeze, const char *name);
 
-/* What the parameter's learning rate is multiplied by: the last entry of lr_mult that hits it, else 1. */
+/* What the parameter's learning rate is multiplied by: the last entry of lr_mult that hits it, else 1; and its layer's
+ * share. */
 sk_status freeze_rate(const struct freeze *freeze, const char *name, double *rate);
 
 /* True where the entry names this parameter. */

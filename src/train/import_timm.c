@@ -119,7 +119,18 @@ static sk_status timm_decay(struct importing *im, const struct import_row *row) 
 
 static sk_status timm_exclude(struct importing *im, const struct import_row *row) {
     im->ignored = import_is_off(im, "weight_decay");
-    return im->ignored ? SK_OK : import_set(im, row->ours, "bias,one_dim");
+    bool scales = !strncmp(import_text(im, "model"), "convnext", 8); /* one number a channel there, three axes here */
+    return im->ignored ? SK_OK : import_set(im, row->ours, scales ? "bias,one_dim,layer_scale" : "bias,one_dim");
+}
+
+static sk_status timm_layers(struct importing *im, const struct import_row *row) {
+    static const char *const more[] = {"layer_decay_min_scale", "layer_decay_no_opt_scale"};
+    im->ignored = import_is_off(im, row->key) || import_number(im, row->key) == 1;
+    if (im->ignored) import_note(im, "off");
+    if (im->ignored) return SK_OK;
+    for (int i = 0; i < 2; i++)
+        if (!import_is_off(im, more[i])) TRY(import_set(im, more[i], import_text(im, more[i])));
+    return import_copy(im, row);
 }
 
 static sk_status timm_clip(struct importing *im, const struct import_row *row) {

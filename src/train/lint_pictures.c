@@ -67,6 +67,9 @@ bool lint_finds_accumulate_statistics(const struct lint *l, struct text *t) {
 
 bool lint_finds_frozen_fresh(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
+    if (r->layer_decay_no_opt_scale > 0 && !r->init_from[0])
+        return lint_say(t, "layers below layer_decay_no_opt_scale are not trained, but the run begins with fresh weights; "
+                           "set init_from to a model file");
     return r->freeze.count > 0 && !r->init_from[0] &&
            lint_say(t, "%s is frozen, but the run begins with fresh weights; set init_from to a model file",
                     r->freeze.item[0]);

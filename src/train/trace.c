@@ -12,6 +12,7 @@
 #include "train/schedule.h"
 #include "train/trace_batches.h"
 #include "train/trace_model.h"
+#include "train/trace_rates.h"
 #include "train/trace_step.h"
 
 /* Everything that both renderings need. */
@@ -104,6 +105,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
         jw_end_array(w);
         if (status == SK_OK) status = trace_model_json(trace.recipe, w);
+        if (status == SK_OK) status = trace_rates_json(input, w);
         jw_array(w, "weight_decay");
         for (size_t i = 0; i < trace.tensor_count; i++) {
             jw_object(w, NULL);
@@ -184,6 +186,7 @@ sk_status trace_text(const struct trace_input *input, struct text *text) {
         if (status == SK_OK) status = trace_model_text(trace.recipe, text);
         text_rest(&trace, text);
         text_lr(&trace, text);
+        if (status == SK_OK) status = trace_rates_text(input, text);
         text_decay(&trace, text);
         if (status == SK_OK) status = recipe_policy_text(input->recipe, text);
         if (status == SK_OK) status = text_check(text);

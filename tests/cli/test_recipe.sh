@@ -38,6 +38,8 @@ schedule: {lr: 0.064, lr_for_batch: 1024}
 YAML
 expect 0 'written otherwise, the same in effect' "$SISKIN" recipe diff imagenet/mobilenet_v2 other.yaml --images 1281167 --val-images 50000
 
+printf 'base: %s\nlayer_decay: 0.75\n' "$SOURCE_ROOT/recipes/imagenet/convnext_tiny" >lr.yaml
+
 # What becomes of other people's settings, each of them: a golden text for each source. Two made-up mistakes are told.
 imports=$SOURCE_ROOT/tests/fixtures/train/import
 for file in "$imports"/*; do
@@ -49,6 +51,10 @@ expect 0 'unmapped --lr-warmpu=5: this source has no such setting' "$SISKIN" rec
 expect 2 'the settings do not say whose they are' "$SISKIN" recipe import -- train.py --model resnet50
 expect 0 'mapped   batch_size=64 -> batch_size 64' "$SISKIN" recipe import --from torchvision -- train.py --batch-size 64
 expect 0 'epochs: 3' "$SISKIN" recipe import --from torchvision epochs=3 -- train.py --batch-size 64
+expect 0 'mapped   layer_decay=0.75 -> layer_decay_min_scale 0.1, layer_decay 0.75' "$SISKIN" recipe import --from timm -- train.py --model convnext_tiny --layer-decay 0.75 --layer-decay-min-scale 0.1
+expect 0 'features.7.2.block.5.weight                      0.75       layer 18' "$SISKIN" recipe trace imagenet/convnext_tiny layer_decay=0.75 --images 1281167 --val-images 50000
+expect 0 '0.004228 at the first of 20 layers, 1 at the last, 0.75 between two' "$SISKIN" recipe diff imagenet/convnext_tiny lr.yaml --images 1281167 --val-images 50000
+expect 2 'layer_decay_min_scale: set, but layer_decay is 1' "$SISKIN" recipe trace imagenet/convnext_tiny layer_decay_min_scale=0.5 --images 1281167
 expect 2 'timm: lr' "$SISKIN" recipe import --from timm -- train.py --lr=fast
 
 # Each of these is a recipe, or settings to import (NAME.settings.*), that somebody could have written; the lint of its name fires.
