@@ -258,7 +258,7 @@ static void by_kernel(const struct normalise_table *table, enum isa isa, const u
         .count = count, .channels = table->channels, .from = from, .to = to, .divisor = table->divisor};
     memcpy(job.mean, table->mean, sizeof job.mean);
     memcpy(job.std, table->std, sizeof job.std);
-    kernels_of(isa)->normalise_bytes(&job);
+    kernels_run_of(isa)->normalise_bytes(&job);
 }
 
 /* All that a byte can become, to the bit. At the plain level, whose bits are those of the others. */

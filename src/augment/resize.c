@@ -189,7 +189,7 @@ static sk_status resize_filtered(const struct view *view, enum resize_filter fil
                                  struct picture *result) {
     enum isa isa;
     TRY(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
+    const struct kernels *kernels = kernels_run_of(isa);
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     int in_height = view->down.in, in_width = view->across.in, channels = result->channels;
     int across_taps = axis_taps(view->across.length, result->width, filter);

@@ -1,4 +1,4 @@
-/* conv_backward.c — the gradients of a convolution by matrix products (per-ISA: compiled once per level).
+/* conv_backward.c — the gradients of a convolution by matrix products (per-ISA, libsiskin alone).
  *
  * Pointwise: one walk over blocks of BLOCK_ROWS rows loads dy and the viewed input once and forms both dw += uᵀ·dy
  * and dx = dy·wᵀ. Any other: tiles of dx (which gather dy) and tiles of dw (which gather the input). Weight

@@ -1,4 +1,4 @@
-/* depthwise_backward.c — gradients of a depthwise convolution (per-ISA: compiled once per level).
+/* depthwise_backward.c — gradients of a depthwise convolution (per-ISA, libsiskin alone).
  *
  * One walk over the rows of dy serves both gradients: a ring of dy rows (the gradient view, formed once) and a ring
  * of viewed input rows. Row p adds to dw, and every input row whose last dy row is p becomes a row of dx.

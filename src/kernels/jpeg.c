@@ -1,5 +1,5 @@
-/* jpeg.c — what of JPEG is arithmetic: inverse DCT, colours to full size, YCbCr to RGB (per-ISA: compiled
- * once per level).
+/* jpeg.c — what of JPEG is arithmetic: inverse DCT, colours to full size, YCbCr to RGB
+ * (per-ISA, libsiskin alone).
  *
  * In the integers of libjpeg's "islow" and "fancy", so that every bit is theirs: Loeffler, Ligtenberg and Moschytz, "Practical
  * fast 1-D DCT algorithms with 11 multiplications", ICASSP 1989. Loops of eight are left to the compiler's vectors.

@@ -401,7 +401,9 @@ struct kernels {
     void (*peak_copy)(float *to, const float *from, int64_t n);
 };
 
-/* The table of a level, or NULL where this build has none. */
+/* The table of a level, or NULL where this build has none. libsiskin-run has the kernels of inference alone: in the tables
+ * of kernels_run_of the others, FULL_KERNEL in kernels.def, are NULL, and kernels_of is libsiskin's. */
 const struct kernels *kernels_of(enum isa isa);
+const struct kernels *kernels_run_of(enum isa isa);
 
 #endif

@@ -3,13 +3,8 @@
  * A tile is MM_ROWS x two vectors: accumulators fill the registers, a step of depth costs two vector loads and
  * one broadcast per row. Row tails are the same code for fewer rows (the row count is a constant in each
  * instance), column tails the same code with masked ends, or with half a vector where that is enough. SPDX-License-Identifier: Apache-2.0 */
-#include "kernels/matmul.h"
+#include "kernels/matmul_tile.h"
 #include "kernels/stored.h"
-
-/* An array stays in registers once every index into it is a constant: hence forced inlining and unrolling.
- * Checks of undefined behaviour in code unrolled so far would take minutes to compile. */
-#define INLINE static inline __attribute__((always_inline, no_sanitize("undefined")))
-#define UNROLL _Pragma("GCC unroll 16")
 
 /* ---- C = A·B ---- */
 
@@ -33,21 +28,6 @@ INLINE void mm_step(struct mm_sums *acc, const float *const *a, int64_t lda, int
         }
         if (half) acc->half[i] = vhfma(scalar, b2, acc->half[i]);
     }
-}
-
-INLINE vf mm_load(const float *p, int lanes) {
-    return lanes == VL ? vload(p) : vload_n(p, lanes);
-}
-INLINE void mm_store(float *p, vf x, int lanes) {
-    if (lanes == VL)
-        vstore(p, x);
-    else
-        vstore_n(p, x, lanes);
-}
-
-/* Lanes of a vector that begins where `left` columns are left. */
-INLINE int lanes_of(int64_t left) {
-    return left <= 0 ? 0 : left < VL ? (int)left : VL;
 }
 
 /* One vector of columns of a tile, at column `at`: what follows the sum. bf16: of all tensors but A and B. */
@@ -379,67 +359,6 @@ void KERNEL_NAME(matmul)(const struct matmul *m) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             int64_t rows = m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS;
             mm_rows[rows - 1](m, row, col);
-        }
-    }
-}
-
-/* ---- W += Uᵀ·D ---- */
-
-enum { MT_ROWS = SIMD_REGISTERS == 32 ? 8 : 4 };
-
-INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col, int rows, int vectors, int lanes0,
-                    int lanes1) {
-    vf acc[2][MT_ROWS];
-    const float *u = m->u + row, *d = m->d + col;
-    float *w = m->w + row * m->ldw + col;
-    int64_t ldu = m->ldu, ldd = m->ldd, ldw = m->ldw, depth = m->rows;
-    UNROLL for (int v = 0; v < vectors; v++) {
-        int lanes = v ? lanes1 : lanes0;
-        UNROLL for (int i = 0; i < rows; i++) acc[v][i] = m->from_zero ? vzero() : mm_load(w + i * ldw + v * VL, lanes);
-    }
-    for (int64_t r = 0; r < depth; r++, u += ldu, d += ldd) {
-        vf d0 = mm_load(d, lanes0), d1 = vectors > 1 ? mm_load(d + VL, lanes1) : vzero();
-        UNROLL for (int i = 0; i < rows; i++) {
-            vf x = vset(u[i]);
-            acc[0][i] = vfma(x, d0, acc[0][i]);
-            if (vectors > 1) acc[1][i] = vfma(x, d1, acc[1][i]);
-        }
-    }
-    UNROLL for (int v = 0; v < vectors; v++) {
-        int lanes = v ? lanes1 : lanes0;
-        UNROLL for (int i = 0; i < rows; i++) mm_store(w + i * ldw + v * VL, acc[v][i], lanes);
-    }
-}
-
-#define MT_INSTANCE(rows)                                                                                              \
-    static __attribute__((noinline, no_sanitize("undefined"))) void mt_##rows(const struct matmul_transposed *m,       \
-                                                                              int64_t row, int64_t col) {              \
-        int64_t left = m->k - col;                                                                                     \
-        if (rows > MT_ROWS) return;                                                                                    \
-        if (rows == MT_ROWS && left >= 2 * VL)                                                                         \
-            mt_tile(m, row, col, rows, 2, VL, VL);                                                                     \
-        else if (rows == MT_ROWS && left == VL)                                                                        \
-            mt_tile(m, row, col, rows, 1, VL, 0);                                                                      \
-        else                                                                                                           \
-            mt_tile(m, row, col, rows, 2, lanes_of(left), lanes_of(left - VL));                                        \
-    }
-MT_INSTANCE(1)
-MT_INSTANCE(2)
-MT_INSTANCE(3)
-MT_INSTANCE(4)
-MT_INSTANCE(5)
-MT_INSTANCE(6)
-MT_INSTANCE(7)
-MT_INSTANCE(8)
-
-static void (*const mt_rows[])(const struct matmul_transposed *m, int64_t row, int64_t col) = {mt_1, mt_2, mt_3, mt_4,
-                                                                                               mt_5, mt_6, mt_7, mt_8};
-
-void KERNEL_NAME(matmul_transposed)(const struct matmul_transposed *m) {
-    for (int64_t col = 0; col < m->k; col += MM_COLS) {
-        for (int64_t row = 0; row < m->c; row += MT_ROWS) {
-            int64_t rows = m->c - row < MT_ROWS ? m->c - row : MT_ROWS;
-            mt_rows[rows - 1](m, row, col);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* merge.c — partial sums added in index order, in double (per-ISA: compiled once per level).
+/* merge.c — partial sums added in index order, in double (per-ISA, libsiskin alone).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/variants.h"

@@ -1,4 +1,4 @@
-/* peaks.c — what this machine can do at best: multiply-adds from registers, and copying memory (per-ISA).
+/* peaks.c — what this machine can do at best: multiply-adds from registers, and copying memory (per-ISA, libsiskin alone).
  *
  * Benchmarks are read as a share of these. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/variants.h"

@@ -1,4 +1,4 @@
-/* resample.c — pictures of bytes resized and mirrored (per-ISA: compiled once per level).
+/* resample.c — pictures of bytes resized (per-ISA: compiled once per level).
  *
  * Weighted sums of bytes in int32, along rows and down columns. Along a row a pixel's channels are the lanes and four rows
  * go together, so that a weight is fetched once for them; with vectors of sixteen, five outputs whose windows lie in one
@@ -179,16 +179,5 @@ void KERNEL_NAME(resample_down)(const struct resample_job *job) {
             sum >>= RESAMPLE_BITS;
             to[x] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
         }
-    }
-}
-
-void KERNEL_NAME(mirror_rows)(const uint8_t *from, uint8_t *to, int64_t rows, int64_t width, int64_t channels) {
-    for (int64_t row = 0; row < rows; row++, from += width * channels, to += width * channels) {
-        int64_t x = 0;
-        /* From the right of the source, so that the byte written too much is overwritten by the next five pixels. */
-        if (channels == 3)
-            for (; x + 6 <= width; x += 5) mirror_five(from + 3 * (width - x - 5) - 1, to + 3 * x);
-        for (; x < width; x++)
-            for (int64_t c = 0; c < channels; c++) to[x * channels + c] = from[(width - 1 - x) * channels + c];
     }
 }

@@ -9,9 +9,18 @@
 
 #define LEVEL(name, isa, class)
 #define KERNEL(slot, returns, arguments) returns KERNEL_NAME(slot) arguments;
+#define FULL_KERNEL                      KERNEL
 #include "kernels/kernels.def"
 
-/* The level's table. */
-extern const struct kernels KERNEL_NAME(kernels_table);
+/* simd.h names the level as a token; these are its isa. */
+#define LEVEL(name, isa, class) LEVEL_ISA_##name = isa,
+#define KERNEL(slot, returns, arguments)
+#define FULL_KERNEL(slot, returns, arguments)
+enum {
+#include "kernels/kernels.def"
+};
+
+/* The level's tables. */
+extern const struct kernels KERNEL_NAME(kernels_table), KERNEL_NAME(kernels_run_table);
 
 #endif

@@ -85,7 +85,7 @@ static void choose_lanes(struct runner *runner, bool profile) {
 static sk_status plan_engine(struct runner *runner, const struct runner_options *wanted) {
     enum isa isa;
     TRY(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
+    const struct kernels *kernels = kernels_run_of(isa);
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     choose_lanes(runner, wanted->profile);
     struct graph *graph, *lowered;

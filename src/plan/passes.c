@@ -18,6 +18,8 @@ sk_status passes_run(struct arena *arena, const struct graph *from, const struct
         TRY(list[i](arena, graph ? graph : from, &graph));
     }
     if (lowering->training && !lowering->forward) {
+        FAIL_IF(!lowering->kernels->conv_backward_plan, SK_EINTERNAL,
+                "a graph to be trained was given the kernels of inference alone (kernels_run_of)");
         int loss = graph_find_port(graph, "loss");
         FAIL_IF(!loss, SK_EINTERNAL, "a graph to be trained has no loss");
         TRY(gradient_build(graph, loss));

@@ -28,6 +28,15 @@ if [ -n "$stray" ]; then
     exit 1
 fi
 
+# Kernels that inference does not need are not in the small library.
+full=$(sed -n 's/^FULL_KERNEL(\([a-z0-9_]*\),.*/\1/p' "${SOURCE_ROOT:?}/src/kernels/kernels.def")
+[ "$(wc -w <<<"$full")" -ge 20 ] || { echo "kernels.def has no rows FULL_KERNEL"; exit 1; }
+stray=$(nm --defined-only "$run" 2>/dev/null | awk 'NF == 3 {print $3}' | grep -xE "($(tr '\n' '|' <<<"$full")kernels_table)_(plain|neon|avx2|avx512)" || true)
+if [ -n "$stray" ]; then
+    echo "libsiskin-run holds kernels that are libsiskin's alone:" $stray
+    exit 1
+fi
+
 # Everything that the installed archive needs must come from libc and libm: link it whole, with nothing else.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

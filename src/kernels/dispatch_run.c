@@ -1,0 +1,24 @@
+/* dispatch_run.c — the kernels of a level that inference needs, and the grids that depend on the shape alone.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/level_tables.h"
+
+LEVEL_TABLES(kernels_run_table);
+
+const struct kernels *kernels_run_of(enum isa isa) {
+    return isa >= 0 && isa < ISA_COUNT ? tables[isa] : NULL;
+}
+
+int64_t conv_blocks(int64_t rows) {
+    return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
+int64_t conv_chunks(int64_t rows) {
+    int64_t blocks = conv_blocks(rows), chunks = rows / 784;
+    chunks = chunks < 2 ? 2 : chunks > 16 ? 16 : chunks;
+    return chunks < blocks ? chunks : blocks;
+}
+
+bool block_takes(const struct conv_shape *dense) {
+    return dense->groups == 1 && dense->k % 16 == 0 && dense->p * dense->q > BLOCK_SMALL_MAP;
+}
