@@ -66,9 +66,34 @@ void tell_warmup(const struct effect_facts *f, struct text *t) {
         return;
     }
     add_epochs(t, f, s->warmup);
-    text_addf(t, " from %.6g", s->warmup_init);
+    text_addf(t, s->warmup_constant ? " at %.6g" : " from %.6g", s->warmup_init);
+    if (s->warmup_constant) return;
     if (s->warmup_to_decayed) text_add(t, " to the decayed value");
     if (s->warmup_span != s->warmup) text_add(t, ", its last step at the peak");
+}
+
+/* What a curve with an end has of cycles and cool-down. */
+static void add_end(const struct effect_facts *f, struct text *t) {
+    const struct recipe *r = f->recipe;
+    const struct schedule *s = &f->schedule;
+    if (is_schedule(f, "wsd"))
+        text_addf(t, ", %s, then %s", r->schedule_stable == CHOICE_STABLE_RSQRT ? "1 / sqrt(1 + t)" : "constant",
+                  recipe_word(RECIPE_schedule_decay_form, r->schedule_decay_form));
+    if (r->schedule_k_decay != 1) text_addf(t, ", k-decay %.6g", r->schedule_k_decay);
+    if (s->cycles > 1) {
+        text_addf(t, ", %lld cycles, the first of ", (long long)s->cycles);
+        add_epochs(t, f, s->cycle);
+        text_addf(t, ", peaks times %.6g, lengths times %.6g", s->cycle_decay, s->cycle_mul);
+    }
+    double end = s->total - s->length - s->origin;
+    if (r->schedule_cycle_epochs > 0) {
+        end = s->total - s->origin;
+        for (int64_t i = 0; i < s->cycles; i++) end -= s->cycle * pow(s->cycle_mul, (double)i);
+    }
+    if (end > 0 && !is_schedule(f, "wsd")) text_add(t, ", then ");
+    if (end > 0 && is_schedule(f, "wsd")) text_add(t, ", cool-down ");
+    if (end > 0) add_epochs(t, f, end);
+    if (end > 0) text_addf(t, " at %.6g", s->end);
 }
 
 void tell_curve(const struct effect_facts *f, struct text *t) {
@@ -77,6 +102,7 @@ void tell_curve(const struct effect_facts *f, struct text *t) {
     if (is_schedule(f, "exponential inverse_time")) text_add(t, r->schedule_staircase ? ", staircase" : ", smooth");
     if (is_schedule(f, "cosine polynomial") && r->schedule_exponent != 1)
         text_addf(t, ", exponent %.6g", r->schedule_exponent);
+    if (is_schedule(f, "cosine polynomial tanh wsd")) add_end(f, t);
     text_add(t, r->schedule_unit == CHOICE_UNIT_EPOCH ? ", moves once an epoch" : ", moves each step");
 }
 
@@ -91,6 +117,9 @@ void tell_decay_every(const struct effect_facts *f, struct text *t) {
     const struct schedule *s = &f->schedule;
     if (is_schedule(f, "exponential step inverse_time")) {
         add_epochs(t, f, s->decay_every);
+    } else if (is_schedule(f, "wsd")) {
+        text_add(t, "over the last ");
+        add_epochs(t, f, s->fall);
     } else if (is_schedule(f, "multistep")) {
         for (int i = 0; i < s->milestones; i++) {
             text_add(t, i ? ", at " : "at ");

@@ -15,17 +15,36 @@ static sk_status timm_model(struct importing *im, const struct import_row *row) 
     return SK_OK;
 }
 
-static double warmup_prefix(const struct importing *im) {
-    return import_on(im, "warmup_prefix") ? import_number(im, "warmup_epochs") : 0;
+/* ---- lengths, as create_scheduler_v2 makes them ---- */
+
+static bool timm_wsd(const struct importing *im) {
+    return import_is(im, "sched", "wsd") || import_is(im, "sched", "rsqrt");
+}
+
+static bool timm_cyclic(const struct importing *im) {
+    return import_is(im, "sched", "cosine") || import_is(im, "sched", "tanh") || import_is(im, "sched", "poly");
+}
+
+/* The warm-up stands before the curve. */
+static bool timm_prefixed(const struct importing *im) {
+    return timm_wsd(im) || import_on(im, "warmup_prefix");
+}
+
+static double timm_cycle_count(const struct importing *im) {
+    return timm_cyclic(im) ? fmax(1, import_number(im, "lr_cycle_limit")) : 1;
+}
+
+/* The epochs that are trained; cool-down lengthens the curves that end alone. */
+static double timm_total(const struct importing *im) {
+    double total = import_number(im, "epochs"), mul = import_number(im, "lr_cycle_mul"), cycles = timm_cycle_count(im);
+    bool ends = timm_cyclic(im) || timm_wsd(im);
+    if (cycles > 1) total = mul == 1 ? total * cycles : floor(-total * (pow(mul, cycles) - 1) / (1 - mul));
+    return total + (import_on(im, "warmup_prefix") ? import_number(im, "warmup_epochs") : 0) +
+           (ends ? import_number(im, "cooldown_epochs") : 0);
 }
 
 static sk_status timm_epochs(struct importing *im, const struct import_row *row) {
-    double cooldown = import_number(im, "cooldown_epochs");
-    bool curve = !import_is(im, "sched", "step") && !import_is(im, "sched", "multistep");
-    if (cooldown > 0 && curve)
-        import_lacks(im, "cooldown_epochs %g: after the curve's end the rate stays at min_lr for so many more",
-                     cooldown);
-    return import_set_number(im, row->ours, import_number(im, row->key) + warmup_prefix(im) + (curve ? 0 : cooldown));
+    return import_set_number(im, row->ours, timm_total(im));
 }
 
 static sk_status timm_batch(struct importing *im, const struct import_row *row) {
@@ -156,40 +175,113 @@ static sk_status timm_lr(struct importing *im, const struct import_row *row) {
 static sk_status timm_milestones(struct importing *im) {
     struct text list = {0};
     const struct import_value *value = import_value(im, "decay_milestones");
-    for (size_t i = 0; i < value->count; i++) text_addf(&list, "%s%s", i ? "," : "", value->text[i]);
-    if (!value->count) text_add(&list, "90,180,270");
+    static const char *const presets[] = {"90", "180", "270"};
+    double before = import_on(im, "warmup_prefix") ? import_number(im, "warmup_epochs") : 0;
+    bool updates = import_on(im, "sched_on_updates");
+    for (size_t i = 0; i < (value->count ? value->count : 3); i++) {
+        double milestone = 0; /* timm multiplies one unit before it */
+        if (!parse_f64(value->count ? value->text[i] : presets[i], &milestone)) milestone = -1;
+        text_addf(&list, "%s%.10g", i ? "," : "", fmax(0, milestone + before - !updates));
+    }
+    import_note(im, updates ? "timm's come one step earlier" : "timm's come one epoch before their number");
     sk_status status = text_check(&list);
     if (status == SK_OK) status = import_set(im, "schedule.milestones", list.data);
     text_free(&list);
     return status;
 }
 
+/* wsd, and rsqrt, which is another stable part. */
+static sk_status timm_stable(struct importing *im) {
+    bool root = import_is(im, "sched", "rsqrt");
+    const char *form = import_text(im, "lr_decay_fn"), *after = root ? "linear" : "sqrt";
+    double length =
+        import_number(im, "epochs") - (import_on(im, "warmup_prefix") ? 0 : import_number(im, "warmup_epochs"));
+    double fall =
+        import_given(im, "decay_epochs") && *import_text(im, "decay_epochs") ? import_number(im, "decay_epochs") : 0.2;
+    if (!strcmp(form, "exp")) after = "exponential";
+    if (!strcmp(form, "linear") || !strcmp(form, "cosine")) after = form;
+    if (!strcmp(form, "1-sqrt") || !strcmp(form, "power")) after = "sqrt"; /* power: of 0.5 */
+    TRY(import_set_number(im, "schedule.decay_epochs", fall < 1 ? round(fall * length) : round(fall)));
+    TRY(import_set(im, "schedule.decay_form", after));
+    if (root) TRY(import_set(im, "schedule.stable", "rsqrt"));
+    if (!root || !*import_text(im, "lr_stable_timescale")) return SK_OK;
+    return import_set(im, "schedule.stable_epochs", import_text(im, "lr_stable_timescale"));
+}
+
+/* What cosine, tanh and poly have in common. */
+static sk_status timm_curve(struct importing *im) {
+    double cycles = timm_cycle_count(im), mul = import_number(im, "lr_cycle_mul");
+    TRY(import_set(im, "schedule.end_lr", import_text(im, "min_lr")));
+    if (cycles > 1) {
+        TRY(import_set_number(im, "schedule.cycles", cycles));
+        TRY(import_set(im, "schedule.cycle_decay", import_text(im, "lr_cycle_decay")));
+        if (mul != 1) TRY(import_set(im, "schedule.cycle_mul", import_text(im, "lr_cycle_mul")));
+        if (mul != 1) return import_set(im, "schedule.cycle_epochs", import_text(im, "epochs"));
+    }
+    if (import_is_off(im, "cooldown_epochs")) return SK_OK;
+    return import_set(im, "schedule.cooldown_epochs", import_text(im, "cooldown_epochs"));
+}
+
 static sk_status timm_schedule(struct importing *im, const struct import_row *row) {
     const char *name = import_text(im, row->key);
-    bool poly = !strcmp(name, "poly"), cosine = !strcmp(name, "cosine");
-    bool step = !strcmp(name, "step"), multistep = !strcmp(name, "multistep");
-    if (!poly && !cosine && !step && !multistep) {
-        import_lacks(im, "no schedule of that name: cosine, step, multistep and poly there are");
+    bool poly = !strcmp(name, "poly"), step = !strcmp(name, "step"), multistep = !strcmp(name, "multistep");
+    bool constant = !strcmp(name, "constant"), none = !strcmp(name, "none");
+    if (!timm_cyclic(im) && !timm_wsd(im) && !step && !multistep && !constant && !none) {
+        import_lacks(
+            im, "no schedule of that name (plateau follows the accuracy); cosine, tanh, poly, step, multistep, wsd, "
+                "rsqrt and constant there are");
         return SK_OK;
     }
-    TRY(import_set(im, "schedule.name", poly ? "polynomial" : name));
+    TRY(import_set(im, "schedule.name", poly ? "polynomial" : timm_wsd(im) ? "wsd" : none ? "constant" : name));
+    if (none) return SK_OK;
     TRY(import_set(im, "schedule.unit", import_on(im, "sched_on_updates") ? "step" : "epoch"));
-    TRY(import_set(im, "schedule.decay_from", import_on(im, "warmup_prefix") ? "warmup_end" : "zero"));
-    if (poly || cosine) TRY(import_set(im, "schedule.end_lr", import_text(im, "min_lr")));
+    if (constant) return SK_OK;
+    TRY(import_set(im, "schedule.decay_from", timm_prefixed(im) ? "warmup_end" : "zero"));
+    if (!strcmp(name, "tanh") && !timm_prefixed(im)) TRY(import_set(im, "schedule.warmup_to", "decayed"));
     if (poly) TRY(import_set(im, "schedule.exponent", import_text(im, "decay_rate")));
     if (step || multistep) TRY(import_set(im, "schedule.decay_rate", import_text(im, "decay_rate")));
     if (step) TRY(import_set(im, "schedule.decay_epochs", import_text(im, "decay_epochs")));
+    if (timm_cyclic(im)) return timm_curve(im);
+    if (timm_wsd(im) && !import_is_off(im, "cooldown_epochs"))
+        TRY(import_set(im, "schedule.cooldown_epochs", import_text(im, "cooldown_epochs")));
+    if (timm_wsd(im)) TRY(import_set(im, "schedule.end_lr", import_text(im, "min_lr")));
+    if (timm_wsd(im)) return timm_stable(im);
     return multistep ? timm_milestones(im) : SK_OK;
 }
 
-static sk_status timm_warmup_lr(struct importing *im, const struct import_row *row) {
-    im->ignored = import_is_off(im, "warmup_epochs");
+/* Bends cosine and poly. */
+static sk_status timm_k_decay(struct importing *im, const struct import_row *row) {
+    im->ignored =
+        import_number(im, row->key) == 1 || (!import_is(im, "sched", "cosine") && !import_is(im, "sched", "poly"));
     return im->ignored ? SK_OK : import_copy(im, row);
+}
+
+static sk_status timm_warmup(struct importing *im, const struct import_row *row) {
+    im->ignored = import_is_off(im, "warmup_epochs") || import_is(im, "sched", "none");
+    return im->ignored ? SK_OK : import_copy(im, row);
+}
+
+/* A share of the curve's epochs there, of the run's here. */
+static sk_status timm_noise_range(struct importing *im, const struct import_row *row) {
+    const struct import_value *value = import_value(im, row->key);
+    double factor = import_number(im, "epochs") / timm_total(im);
+    struct text list = {0};
+    for (size_t i = 0; i < (value->count ? value->count : 1); i++) {
+        double share = import_number(im, row->key);
+        if (value->count && !parse_f64(value->text[i], &share)) share = -1;
+        text_addf(&list, "%s%.17g", i ? "," : "", share * factor);
+    }
+    sk_status status = text_check(&list);
+    if (status == SK_OK) status = import_set(im, row->ours, list.data);
+    text_free(&list);
+    return status;
 }
 
 static sk_status timm_noise(struct importing *im, const struct import_row *row) {
     if (!import_value(im, row->key)->count || import_is_off(im, row->key)) return import_none(im, row);
-    if (import_value(im, row->key)->count == 1) {
+    if (timm_total(im) != import_number(im, "epochs")) {
+        TRY(timm_noise_range(im, row));
+    } else if (import_value(im, row->key)->count == 1) {
         TRY(import_set(im, row->ours, import_text(im, row->key)));
     } else {
         TRY(import_copy(im, row));
@@ -197,19 +289,6 @@ static sk_status timm_noise(struct importing *im, const struct import_row *row) 
     TRY(import_set(im, "schedule.noise_percent", import_text(im, "lr_noise_pct")));
     TRY(import_set(im, "schedule.noise_std", import_text(im, "lr_noise_std")));
     return import_set(im, "schedule.noise_seed", import_text(im, "seed"));
-}
-
-static sk_status timm_cycles(struct importing *im, const struct import_row *row) {
-    im->ignored = import_number(im, row->key) <= 1;
-    if (!im->ignored) import_lacks(im, "one cycle alone");
-    return SK_OK;
-}
-
-/* A number that is off at 1. */
-static sk_status timm_one(struct importing *im, const struct import_row *row) {
-    im->ignored = import_number(im, row->key) == 1;
-    if (!im->ignored) import_lacks(im, "%s", row->note);
-    return SK_OK;
 }
 
 /* ---- pictures ---- */

@@ -89,9 +89,10 @@ static sk_status tv_schedule(struct importing *im, const struct import_row *row)
 
 static sk_status tv_warmup(struct importing *im, const struct import_row *row) {
     if (import_is_off(im, row->key)) return import_none(im, row);
-    if (!import_is(im, "lr_warmup_method", "linear")) {
-        import_lacks(im, "method %s: the rate stays at lr * lr_warmup_decay until the warm-up ends",
-                     import_text(im, "lr_warmup_method"));
+    if (import_is(im, "lr_warmup_method", "constant")) {
+        TRY(import_set(im, "schedule.warmup_form", "constant"));
+    } else if (!import_is(im, "lr_warmup_method", "linear")) {
+        import_lacks(im, "method %s: the script knows linear and constant", import_text(im, "lr_warmup_method"));
         return SK_OK;
     }
     TRY(import_set(im, "schedule.warmup_epochs", import_text(im, row->key)));

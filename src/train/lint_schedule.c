@@ -71,14 +71,24 @@ static const struct {
     const char *readers;
 } schedule_keys[] = {
     {RECIPE_schedule_decay_rate, "exponential step multistep inverse_time"},
-    {RECIPE_schedule_decay_epochs, "exponential step inverse_time"},
-    {RECIPE_schedule_decay_steps, "exponential step inverse_time"},
+    {RECIPE_schedule_decay_epochs, "exponential step inverse_time wsd"},
+    {RECIPE_schedule_decay_steps, "exponential step inverse_time wsd"},
     {RECIPE_schedule_decay_shift, "exponential step inverse_time"},
     {RECIPE_schedule_staircase, "exponential inverse_time"},
     {RECIPE_schedule_milestones, "multistep"},
-    {RECIPE_schedule_end_lr, "cosine polynomial"},
+    {RECIPE_schedule_end_lr, "cosine polynomial tanh wsd"},
     {RECIPE_schedule_exponent, "cosine polynomial"},
-    {RECIPE_schedule_decay_from, "exponential step multistep inverse_time cosine polynomial"},
+    {RECIPE_schedule_decay_from, "exponential step multistep inverse_time cosine polynomial tanh wsd"},
+    {RECIPE_schedule_cooldown_epochs, "cosine polynomial tanh wsd"},
+    {RECIPE_schedule_cycles, "cosine polynomial tanh"},
+    {RECIPE_schedule_cycle_epochs, "cosine polynomial tanh"},
+    {RECIPE_schedule_cycle_mul, "cosine polynomial tanh"},
+    {RECIPE_schedule_cycle_decay, "cosine polynomial tanh"},
+    {RECIPE_schedule_k_decay, "cosine polynomial"},
+    {RECIPE_schedule_tanh_bounds, "tanh"},
+    {RECIPE_schedule_stable, "wsd"},
+    {RECIPE_schedule_stable_epochs, "wsd"},
+    {RECIPE_schedule_decay_form, "wsd"},
 };
 
 static bool reads(const char *readers, const char *name) {
@@ -89,6 +99,23 @@ static bool reads(const char *readers, const char *name) {
     return false;
 }
 
+/* Keys that wait for another one. */
+static const enum recipe_key_id idle_keys[] = {RECIPE_schedule_warmup_init, RECIPE_schedule_warmup_form,
+                                               RECIPE_schedule_warmup_to,   RECIPE_schedule_cycle_mul,
+                                               RECIPE_schedule_cycle_decay, RECIPE_schedule_stable_epochs};
+
+static bool idle(const struct recipe *r, enum recipe_key_id id) {
+    bool cyclic = reads("cosine polynomial tanh", r->schedule_name), wsd = !strcmp(r->schedule_name, "wsd");
+    switch ((int)id) {
+    case RECIPE_schedule_cycle_mul:
+    case RECIPE_schedule_cycle_decay: return cyclic && r->schedule_cycles == 1;
+    case RECIPE_schedule_stable_epochs: return wsd && r->schedule_stable == CHOICE_STABLE_CONSTANT;
+    case RECIPE_schedule_warmup_to:
+        return r->schedule_warmup_epochs > 0 && r->schedule_warmup_form == CHOICE_WARMUP_CONSTANT;
+    default: return r->schedule_warmup_epochs == 0;
+    }
+}
+
 bool lint_finds_schedule_keys_unused(const struct lint *l, struct text *t) {
     size_t found = 0;
     for (size_t i = 0; i < sizeof schedule_keys / sizeof *schedule_keys; i++) {
@@ -96,8 +123,9 @@ bool lint_finds_schedule_keys_unused(const struct lint *l, struct text *t) {
             continue;
         text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(schedule_keys[i].id));
     }
-    if (l->recipe->schedule_warmup_epochs == 0 && lint_differs(l, RECIPE_schedule_warmup_init))
-        text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(RECIPE_schedule_warmup_init));
+    for (size_t i = 0; i < sizeof idle_keys / sizeof *idle_keys; i++)
+        if (lint_differs(l, idle_keys[i]) && idle(l->recipe, idle_keys[i]))
+            text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(idle_keys[i]));
     for (int id = RECIPE_schedule_noise; id <= RECIPE_schedule_noise_seed && !l->recipe->schedule_noise_range.count;
          id++)
         if (lint_differs(l, id)) text_addf(t, "%s%s", found++ ? ", " : "", recipe_key_name(id));

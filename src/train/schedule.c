@@ -50,19 +50,62 @@ static double curve_multistep(const struct schedule *s, double at) {
     return s->peak * pow(s->rate, passed);
 }
 
-/* Share of the curve that lies behind, 0 … 1. */
-static double share(const struct schedule *s, double at) {
-    double length = s->total - s->origin;
-    return at >= length ? 1 : at / length;
+/* Where `at` lies: in which cycle, what share of it lies behind, 0 … 1, and what its peak is. */
+struct cycle_place {
+    double share, peak;
+    bool over; /* behind the last cycle */
+};
+
+/* Logarithm and powers are timm's own, so that cycles begin at the same step. */
+static struct cycle_place find_place(const struct schedule *s, double at) {
+    double which, length = s->cycle, inside;
+    if (s->cycle_mul == 1) {
+        which = floor(at / s->cycle);
+        inside = at - s->cycle * which;
+    } else {
+        which = floor(log(1 - at / s->cycle * (1 - s->cycle_mul)) / log(s->cycle_mul));
+        length = pow(s->cycle_mul, which) * s->cycle;
+        inside = at - (1 - pow(s->cycle_mul, which)) / (1 - s->cycle_mul) * s->cycle;
+    }
+    struct cycle_place place = {.over = which >= (double)s->cycles, .peak = s->peak * pow(s->cycle_decay, which)};
+    place.share = s->k_decay == 1 ? inside / length : pow(fmax(inside, 0), s->k_decay) / pow(length, s->k_decay);
+    place.share = fmin(fmax(place.share, 0), 1);
+    return place;
 }
 
 static double curve_cosine(const struct schedule *s, double at) {
-    double wave = 0.5 * (1 + cos(acos(-1.0) * share(s, at)));
-    return s->end + (s->peak - s->end) * pow(wave, s->exponent);
+    struct cycle_place place = find_place(s, at);
+    double wave = 0.5 * (1 + cos(acos(-1.0) * place.share));
+    return place.over ? s->end : s->end + (place.peak - s->end) * pow(wave, s->exponent);
 }
 
 static double curve_polynomial(const struct schedule *s, double at) {
-    return s->end + (s->peak - s->end) * pow(1 - share(s, at), s->exponent);
+    struct cycle_place place = find_place(s, at);
+    return place.over ? s->end : s->end + (place.peak - s->end) * pow(1 - place.share, s->exponent);
+}
+
+static double curve_tanh(const struct schedule *s, double at) {
+    struct cycle_place place = find_place(s, at);
+    double bent = tanh(s->tanh_low * (1 - place.share) + s->tanh_high * place.share);
+    return place.over ? s->end : s->end + 0.5 * (place.peak - s->end) * (1 - bent);
+}
+
+/* What is left at share `at` of the decay. */
+static double wsd_left(const struct schedule *s, double at) {
+    switch (s->fall_form) {
+    case CHOICE_DECAY_SQRT: return 1 - sqrt(at);
+    case CHOICE_DECAY_COSINE: return 0.5 * (1 + cos(acos(-1.0) * at));
+    case CHOICE_DECAY_EXPONENTIAL: return (pow(0.1, at) - 0.1) / (1 - 0.1);
+    default: return 1 - at;
+    }
+}
+
+static double curve_wsd(const struct schedule *s, double at) {
+    double stable = s->stable_time > 0 ? s->peak * pow(1 + at / s->stable_time, -0.5) : s->peak;
+    double falling = at - (s->length - s->fall);
+    if (stable < s->end) stable = s->end;
+    if (falling <= 0) return stable;
+    return s->end + (stable - s->end) * wsd_left(s, fmin(falling / s->fall, 1));
 }
 
 static const struct schedule_kind kinds[] = {
@@ -177,6 +220,60 @@ static sk_status find_noise(struct schedule *s, const struct recipe *recipe) {
     return SK_OK;
 }
 
+/* Curves that know the run's end. */
+static bool has_end(const struct schedule *s) {
+    return s->kind->curve == curve_cosine || s->kind->curve == curve_polynomial || s->kind->curve == curve_tanh ||
+           s->kind->curve == curve_wsd;
+}
+
+static sk_status find_cycles(struct schedule *s, const struct recipe *recipe) {
+    double cooldown = units(s, recipe->schedule_cooldown_epochs), turns = 0;
+    s->cycles = recipe->schedule_cycles;
+    s->cycle_mul = recipe->schedule_cycle_mul;
+    s->cycle_decay = recipe->schedule_cycle_decay;
+    s->length = s->total - cooldown - s->origin;
+    if (!has_end(s)) return SK_OK;
+    if (s->length <= 0)
+        return recipe_fail(recipe, RECIPE_schedule_warmup_epochs,
+                           "warm-up and cool-down leave nothing of %lld epochs for the %s curve",
+                           (long long)recipe->epochs, s->kind->name);
+    for (int64_t i = 0; i < s->cycles; i++) turns += pow(s->cycle_mul, (double)i);
+    s->cycle = s->length / turns;
+    if (recipe->schedule_cycle_epochs == 0) return SK_OK;
+    s->cycle = units(s, recipe->schedule_cycle_epochs);
+    if (cooldown > 0)
+        return recipe_fail(recipe, RECIPE_schedule_cooldown_epochs,
+                           "%g, but schedule.cycle_epochs says where the last cycle ends: what is left stays at end_lr",
+                           recipe->schedule_cooldown_epochs);
+    if (s->cycle < 1)
+        return recipe_fail(recipe, RECIPE_schedule_cycle_epochs, "%g epochs are less than one %s",
+                           recipe->schedule_cycle_epochs, s->by_epoch ? "epoch" : "step");
+    return SK_OK;
+}
+
+static sk_status find_fall(struct schedule *s, const struct recipe *recipe) {
+    if (s->kind->curve != curve_wsd) return SK_OK;
+    bool root = recipe->schedule_stable == CHOICE_STABLE_RSQRT;
+    s->fall = s->decay_every;
+    s->fall_form = recipe->schedule_decay_form;
+    if (root)
+        s->stable_time = recipe->schedule_stable_epochs > 0 ? units(s, recipe->schedule_stable_epochs) : s->warmup;
+    if (root && s->stable_time <= 0)
+        return recipe_fail(recipe, RECIPE_schedule_stable_epochs,
+                           "stable rsqrt needs a time: set it, or schedule.warmup_epochs");
+    if (s->fall > s->length)
+        return recipe_fail(recipe, RECIPE_schedule_decay_epochs,
+                           "%g epochs of decay, but warm-up and cool-down leave %g", recipe->schedule_decay_epochs,
+                           s->by_epoch ? s->length : s->length / (double)s->steps_per_epoch);
+    return SK_OK;
+}
+
+static sk_status check_warmup(const struct schedule *s, const struct recipe *recipe) {
+    if (!s->warmup_constant || s->warmup_init > 0 || s->warmup == 0) return SK_OK;
+    return recipe_fail(recipe, RECIPE_schedule_warmup_init,
+                       "0, and schedule.warmup_form is constant: nothing would move until the warm-up ends");
+}
+
 sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const struct epoch_plan *plan) {
     *s = (struct schedule){
         .peak = schedule_scaled(recipe, recipe->schedule_lr, plan->images_per_step),
@@ -187,6 +284,10 @@ sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const s
         .staircase = recipe->schedule_staircase,
         .by_epoch = recipe->schedule_unit == CHOICE_UNIT_EPOCH,
         .warmup_to_decayed = recipe->schedule_warmup_to == CHOICE_WARMUP_DECAYED,
+        .warmup_constant = recipe->schedule_warmup_form == CHOICE_WARMUP_CONSTANT,
+        .k_decay = recipe->schedule_k_decay,
+        .tanh_low = recipe->schedule_tanh_bounds.item[0],
+        .tanh_high = recipe->schedule_tanh_bounds.item[1],
         .steps_per_epoch = plan->steps,
     };
     TRY(find_kind(&s->kind, recipe));
@@ -196,10 +297,9 @@ sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const s
     TRY(find_decay(s, recipe));
     s->total = s->by_epoch ? (double)plan->epochs : (double)plan->total_steps;
     TRY(find_noise(s, recipe));
-    if (s->total <= s->origin && (s->kind->curve == curve_cosine || s->kind->curve == curve_polynomial))
-        return recipe_fail(recipe, RECIPE_schedule_warmup_epochs,
-                           "the warm-up leaves nothing of %lld epochs for the %s curve", (long long)plan->epochs,
-                           s->kind->name);
+    TRY(find_cycles(s, recipe));
+    TRY(find_fall(s, recipe));
+    TRY(check_warmup(s, recipe));
     s->milestones = (int)recipe->schedule_milestones.count;
     for (int i = 0; i < s->milestones; i++) s->milestone[i] = units(s, recipe->schedule_milestones.item[i]) - s->origin;
     return SK_OK;
@@ -235,6 +335,7 @@ double schedule_lr(const struct schedule *s, int64_t step) {
         lr = decayed(s, at);
     } else {
         double goal = s->warmup_to_decayed ? decayed(s, s->warmup) : s->peak;
+        if (s->warmup_constant) goal = s->warmup_init;
         lr = s->warmup_init + (goal - s->warmup_init) * (at / s->warmup_span);
     }
     return lr + lr * schedule_noise(s, step);

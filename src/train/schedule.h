@@ -36,6 +36,13 @@ struct schedule {
     double warmup_span; /* units over which the ramp reaches its end: warmup, or warmup - 1 */
     double origin;      /* where the decay counts from */
     double decay_every, total;
+    double length;      /* of the curve: without warm-up and cool-down */
+    double cycle, cycle_mul, cycle_decay; /* length of the first cycle, and what each has of the one before */
+    int64_t cycles;
+    double k_decay, tanh_low, tanh_high;
+    double fall, stable_time; /* wsd: length of the decay; time of the root, 0: constant */
+    int fall_form;            /* CHOICE_DECAY_… */
+    bool warmup_constant;
     double shift;       /* added to what exponential, step and inverse_time count */
     bool staircase, by_epoch, warmup_to_decayed;
     int64_t steps_per_epoch;

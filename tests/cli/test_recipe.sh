@@ -55,6 +55,11 @@ expect 0 'mapped   layer_decay=0.75 -> layer_decay_min_scale 0.1, layer_decay 0.
 expect 0 'features.7.2.block.5.weight                      0.75       layer 18' "$SISKIN" recipe trace imagenet/convnext_tiny layer_decay=0.75 --images 1281167 --val-images 50000
 expect 0 '0.004228 at the first of 20 layers, 1 at the last, 0.75 between two' "$SISKIN" recipe diff imagenet/convnext_tiny lr.yaml --images 1281167 --val-images 50000
 expect 2 'layer_decay_min_scale: set, but layer_decay is 1' "$SISKIN" recipe trace imagenet/convnext_tiny layer_decay_min_scale=0.5 --images 1281167
+expect 0 'schedule.name cosine, schedule.unit epoch, schedule.decay_from zero, schedule.end_lr 0, schedule.cycles 2, schedule.cycle_decay 0.5, schedule.cooldown_epochs 10' \
+    "$SISKIN" recipe import --from timm -- train.py --epochs 100 --cooldown-epochs 10 --lr-cycle-limit 2
+expect 0 'mapped   epochs=100 -> epochs 210' "$SISKIN" recipe import --from timm -- train.py --epochs 100 --cooldown-epochs 10 --lr-cycle-limit 2
+expect 0 'schedule.warmup_form constant, schedule.warmup_epochs 5, schedule.warmup_init 0.005' "$SISKIN" recipe import --from torchvision -- train.py --lr 0.5 --lr-warmup-epochs 5
+expect 0 'schedule.cycle_decay: set, but not read by this cosine schedule' "$SISKIN" recipe lint imagenet/convnext_tiny schedule.cycle_decay=0.5
 expect 2 'timm: lr' "$SISKIN" recipe import --from timm -- train.py --lr=fast
 
 # Each of these is a recipe, or settings to import (NAME.settings.*), that somebody could have written; the lint of its name fires.

@@ -5,7 +5,7 @@
 
 #include "sequences.h"
 
-enum { VALUES = 32 };
+enum { VALUES = 64 };
 
 static void check_schedule(struct arena *arena, const struct json *json) {
     const char *name = json_string(json, "name", "?");
@@ -29,14 +29,19 @@ static void check_schedule(struct arena *arena, const struct json *json) {
     }
 }
 
-static void test_golden_schedules(void **state) {
-    (void)state;
+static void check_file(const char *name, size_t least) {
     struct arena arena = {0};
-    const struct json *schedules = json_get(read_fixture(&arena, "schedules.json"), "schedules");
+    const struct json *schedules = json_get(read_fixture(&arena, name), "schedules");
     assert_non_null(schedules);
-    assert_true(schedules->count >= 28);
+    assert_true(schedules->count >= least);
     for (const struct json *json = schedules->child; json; json = json->next) check_schedule(&arena, json);
     arena_free(&arena);
+}
+
+static void test_golden_schedules(void **state) {
+    (void)state;
+    check_file("schedules.json", 28);
+    check_file("schedules_timm.json", 23);
 }
 
 struct cut {
@@ -116,6 +121,24 @@ static void test_refusals(void **state) {
     assert_int_equal(recipe_set(&recipe, "schedule.noise_percent", "0"), SK_OK);
     assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
     assert_non_null(strstr(sk_error(), "schedule.noise_percent"));
+    assert_int_equal(recipe_set(&recipe, "schedule.noise_range", "[]"), SK_OK);
+    static const char *const refused[][4] = {
+        {"cosine", "schedule.cooldown_epochs", "90", "leave nothing"},
+        {"wsd", "schedule.decay_epochs", "91", "of decay"},
+        {"wsd", "schedule.stable", "rsqrt", "needs a time"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+        assert_int_equal(recipe_set(&recipe, "schedule.name", refused[i][0]), SK_OK);
+        assert_int_equal(recipe_set(&recipe, refused[i][1], refused[i][2]), SK_OK);
+        assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+        assert_non_null(strstr(sk_error(), refused[i][3]));
+    }
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.warmup_epochs", "2"), SK_OK);
+    assert_int_equal(recipe_set(&recipe, "schedule.warmup_form", "constant"), SK_OK);
+    assert_int_equal(schedule_make(&schedule, &recipe, &plan), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "nothing would move"));
     arena_free(&arena);
 }
 
