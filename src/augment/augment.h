@@ -32,6 +32,7 @@ struct augment_options {
     double min_covered;            /* TF */
     bool train_antialias;
     enum resize_filter train_filter;
+    bool random_filter; /* of the crop: bilinear or bicubic, drawn for each picture */
     /* pad and random crop (as usual on CIFAR) after the resize to preprocess.resize, if any */
     bool random_crop;
     int padding; /* pixels on every side */

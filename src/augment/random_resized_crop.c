@@ -138,16 +138,25 @@ static bool part(const struct augment_options *o, struct rng *rng, int height, i
     return true;
 }
 
+/* timm's train_interpolation random; its numbers stand in the upper half of the transform's, so that boxes stay as they are. */
+static enum resize_filter draw_filter(const struct augment_options *o, const struct rng *start) {
+    struct rng rng = *start;
+    rng.counter[0] += 1U << 15;
+    if (!o->random_filter) return o->train_filter;
+    return rng_u32(&rng) >> 31 ? RESIZE_BICUBIC : RESIZE_BILINEAR;
+}
+
 static sk_status apply(const struct augment_options *o, struct rng *rng, struct scratch *scratch,
                        struct picture *picture) {
     if (!o->random_resized_crop) return SK_OK;
     const struct picture source = *picture;
     struct picture_box whole = resize_whole(&source, scratch), box;
+    const enum resize_filter filter = draw_filter(o, rng);
     crop_draw(o, rng, whole.height, whole.width, &box);
     augment_say(scratch, "crop %dx%d at %d,%d of %dx%d", box.height, box.width, box.top, box.left, whole.height,
                 whole.width);
-    struct picture_resize to = {o->preprocess.crop_height, o->preprocess.crop_width, o->train_filter,
-                                o->train_antialias};
+    if (o->random_filter) augment_say(scratch, "%s", resize_filter_name(filter));
+    struct picture_resize to = {o->preprocess.crop_height, o->preprocess.crop_width, filter, o->train_antialias};
     return resize_by(o->preprocess.by, &source, &box, &to, scratch, picture);
 }
 

@@ -38,6 +38,7 @@ void recipe_crop_and_erasing(const struct recipe *r, struct augment_options *o) 
     const struct i64_list *count = &r->augment_erasing_count;
     const struct f64_list *value = &r->augment_erasing_value;
     struct erasing *e = &o->erasing;
+    o->random_filter = r->augment_rrc_filter == CHOICE_RRC_RANDOM;
     o->attempts = (int)r->augment_rrc_attempts;
     o->crop_of_tf = r->augment_crop_sampler == CHOICE_CROP_TF;
     o->centre_whole = r->augment_rrc_centre_whole;

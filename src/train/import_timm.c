@@ -85,12 +85,6 @@ static sk_status timm_interpolation(struct importing *im, const struct import_ro
     return import_set(im, row->ours, "bicubic");
 }
 
-static sk_status timm_train_interpolation(struct importing *im, const struct import_row *row) {
-    if (!import_is(im, row->key, "random")) return import_copy(im, row);
-    import_lacks(im, "random: bilinear or bicubic is drawn for each picture; bilinear is taken, the policy draws");
-    return import_set(im, "augment.policy_filter", "random");
-}
-
 /* ---- optimizer ---- */
 
 static sk_status timm_betas(struct importing *im) {

@@ -14,6 +14,7 @@ enum reader {
     READ_BCE,
     READ_TF_CROP,
     READ_CROP,
+    READ_FILTER,
     READ_MIX,
     READ_TIMM,
     READ_SMOOTHED,
@@ -43,6 +44,7 @@ static const struct {
     {RECIPE_augment_rrc_centre_whole, READ_TF_CROP},
     {RECIPE_augment_rrc_attempts, READ_CROP},
     {RECIPE_augment_crop_sampler, READ_CROP},
+    {RECIPE_augment_rrc_filter, READ_FILTER},
     {RECIPE_mix_probability, READ_MIX},
     {RECIPE_mix_off_epoch, READ_MIX},
     {RECIPE_mix_mode, READ_TIMM},
@@ -74,6 +76,11 @@ static const char *idle(const struct recipe *r, enum reader reader) {
     case READ_BCE: return r->loss == CHOICE_LOSS_BCE ? NULL : "loss is not bce";
     case READ_TF_CROP: return tf_crop ? NULL : "augment.crop_sampler is not tf";
     case READ_CROP: return r->augment_rrc_enabled ? NULL : "augment.random_resized_crop.enabled is false";
+    case READ_FILTER: /* policies take it over; what is only brought to size takes it, too, but draws nothing */
+        if (r->augment_rrc_enabled || r->augment_rrc_filter != CHOICE_RRC_RANDOM) return NULL;
+        return r->augment_policy != CHOICE_POLICY_NONE || r->augment_timm_policy[0]
+                   ? NULL
+                   : "random is of random crops and policies alone, and both are off";
     case READ_MIX: return mixes ? NULL : "mix.of is none";
     case READ_TIMM: return timm ? NULL : "mix.of is not timm";
     case READ_SMOOTHED:

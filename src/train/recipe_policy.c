@@ -86,7 +86,7 @@ static sk_status settle_filter(const struct recipe *r, const struct augment_opti
     case CHOICE_POLICY_FILTER_RANDOM: p->filter = POLICY_FILTER_RANDOM; return SK_OK;
     default: break;
     }
-    p->filter = of_resize[o->train_filter];
+    p->filter = o->random_filter ? POLICY_FILTER_RANDOM : of_resize[o->train_filter];
     if (p->of == PIXEL_RULES_TF) p->filter = POLICY_FILTER_NEAREST;
     if (o->train_filter == RESIZE_BOX && p->of != PIXEL_RULES_TF)
         return recipe_fail(

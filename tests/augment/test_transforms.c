@@ -146,6 +146,37 @@ static void randomness_by_address(void **state) {
     arena_free(&arena);
 }
 
+/* Each picture is that of one of the two filters, about as often; the box is the one that is drawn without. */
+static void filter_by_picture(void **state) {
+    struct arena arena = {0};
+    struct scratch scratch = {0};
+    struct picture picture = noise(&arena, 60, 80, 3, 1, false);
+    struct augment_options o = small(16, 3);
+    struct pipeline linear, cubic, any;
+    float a[768], b[768], c[768];
+    int cubics = 0;
+    (void)state;
+    o.random_resized_crop = true;
+    prepare(&linear, &o);
+    o.train_filter = RESIZE_BICUBIC;
+    prepare(&cubic, &o);
+    o.train_filter = RESIZE_BILINEAR;
+    o.random_filter = true;
+    prepare(&any, &o);
+    for (uint64_t sample = 0; sample < 200; sample++) {
+        run(&linear, 2, sample, &picture, &scratch, a);
+        run(&cubic, 2, sample, &picture, &scratch, b);
+        run(&any, 2, sample, &picture, &scratch, c);
+        assert_memory_not_equal(a, b, sizeof a);
+        bool is_cubic = memcmp(b, c, sizeof b) == 0;
+        assert_true(is_cubic || memcmp(a, c, sizeof a) == 0);
+        cubics += is_cubic;
+    }
+    assert_in_range(cubics, 72, 128);
+    scratch_free(&scratch);
+    arena_free(&arena);
+}
+
 /* A random resized crop of one colour stays that colour; of a large picture it has the input's size. */
 static void resized_crop_shapes(void **state) {
     (void)state;
@@ -233,6 +264,7 @@ int main(void) {
         cmocka_unit_test(crops_and_flips),
         {"crops_and_flips_reflect", crops_and_flips, NULL, NULL, &reflect},
         cmocka_unit_test(randomness_by_address),
+        cmocka_unit_test(filter_by_picture),
         cmocka_unit_test(resized_crop_shapes),
         cmocka_unit_test(colours_and_eval),
         cmocka_unit_test(refuses),
