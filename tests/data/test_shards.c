@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "data/data.h"
@@ -130,10 +131,73 @@ static void patterns(void **state) {
     assert_non_null(strstr(sk_error(), "train-000002.tar"));
 }
 
+/* ---- shards that change after they were listed ---- */
+
+static void put32(uint8_t *to, uint32_t x) {
+    for (int i = 0; i < 4; i++) to[i] = (uint8_t)(x >> 8 * i);
+}
+
+static void copy_shards(struct arena *arena, const char *from, const char *const names[], size_t count) {
+    char path[512];
+    uint8_t *bytes;
+    size_t size;
+    assert_int_equal(folder_make(ROOT), SK_OK);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", from, names[i]);
+        assert_int_equal(file_read(arena, path, 1 << 20, &bytes, &size), SK_OK);
+        snprintf(path, sizeof path, ROOT "/%s", names[i]);
+        assert_int_equal(file_replace(path, bytes, size), SK_OK);
+    }
+}
+
+/* Fetching the first picture says so. */
+static void fetch_refused(const struct dataset *d, const char *sentence) {
+    struct scratch scratch = {0};
+    struct encoded encoded;
+    assert_int_equal(dataset_fetch(d, DATA_TRAIN, 0, &scratch, &encoded), SK_EFORMAT);
+    if (!strstr(sk_error(), sentence)) fail_msg("expected \"%s\", got \"%s\"", sentence, sk_error());
+    scratch_free(&scratch);
+}
+
+static void changed_records(void **state) {
+    (void)state;
+    static const char *const names[] = {"train-00000-of-00002", "train-00001-of-00002", "validation-00000-of-00001"};
+    static const char path[] = ROOT "/train-00000-of-00002";
+    struct arena arena = {0};
+    uint8_t *bytes;
+    size_t size;
+    copy_shards(&arena, SHARDS "/classic", names, 3);
+    struct dataset *d = open_data(ROOT);
+    assert_int_equal(file_read(&arena, path, 1 << 20, &bytes, &size), SK_OK);
+    uint32_t length = bytes[0] | (uint32_t)bytes[1] << 8;
+    for (int other = -4; other <= 4; other += 8) { /* a record of another length, whose sums are good */
+        put32(bytes, length + (uint32_t)other);
+        put32(bytes + 8, crc32c_masked(bytes, 8));
+        put32(bytes + 12 + length + other, crc32c_masked(bytes + 12, (size_t)((int)length + other)));
+        assert_int_equal(file_replace(path, bytes, size), SK_OK);
+        fetch_refused(d, "another record lies there than when it was listed");
+        assert_int_equal(file_read(&arena, SHARDS "/classic/train-00000-of-00002", 1 << 20, &bytes, &size), SK_OK);
+    }
+    bytes[8] ^= 1;
+    assert_int_equal(file_replace(path, bytes, size), SK_OK);
+    fetch_refused(d, "of a record's length");
+    bytes[8] ^= 1;
+    for (int last = 0; last < 2; last++) { /* the first and the last byte of the data */
+        size_t at = last ? 12 + length - 1 : 12;
+        bytes[at] ^= 1;
+        assert_int_equal(file_replace(path, bytes, size), SK_OK);
+        fetch_refused(d, "of the record's data");
+        bytes[at] ^= 1;
+    }
+    dataset_free(d);
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_others_read),
         cmocka_unit_test(patterns),
+        cmocka_unit_test(changed_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
