@@ -73,6 +73,7 @@ DX_INSTANCE(2, 3)
 DX_INSTANCE(3, 2)
 DX_INSTANCE(3, 3)
 DX_INSTANCE(5, 5)
+DX_INSTANCE(7, 7)
 
 static __attribute__((noinline)) void dx_any(const struct dw_row *d) {
     dw_row_any(d, false);
@@ -82,14 +83,15 @@ static __attribute__((noinline)) void smooth_any(const struct dw_row *d) {
 }
 
 static void dx_row_f32(const struct dw_row *d) {
-    static void (*const fixed[2][6][6])(const struct dw_row *d) = {{[1][1] = dx_1_1,
+    static void (*const fixed[2][8][8])(const struct dw_row *d) = {{[1][1] = dx_1_1,
                                                                     [1][2] = dx_1_2,
                                                                     [2][1] = dx_2_1,
                                                                     [2][2] = dx_2_2,
                                                                     [2][3] = dx_2_3,
                                                                     [3][2] = dx_3_2,
                                                                     [3][3] = dx_3_3,
-                                                                    [5][5] = dx_5_5},
+                                                                    [5][5] = dx_5_5,
+                                                                    [7][7] = dx_7_7},
                                                                    {[1][1] = smooth_1_1,
                                                                     [1][2] = smooth_1_2,
                                                                     [2][1] = smooth_2_1,
@@ -97,10 +99,11 @@ static void dx_row_f32(const struct dw_row *d) {
                                                                     [2][3] = smooth_2_3,
                                                                     [3][2] = smooth_3_2,
                                                                     [3][3] = smooth_3_3,
-                                                                    [5][5] = smooth_5_5}};
+                                                                    [5][5] = smooth_5_5,
+                                                                    [7][7] = smooth_7_7}};
     bool smooth = !act_is_clamp(d->act);
     bool known =
-        DW_INSTANCES && d->taps_r < 6 && d->taps_s < 6 && d->dilation == 1 && fixed[smooth][d->taps_r][d->taps_s];
+        DW_INSTANCES && d->taps_r < 8 && d->taps_s < 8 && d->dilation == 1 && fixed[smooth][d->taps_r][d->taps_s];
     if (known)
         fixed[smooth][d->taps_r][d->taps_s](d);
     else if (smooth)
@@ -179,6 +182,21 @@ static void weights_5_2(const struct dw_weights *d) {
     }
 }
 
+/* 49: by rows of taps, two or three at a time. */
+DW_INLINE void weights_7(const struct dw_weights *d, int stride) {
+    for (int64_t c = 0; c < d->channels; c += VL) {
+        weights_rows(d, c, 0, 3, 7, stride);
+        weights_rows(d, c, 3, 5, 7, stride);
+        weights_rows(d, c, 5, 7, 7, stride);
+    }
+}
+static void weights_7_1(const struct dw_weights *d) {
+    weights_7(d, 1);
+}
+static void weights_7_2(const struct dw_weights *d) {
+    weights_7(d, 2);
+}
+
 static void weights_any(const struct dw_weights *d) {
     for (int64_t c = 0; c < d->channels; c += VL) {
         for (int i = 0; i < d->taps_r * d->taps_s; i++) {
@@ -203,6 +221,10 @@ static void weights_run(const struct dw_weights *d) {
         weights_5_1(d);
     else if (square && d->taps_r == 5 && d->stride == 2)
         weights_5_2(d);
+    else if (square && d->taps_r == 7 && d->stride == 1)
+        weights_7_1(d);
+    else if (square && d->taps_r == 7 && d->stride == 2)
+        weights_7_2(d);
     else
         weights_any(d);
 }

@@ -13,10 +13,14 @@
 
 /* Arrays of vectors stay in registers only where every index is a constant: hence forced inlining and unrolling. */
 #define DW_INLINE static inline __attribute__((always_inline))
-#define DW_UNROLL _Pragma("GCC unroll 16")
+#define DW_UNROLL _Pragma("GCC unroll 32")
 
 /* Whether common kernels have instances of their own: the plain level, whose fused multiply-adds are calls, gains nothing. */
 enum { DW_INSTANCES = VL > 1 };
+
+/* Outputs at once: where all taps are held in registers, four; where a row of them is, seven, which divide the maps of
+ * 224 px (56, 28, 14, 7). Held taps are read once, others once for each tile, from L1. */
+enum { DW_TILE = 4, DW_TILE_MAX = 7, DW_TAPS_HELD = 9 };
 
 enum { DW_ALIGN = 16 }; /* floats: columns are padded to this, a multiple of every VL */
 
@@ -148,7 +152,7 @@ DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf 
 
 /* Activations that are no clamps: all outputs of a tile at once. */
 DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
-    _Alignas(64) float y[4 * VL], v[4 * VL];
+    _Alignas(64) float y[DW_TILE_MAX * VL], v[DW_TILE_MAX * VL];
     const float *add = d->add, *x = d->x;
     for (int t = 0; t < tile; t++) {
         int64_t at = (column + t) * d->y_step + k->channel;
@@ -182,17 +186,24 @@ DW_INLINE void dw_finish(const struct dw_row *d, struct dw_lane *k, const vf *ac
     }
 }
 
-/* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. */
-DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, int64_t column, int taps_r, int taps_s,
-                       int stride, int tile) {
-    vf acc[4] = {vzero(), vzero(), vzero(), vzero()};
+/* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. Taps beyond DW_TAPS_HELD
+ * come from L1, a row of them for all outputs. */
+DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *held, int64_t column, int taps_r,
+                       int taps_s, int stride, int tile) {
+    vf acc[DW_TILE_MAX];
+    DW_UNROLL for (int t = 0; t < tile; t++) acc[t] = vzero();
     DW_UNROLL for (int r = 0; r < taps_r; r++) {
+        vf w[DW_TILE_MAX];
+        DW_UNROLL for (int s = 0; s < taps_s; s++) {
+            int tap = r * taps_s + s;
+            w[s] = taps_r * taps_s <= DW_TAPS_HELD ? held[tap] : vload(d->w + tap * d->step + k->channel);
+        }
         const float *x = d->rows[r] + column * stride * d->step + k->channel;
         DW_UNROLL for (int j = 0; j < (tile - 1) * stride + taps_s; j++) {
             vf v = vload(x + j * d->step);
             DW_UNROLL for (int t = 0; t < tile; t++) {
                 int s = j - t * stride;
-                if (s >= 0 && s < taps_s) acc[t] = vfma(v, w[r * taps_s + s], acc[t]);
+                if (s >= 0 && s < taps_s) acc[t] = vfma(v, w[s], acc[t]);
             }
         }
     }
@@ -241,17 +252,28 @@ DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, 
                             bool smooth) {
     struct dw_row d = *given;
     struct dw_lane k;
+    const int in_registers = taps_r * taps_s <= DW_TAPS_HELD ? taps_r * taps_s : 0;
     d.gradient = gradient, d.smooth = smooth;
     for (int64_t c = d.from; c < d.channels; c += VL) {
-        vf w[25];
+        vf w[DW_TAPS_HELD];
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
-        DW_UNROLL for (int i = 0; i < taps_r * taps_s; i++) w[i] = vload(d.w + i * d.step + c);
-        for (; j + 4 <= d.count; j += 4) {
-            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 4);
+        DW_UNROLL for (int i = 0; i < in_registers; i++) w[i] = vload(d.w + i * d.step + c);
+        for (; !in_registers && j + DW_TILE_MAX <= d.count; j += DW_TILE_MAX) {
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE_MAX);
+            if (d.ahead) dw_ahead_step(d.ahead), dw_ahead_step(d.ahead);
+        }
+        for (; j + DW_TILE <= d.count; j += DW_TILE) {
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE);
             if (d.ahead) dw_ahead_step(d.ahead);
         }
-        for (; j < d.count; j++) dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 1);
+        /* what is left at once: a single chain of additions waits for each */
+        if (d.count - j == 3)
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 3);
+        else if (d.count - j == 2)
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 2);
+        else if (d.count - j == 1)
+            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, 1);
         dw_lane_close(&d, &k);
     }
 }
@@ -280,7 +302,7 @@ static inline bool dw_row_is_stored(const struct dw_row *d) {
 }
 void KERNEL_NAME(depthwise_stored)(const struct dw_row *d, void (*row)(const struct dw_row *d));
 
-/* A row of the forward kind: 3x3 and 5x5 of stride 1 and 2 by instances of their own, others by loops. */
+/* A row of the forward kind: 3x3, 5x5 and 7x7 of stride 1 and 2 by instances of their own, others by loops. */
 void KERNEL_NAME(depthwise_row)(const struct dw_row *d);
 
 /* ---- rows on their way into L2: views applied once per element, channels padded to whole vectors ---- */

@@ -179,6 +179,8 @@ ROW_INSTANCE(3, 1)
 ROW_INSTANCE(3, 2)
 ROW_INSTANCE(5, 1)
 ROW_INSTANCE(5, 2)
+ROW_INSTANCE(7, 1)
+ROW_INSTANCE(7, 2)
 
 static __attribute__((noinline)) void row_any(const struct dw_row *d) {
     dw_row_any(d, false);
@@ -197,6 +199,10 @@ static void row_f32(const struct dw_row *d) {
         (smooth ? smooth_5_1 : row_5_1)(d);
     else if (square && d->taps_r == 5 && d->stride == 2)
         (smooth ? smooth_5_2 : row_5_2)(d);
+    else if (square && d->taps_r == 7 && d->stride == 1)
+        (smooth ? smooth_7_1 : row_7_1)(d);
+    else if (square && d->taps_r == 7 && d->stride == 2)
+        (smooth ? smooth_7_2 : row_7_2)(d);
     else
         (smooth ? smooth_any : row_any)(d);
 }

@@ -291,6 +291,7 @@ static void test_any_kernel(void **state) {
     both(shape_of(1, 12, 13, 17, 3, 2, 2), 47); /* stride and dilation */
     both(shape_of(2, 11, 9, 24, 7, 1, 1), 47);
     both(shape_of(1, 11, 9, 24, 7, 2, 1), 47);
+    for (int64_t w = 1; w < 16; w++) both(shape_of(1, 8, w, 20, 7, 1 + (int)(w % 2), 1), (int)(w * 3));
     both(shape_of(1, 9, 9, 9, 1, 1, 1), 47);
     both(shape_of(1, 9, 9, 9, 1, 2, 1), 47); /* rows and columns that no output reads */
     both(shape_of(1, 9, 9, 9, 2, 3, 1), 47);
