@@ -1,8 +1,9 @@
 /* conv_backward.c — the gradients of a convolution by matrix products (per-ISA, libsiskin alone).
  *
  * Pointwise: one walk over blocks of BLOCK_ROWS rows loads dy and the viewed input once and forms both dw += uᵀ·dy
- * and dx = dy·wᵀ. Any other: tiles of dx (which gather dy) and tiles of dw (which gather the input). Weight
- * gradients are summed in conv_chunks parts, each a chain over its rows, so that no tiling changes a bit.
+ * and dx = dy·wᵀ. Any other: tiles of dx (which gather dy; where strides leave gaps, only what falls on a pixel) and
+ * tiles of dw (which gather the input). Weight gradients are summed in conv_chunks parts, each a chain over its rows, so
+ * that no tiling changes a bit.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/im2col.h"
 #include "kernels/variants.h"
@@ -61,6 +62,18 @@ static int64_t held_stride(const struct conv_backward *job) {
     return job->dx_bf16 ? tile_stride(min_i64(job->col_tile, job->s.c / job->s.groups)) : 0;
 }
 
+/* Strided: pixels of one remainder by the strides meet the same taps, and only those are multiplied. */
+static bool has_phases(const struct conv_shape *s) {
+    return s->stride_h > 1 || s->stride_w > 1;
+}
+
+/* What dx_phases needs: gathered gradients of one tap, the products of one phase, and those of the block in row order. */
+static int64_t phases_width(const struct conv_backward *job) {
+    const struct conv_shape *s = &job->s;
+    int64_t gathered = tile_stride(min_i64(s->k / s->groups, PIECE_DEPTH));
+    return gathered + 2 * tile_stride(min_i64(job->col_tile, s->c / s->groups));
+}
+
 static size_t plan_general(struct conv_backward *job, int threads) {
     const struct conv_shape *s = &job->s;
     int64_t want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
@@ -72,7 +85,8 @@ static size_t plan_general(struct conv_backward *job, int threads) {
     int64_t chunks = conv_chunks(output_rows(s)), units = s->groups * piece_count(&dw_pieces);
     job->dw_tiles = wants_weights(job) ? chunks * min_i64(units, ceil_div(want, chunks)) : 0;
     job->tiles = job->dx_tiles + job->dw_tiles;
-    int64_t dx_width = tile_stride(pieces_width(&dx_pieces)) + held_stride(job);
+    int64_t dx_width =
+        has_phases(s) ? phases_width(job) : tile_stride(pieces_width(&dx_pieces)) + held_stride(job);
     int64_t dw_width = tile_stride(pieces_width(&dw_pieces)) + tile_stride(out);
     return (size_t)(BLOCK_ROWS * (dx_width > dw_width ? dx_width : dw_width)) * sizeof(float);
 }
@@ -224,6 +238,110 @@ static void dx_run(const struct conv_backward *job, int64_t tile, float *scratch
     vstream_end();
 }
 
+/* The same for strides: a block of dx, phase by phase. A phase's rows lie side by side while its taps are added up. */
+struct dx_block {
+    int64_t row, rows, group, col, cols;
+    const float *packed; /* of the group, from column `col` on */
+    float *gathered, *part, *whole;
+    int64_t gathered_stride, stride; /* of part and whole */
+    int64_t of[BLOCK_ROWS], count;   /* rows of the phase, in the block */
+};
+
+static int64_t remainder_of(int64_t at, int64_t stride) {
+    return (at % stride + stride) % stride;
+}
+
+/* The gradient's rows that tap (r, t) brings to the phase's rows, channels from … from + channels. */
+static void gather_tap(const struct conv_backward *job, const struct dx_block *b, int r, int t, int64_t from,
+                       int64_t channels) {
+    const struct conv_shape *s = &job->s;
+    for (int64_t i = 0; i < b->count; i++) {
+        int64_t pixel = b->row + b->of[i], n = pixel / (s->h * s->w), h = pixel / s->w % s->h, w = pixel % s->w;
+        int64_t y = h + s->pad_top - r * s->dilation_h, x = w + s->pad_left - t * s->dilation_w;
+        int64_t p = y / s->stride_h, q = x / s->stride_w;
+        float *to = b->gathered + i * b->gathered_stride;
+        if (y < 0 || x < 0 || p >= s->p || q >= s->q)
+            view_zero(to, channels);
+        else
+            grad_load_row(&job->dy, ((n * s->p + p) * s->q + q) * s->k + from, to, from, channels);
+    }
+}
+
+/* Whether any tap reaches the phase; then part holds its sums. */
+static bool add_taps(const struct conv_backward *job, const struct dx_block *b, int64_t down, int64_t across) {
+    const struct conv_shape *s = &job->s;
+    int64_t out = s->k / s->groups, depth = (int64_t)s->r * s->s * out;
+    struct matmul m = {.rows = b->count,
+                       .cols = b->cols,
+                       .a = b->gathered,
+                       .lda = b->gathered_stride,
+                       .panel_depth = depth,
+                       .c = b->part,
+                       .ldc = b->stride};
+    for (int tap = 0; tap < s->r * s->s; tap++) {
+        int r = tap / s->s, t = tap % s->s;
+        if ((int64_t)r * s->dilation_h % s->stride_h != down || (int64_t)t * s->dilation_w % s->stride_w != across) continue;
+        for (int64_t from = 0; from < out; from += m.depth) {
+            m.depth = min_i64(PIECE_DEPTH, out - from);
+            gather_tap(job, b, r, t, b->group * out + from, m.depth);
+            m.b = b->packed + (tap * out + from) * MM_COLS;
+            KERNEL_NAME(matmul)(&m);
+            m.accumulate = true;
+        }
+    }
+    return m.accumulate;
+}
+
+static void dx_phase(const struct conv_backward *job, struct dx_block *b, int64_t phase) {
+    const struct conv_shape *s = &job->s;
+    int64_t down = phase / s->stride_w, across = phase % s->stride_w;
+    b->count = 0;
+    for (int64_t i = 0; i < b->rows; i++) {
+        int64_t h = (b->row + i) / s->w % s->h, w = (b->row + i) % s->w;
+        bool mine = remainder_of(h + s->pad_top, s->stride_h) == down && remainder_of(w + s->pad_left, s->stride_w) == across;
+        if (mine) b->of[b->count++] = i;
+    }
+    if (!b->count) return;
+    bool any = add_taps(job, b, down, across);
+    for (int64_t i = 0; i < b->count; i++) {
+        float *to = b->whole + b->of[i] * b->stride;
+        if (any)
+            memcpy(to, b->part + i * b->stride, (size_t)b->cols * sizeof *to);
+        else
+            view_zero(to, b->cols);
+    }
+}
+
+static void dx_phases(const struct conv_backward *job, int64_t tile, float *scratch) {
+    const struct conv_shape *s = &job->s;
+    int64_t in = s->c / s->groups, out = s->k / s->groups, depth = (int64_t)s->r * s->s * out;
+    int64_t splits = ceil_div(in, job->col_tile);
+    struct dx_block b = {.row = tile / (splits * s->groups) * BLOCK_ROWS,
+                         .group = tile / splits % s->groups,
+                         .col = tile % splits * job->col_tile,
+                         .gathered = scratch,
+                         .gathered_stride = tile_stride(min_i64(out, PIECE_DEPTH)),
+                         .stride = tile_stride(min_i64(job->col_tile, in))};
+    b.rows = min_i64(BLOCK_ROWS, input_rows(s) - b.row);
+    b.cols = min_i64(job->col_tile, in - b.col);
+    b.packed = job->packed + b.group * matmul_packed(depth, in) + matmul_panel(depth, b.col);
+    b.part = scratch + BLOCK_ROWS * b.gathered_stride;
+    b.whole = b.part + BLOCK_ROWS * b.stride;
+    for (int64_t phase = 0; phase < (int64_t)s->stride_h * s->stride_w; phase++) dx_phase(job, &b, phase);
+    /* No depth is left: what follows the sums, of sums that are there. */
+    struct matmul m = {.rows = b.rows,
+                       .cols = b.cols,
+                       .a = scratch,
+                       .b = b.packed,
+                       .panel_depth = depth,
+                       .accumulate = true,
+                       .held = b.whole,
+                       .ldheld = b.stride};
+    end_dx(job, &m, b.row, b.group * in + b.col);
+    KERNEL_NAME(matmul)(&m);
+    vstream_end();
+}
+
 /* One piece of one group's depth, over the rows of a chunk. */
 static void dw_unit(const struct conv_backward *job, int64_t chunk, int64_t unit, float *scratch) {
     const struct conv_shape *s = &job->s;
@@ -271,6 +389,8 @@ static void dw_run(const struct conv_backward *job, int64_t tile, float *scratch
 void KERNEL_NAME(conv_backward_run)(const struct conv_backward *job, int64_t tile, void *scratch) {
     if (conv_is_pointwise(&job->s))
         pointwise_run(job, tile, scratch);
+    else if (tile < job->dx_tiles && has_phases(&job->s))
+        dx_phases(job, tile, scratch);
     else if (tile < job->dx_tiles)
         dx_run(job, tile, scratch);
     else

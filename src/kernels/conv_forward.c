@@ -6,6 +6,7 @@
 #include "kernels/conv_rows.h"
 #include "kernels/im2col.h"
 #include "kernels/variants.h"
+#include "kernels/winograd.h"
 
 enum {
     TILE_WORK = 1 << 17, /* multiply-adds below which a tile is not worth claiming */
@@ -31,6 +32,7 @@ static int64_t held_stride(const struct conv_forward *job) {
 }
 
 size_t KERNEL_NAME(conv_forward_plan)(struct conv_forward *job, int threads) {
+    if (job->winograd) return KERNEL_NAME(winograd_plan)(job, threads);
     const struct conv_shape *s = &job->s;
     int64_t rows = forward_rows(job), depth = conv_depth(s), cols = s->k / s->groups;
     int64_t work = rows * depth * cols, want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
@@ -70,6 +72,7 @@ static struct matmul forward_matmul(const struct conv_forward *job, const struct
         .add = job->add ? job->add + b->row * s->k + at : NULL,
         .ldadd = s->k,
         .act = job->act,
+        .add_first = job->add_first,
         .sums = job->stats ? job->stats + b->row / BLOCK_ROWS * 2 * s->k + at : NULL,
         .ldsums = s->k,
         .sums_go_on = !b->first,
@@ -172,6 +175,10 @@ void KERNEL_NAME(conv_rows)(const struct conv_forward *job, int64_t row, int64_t
 }
 
 void KERNEL_NAME(conv_forward_run)(const struct conv_forward *job, int64_t tile, void *scratch) {
+    if (job->winograd) {
+        KERNEL_NAME(winograd_run)(job, tile, scratch);
+        return;
+    }
     const struct conv_shape *s = &job->s;
     int64_t rows = forward_rows(job), out = s->k / s->groups;
     int64_t splits = ceil_div(out, job->col_tile);

@@ -19,6 +19,11 @@ int64_t conv_chunks(int64_t rows) {
     return chunks < blocks ? chunks : blocks;
 }
 
+bool winograd_takes(const struct conv_shape *s) {
+    return s->r == 3 && s->s == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 &&
+           s->groups == 1;
+}
+
 bool block_takes(const struct conv_shape *dense) {
     return dense->groups == 1 && dense->k % 16 == 0 && dense->p * dense->q > BLOCK_SMALL_MAP;
 }

@@ -65,14 +65,18 @@ int64_t conv_blocks(int64_t rows);
 /* Weight gradients are summed in this many chunks of whole blocks: clamp(rows/784, 2, 16), at most the blocks. */
 int64_t conv_chunks(int64_t rows);
 
-/* y = act(conv(view, w) + bias) + add; statistics are of the stored y. */
+/* y = act(conv(view, w) + bias) + add; statistics are of the stored y. add_first: y = act(conv + bias + add), where act is
+ * a clamp and y is f32. */
 struct conv_forward {
     struct conv_shape s;
     struct load_view in;
-    const float *packed; /* weights from pack_run, direction PACK_FORWARD */
+    int winograd;        /* 0, or the side of Winograd's tiles, 2 or 4, where winograd_takes(s): x unviewed, y f32 without
+                          * statistics, act a clamp */
+    const float *packed; /* weights from pack_run, direction PACK_FORWARD, or PACK_WINOGRAD_… */
     const float *bias;   /* (K) or NULL */
     enum act act;
     const float *add;    /* (N,P,Q,K) or NULL */
+    bool add_first;
     void *y;             /* (N,P,Q,K) */
     bool y_bf16;
     float *stats;        /* (conv_blocks(N*P*Q), 2, K): sums of y and y*y per block; or NULL */
@@ -99,7 +103,10 @@ struct conv_backward {
     int64_t dx_tiles, dw_tiles, col_tile; /* by conv_backward_plan: how tiles split */
 };
 
-enum pack_direction { PACK_FORWARD, PACK_BACKWARD };
+/* Whether Winograd's transforms can make it: 3x3, stride 1, one group. */
+bool winograd_takes(const struct conv_shape *s);
+
+enum pack_direction { PACK_FORWARD, PACK_BACKWARD, PACK_WINOGRAD_2, PACK_WINOGRAD_4 };
 /* Weights (R,S,C/groups,K) to panels; tiles may run in parallel. */
 struct pack_job {
     struct conv_shape s;
@@ -242,6 +249,18 @@ struct avg_pool_job {
     int64_t tiles;
 };
 
+/* y = the maximum of each window cut to the picture, and where it lay: (row in the cut window)*kernel + column, the first
+ * of equals. A NaN is larger than all. Backward: x is dy, y is dx. */
+struct max_pool_job {
+    int64_t n, h, w, c, p, q; /* as in conv_shape */
+    int kernel, stride;
+    int64_t top, left; /* by how much the first window begins before the picture */
+    const float *x;    /* (N,H,W,C); backward: dy (N,P,Q,C) */
+    float *y;          /* (N,P,Q,C); backward: dx (N,H,W,C) */
+    float *where;      /* (N,P,Q,C); forward NULL: not wanted */
+    int64_t tiles;
+};
+
 /* y[n,i,c] = view(x)[n,i,c] * gate[n,c], i < hw. */
 struct gate_forward {
     int64_t n, hw, c;
@@ -374,6 +393,10 @@ struct kernels {
     void (*avg_pool_run)(const struct avg_pool_job *job, int64_t tile);
     void (*avg_pool_backward_plan)(struct avg_pool_job *job);
     void (*avg_pool_backward_run)(const struct avg_pool_job *job, int64_t tile);
+    void (*max_pool_plan)(struct max_pool_job *job);
+    void (*max_pool_run)(const struct max_pool_job *job, int64_t tile);
+    void (*max_pool_backward_plan)(struct max_pool_job *job);
+    void (*max_pool_backward_run)(const struct max_pool_job *job, int64_t tile);
     void (*gate_forward_plan)(struct gate_forward *job);
     void (*gate_forward_run)(const struct gate_forward *job, int64_t tile);
     void (*gate_backward_plan)(struct gate_backward *job);

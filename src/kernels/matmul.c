@@ -37,12 +37,15 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
         vf bias = mm_load(m->bias + at, lanes);
         UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], bias);
     }
-    if (m->act != ACT_NONE) {
+    if (m->act != ACT_NONE && !m->add_first) {
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
     if (m->add) {
         UNROLL for (int i = 0; i < rows; i++) c[i] =
             vadd(c[i], stored_load(m->add, bf16, (row + i) * m->ldadd + at, lanes));
+    }
+    if (m->act != ACT_NONE && m->add_first) {
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
     UNROLL for (int i = 0; i < rows; i++) c[i] = stored_round(c[i], bf16);
     if (!m->sums) return;
@@ -349,6 +352,15 @@ static void mm_through_buffer(const struct matmul *m) {
     }
 }
 
+/* What a tile's end adds is on its way while its sums are formed. */
+INLINE void mm_ahead_add(const struct matmul *m, int64_t row, int64_t rows, int64_t col) {
+    const float *add = (const float *)m->add + row * m->ldadd + col;
+    for (int64_t i = 0; i < rows; i++, add += m->ldadd) {
+        __builtin_prefetch(add, 0, 3);
+        if (col + VL < m->cols) __builtin_prefetch(add + VL, 0, 3);
+    }
+}
+
 /* A panel of B stays in L1 while all rows of A pass by. */
 void KERNEL_NAME(matmul)(const struct matmul *m) {
     if (!act_is_clamp(m->act) || m->c_bf16 || m->x_bf16 || m->add_bf16) {
@@ -358,6 +370,7 @@ void KERNEL_NAME(matmul)(const struct matmul *m) {
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             int64_t rows = m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS;
+            if (m->add && !m->x) mm_ahead_add(m, row, rows, col);
             mm_rows[rows - 1](m, row, col);
         }
     }

@@ -15,7 +15,7 @@
 enum { MM_ROWS = SIMD_REGISTERS == 16 ? (VL == 1 ? 4 : 6) : (VL == 16 ? 14 : 8), MM_COLS = 2 * VL };
 
 /* C = A·B (or C + A·B), rows x cols; then, while the sums s[i][j] are in registers, in this order:
- * x NULL: c = act(s + bias) + add;
+ * x NULL: c = act(s + bias) + add, or act(s + bias + add) where add_first (f32 throughout, and act a clamp);
  * x given (a gradient): c = (s + add) * act'(scale*x + shift). */
 struct matmul {
     int64_t rows, depth, cols;
@@ -34,7 +34,7 @@ struct matmul {
     const float *bias; /* (cols) or NULL */
     const void *add;   /* (rows, cols), row stride ldadd, or NULL */
     int64_t ldadd;
-    bool add_bf16;
+    bool add_bf16, add_first;
     const void *x; /* (rows, cols), row stride ldx, or NULL */
     int64_t ldx;
     bool x_bf16;

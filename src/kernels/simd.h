@@ -51,6 +51,10 @@ static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
 static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
     return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(v, bound, _CMP_GT_OQ), a);
 }
+/* a where v > bound or v is NaN, else b */
+static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(v, bound, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), a);
+}
 /* the number whose sign and exponent are the last nine bits of x: 2^(n - 127) where those hold n of 1 … 254, 0 for 0 */
 static inline vf vpower(vf x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)); }
 /* Bytes as int32: vi has VL of them, v4 always four (a pixel). Sums wrap; they are stored as bytes after a shift. */
@@ -149,6 +153,9 @@ static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
 static inline vf vpick_above(vf v, vf bound, vf a, vf b) {
     return _mm256_blendv_ps(b, a, _mm256_cmp_ps(v, bound, _CMP_GT_OQ));
 }
+static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, _mm256_or_ps(_mm256_cmp_ps(v, bound, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q)));
+}
 static inline vf vpower(vf x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)); }
 typedef __m256i vi;
 static inline vi viset(int32_t x) { return _mm256_set1_epi32(x); }
@@ -212,6 +219,9 @@ static inline vf vkeep_between(vf x, vf v, vf low, vf high) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), keep));
 }
 static inline vf vpick_above(vf v, vf bound, vf a, vf b) { return vbslq_f32(vcgtq_f32(v, bound), a, b); }
+static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
+    return vbslq_f32(vorrq_u32(vcgtq_f32(v, bound), vmvnq_u32(vceqq_f32(v, v))), a, b);
+}
 static inline vf vpower(vf x) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x), 23)); }
 typedef int32x4_t vi;
 static inline vi viset(int32_t x) { return vdupq_n_s32(x); }
@@ -270,6 +280,7 @@ static inline vf vdiv(vf a, vf b) { return a / b; }
 static inline vf vabs(vf x) { return fabsf(x); }
 static inline vf vkeep_between(vf x, vf v, vf low, vf high) { return v > low && v < high ? x : 0.0f; }
 static inline vf vpick_above(vf v, vf bound, vf a, vf b) { return v > bound ? a : b; }
+static inline vf vpick_over(vf v, vf bound, vf a, vf b) { return v > bound || v != v ? a : b; }
 static inline vf vpower(vf x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);

@@ -7,13 +7,15 @@
 #include "kernels/kernels.h"
 #include "ops/build.h"
 
-/* conv: y = out_act(conv(view(x), w) + bias) + add; view = in_act(scale*x + shift) * gate[n,c], the gate in inference and
+/* conv: y = out_act(conv(view(x), w) + bias) + add, or the addition before the activation; view = in_act(scale*x + shift) * gate[n,c], the gate in inference and
  * where it is not depthwise. */
 enum { CONV_X, CONV_W, CONV_BIAS, CONV_SCALE, CONV_SHIFT, CONV_ADD, CONV_GATE, CONV_INPUTS };
 enum { CONV_Y, CONV_STATS, CONV_OUTPUTS };
 struct conv_attr {
     struct conv_shape shape;
     enum act in_act, out_act;
+    int winograd;    /* 0, or the side of Winograd's tiles; in inference alone */
+    bool add_first;  /* y = out_act(conv + bias + add): a clamp, in inference alone */
     bool packed;     /* w is in panels (made by `panels`) */
     bool want_stats; /* the second output: partial sums of y and y*y */
 };
@@ -131,6 +133,9 @@ static inline int64_t pool_before(const struct pool *pool, int64_t n) {
     int64_t total = (pool_outputs(pool, n) - 1) * pool->stride + pool->kernel - n;
     return !pool->same ? pool->padding : total > 0 ? total / 2 : 0;
 }
+
+/* The kernels' job over tensors (n,h,w,c) and (n,p,q,c), without its pointers. */
+struct max_pool_job max_pool_job(const struct pool *pool, const int64_t in[4], const int64_t out[4]);
 
 /* slice: channels from … of x, `count` of them: what concat's gradient is made of. */
 struct slice_attr {

@@ -1,6 +1,6 @@
 /* conv.c — convolution, any kernel, stride, padding, dilation and groups; depthwise and linear are cases of it.
  *
- * y = out_act(conv(in_act(scale*x + shift), w) + bias) + add, with partial sums of y and y*y per block of rows,
+ * y = out_act(conv(in_act(scale*x + shift), w) + bias) + add (add_first: out_act comes last), with partial sums of y and y*y per block of rows,
  * from which batch statistics follow. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -98,8 +98,9 @@ static void conv_reference(const struct reference_call *call) {
         for (int group = 0; group < s->groups; group++) reference_pixel(call, row, group, py + group * kg);
         double *block = stats ? stats + sums_block(conv_is_depthwise(s), row, s->p, s->q) * 2 * s->k : NULL;
         for (int64_t k = 0; k < s->k; k++) {
-            py[k] = act_value(attr->out_act, py[k] + (call->in[CONV_BIAS] ? call->in[CONV_BIAS][k] : 0));
-            if (call->in[CONV_ADD]) py[k] += call->in[CONV_ADD][row * s->k + k];
+            double add = call->in[CONV_ADD] ? call->in[CONV_ADD][row * s->k + k] : 0;
+            py[k] += (call->in[CONV_BIAS] ? call->in[CONV_BIAS][k] : 0) + (attr->add_first ? add : 0);
+            py[k] = act_value(attr->out_act, py[k]) + (attr->add_first ? 0 : add);
             py[k] = reference_stored(call, CONV_Y, py[k]);
             if (block) block[k] += py[k], block[s->k + k] += py[k] * py[k];
         }
@@ -184,6 +185,8 @@ static sk_status conv_plan(const struct plan_request *request, struct step_plan 
         job->matrix =
             (struct conv_forward){.s = attr->shape, .in = in, .act = attr->out_act, .y_bf16 = y_bf16, .stats = stats};
         job->matrix.add = request->node->in[CONV_ADD] ? &there : NULL;
+        job->matrix.add_first = attr->add_first;
+        job->matrix.winograd = attr->winograd;
         step->lane_scratch = request->kernels->conv_forward_plan(&job->matrix, request->threads);
         step->tiles[0] = job->matrix.tiles;
         FAIL_IF(!attr->packed, SK_EINTERNAL, "%s: its weights were not packed", request->node->name);

@@ -43,30 +43,23 @@ static struct window window_at(const struct pool *pool, const int64_t *x, const 
     return at;
 }
 
-/* Window position of the maximum, as (row in window)*kernel + column: small enough to be exact in f32. */
-#define MAX_POOL_PIXEL(type)                                                                                           \
-    for (int64_t c = 0; c < channels; c++) {                                                                           \
-        type best = -(type)INFINITY;                                                                                   \
-        int64_t where = -1;                                                                                            \
-        for (int64_t h = at.top; h < at.bottom; h++)                                                                   \
-            for (int64_t w = at.left; w < at.right; w++) {                                                             \
-                type v = x[((at.n * d[1] + h) * d[2] + w) * channels + c];                                             \
-                if (where < 0 || v > best || v != v) best = v, where = (h - at.top) * pool->kernel + w - at.left;      \
-            }                                                                                                          \
-        y[pixel * channels + c] = best;                                                                                \
-        where_out[pixel * channels + c] = (type)where;                                                                 \
-    }
-
+/* Where: the window position of the maximum, as (row in window)*kernel + column: small enough to be exact in f32. */
 static void max_pool_reference(const struct reference_call *call) {
     const struct pool *pool = call->node->attr;
     const int64_t *d = value_shape(call->graph, call->node->in[0])->dim;
     const int64_t *o = value_shape(call->graph, call->node->out[MP_Y])->dim;
     const double *x = call->in[0];
-    double *y = call->out[MP_Y], *where_out = call->out[MP_WHERE];
     int64_t channels = d[3];
-    for (int64_t pixel = 0; pixel < o[0] * o[1] * o[2]; pixel++) {
-        struct window at = window_at(pool, d, o, pixel);
-        MAX_POOL_PIXEL(double)
+    for (int64_t i = 0; i < o[0] * o[1] * o[2] * channels; i++) {
+        struct window at = window_at(pool, d, o, i / channels);
+        double best = -(double)INFINITY;
+        int64_t where = -1;
+        for (int64_t h = at.top; h < at.bottom; h++)
+            for (int64_t w = at.left; w < at.right; w++) {
+                double v = x[((at.n * d[1] + h) * d[2] + w) * channels + i % channels];
+                if (where < 0 || v > best || v != v) best = v, where = (h - at.top) * pool->kernel + w - at.left;
+            }
+        call->out[MP_Y][i] = best, call->out[MP_WHERE][i] = (double)where;
     }
 }
 
@@ -77,42 +70,47 @@ static void max_pool_gradient(struct gradients *gradients, int node) {
     gradients_add(gradients, n.in[0], dx);
 }
 
-struct max_pool_job {
-    struct pool pool;
-    int64_t in[4], out[4];
-    const float *x;
-    float *y, *where;
+struct max_pool_job max_pool_job(const struct pool *pool, const int64_t in[4], const int64_t out[4]) {
+    struct max_pool_job job = {.n = in[0], .h = in[1], .w = in[2], .c = in[3], .p = out[1], .q = out[2]};
+    job.kernel = pool->kernel, job.stride = pool->stride;
+    job.top = pool_before(pool, in[1]), job.left = pool_before(pool, in[2]);
+    return job;
+}
+
+static bool is_read(const struct graph *graph, int value) {
+    bool read = graph->values[value].keep;
+    for (size_t i = 0; i < graph->node_count; i++)
+        for (int slot = 0; slot < NODE_INPUTS; slot++) read |= graph->nodes[i].in[slot] == value;
+    return read;
+}
+
+struct max_pool_step {
+    struct max_pool_job job;
+    bool want_where;
 };
 
 static sk_status max_pool_plan(const struct plan_request *request, struct step_plan *step) {
-    struct max_pool_job *job = arena_alloc(request->arena, sizeof *job);
-    if (!job) return SK_EMEMORY;
-    job->pool = *(const struct pool *)request->node->attr;
-    for (int i = 0; i < 4; i++) {
-        job->in[i] = value_shape(request->graph, request->node->in[0])->dim[i];
-        job->out[i] = value_shape(request->graph, request->node->out[MP_Y])->dim[i];
-    }
-    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->out[0] * job->out[1]}};
+    struct max_pool_step *made = arena_alloc(request->arena, sizeof *made);
+    if (!made) return SK_EMEMORY;
+    const struct node *node = request->node;
+    made->job = max_pool_job(node->attr, value_shape(request->graph, node->in[0])->dim,
+                             value_shape(request->graph, node->out[MP_Y])->dim);
+    made->want_where = is_read(request->graph, node->out[MP_WHERE]);
+    request->kernels->max_pool_plan(&made->job);
+    *step = (struct step_plan){.job = made, .phases = 1, .tiles = {made->job.tiles}};
     return SK_OK;
 }
 
 static void max_pool_bind(const struct bind_request *request, void *to) {
-    struct max_pool_job *job = to;
-    job->x = request->in[0], job->y = request->out[MP_Y], job->where = request->out[MP_WHERE];
+    struct max_pool_step *made = to;
+    made->job.x = request->in[0], made->job.y = request->out[MP_Y];
+    made->job.where = made->want_where ? request->out[MP_WHERE] : NULL;
 }
 
 static void max_pool_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
-    const struct max_pool_job *job = from;
-    const struct pool *pool = &job->pool;
-    const int64_t *d = job->in;
-    const float *x = job->x;
-    float *y = job->y, *where_out = job->where;
-    int64_t channels = d[3];
-    (void)kernels, (void)phase, (void)lane;
-    for (int64_t pixel = tile * job->out[2]; pixel < (tile + 1) * job->out[2]; pixel++) {
-        struct window at = window_at(pool, d, job->out, pixel);
-        MAX_POOL_PIXEL(float)
-    }
+    const struct max_pool_step *made = from;
+    (void)phase, (void)lane;
+    kernels->max_pool_run(&made->job, tile);
 }
 
 static struct op_window max_pool_window(const struct node *node) {

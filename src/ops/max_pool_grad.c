@@ -1,6 +1,6 @@
 /* max_pool_grad.c — each output's gradient goes to the place its maximum came from.
  *
- * Windows overlap, so a tile is a whole image: its additions have one order. SPDX-License-Identifier: Apache-2.0 */
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "ops/attrs.h"
@@ -20,59 +20,39 @@ static int64_t source(const struct pool *pool, const int64_t *x, int64_t p, int6
     return h * x[2] + w;
 }
 
-#define MAX_POOL_GRAD_IMAGE(type)                                                                                      \
-    memset(dx, 0, (size_t)(d[1] * d[2] * d[3]) * sizeof(type));                                                        \
-    for (int64_t pixel = 0; pixel < o[1] * o[2]; pixel++)                                                              \
-        for (int64_t c = 0; c < d[3]; c++) {                                                                           \
-            int64_t j = pixel * d[3] + c;                                                                              \
-            dx[source(pool, d, pixel / o[2], pixel % o[2], (int64_t)where[j]) * d[3] + c] += dy[j];                    \
-        }
-
 static void max_pool_grad_reference(const struct reference_call *call) {
     const struct pool *pool = call->node->attr;
     const int64_t *d = value_shape(call->graph, call->node->in[MPG_X])->dim;
     const int64_t *o = value_shape(call->graph, call->node->in[MPG_DY])->dim;
-    for (int64_t n = 0; n < d[0]; n++) {
-        double *dx = call->out[0] + n * d[1] * d[2] * d[3];
-        const double *dy = call->in[MPG_DY] + n * o[1] * o[2] * o[3];
-        const double *where = call->in[MPG_WHERE] + n * o[1] * o[2] * o[3];
-        MAX_POOL_GRAD_IMAGE(double)
+    double *dx = call->out[0];
+    memset(dx, 0, (size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *dx);
+    for (int64_t i = 0; i < o[0] * o[1] * o[2] * d[3]; i++) {
+        int64_t pixel = i / d[3], n = pixel / (o[1] * o[2]), p = pixel / o[2] % o[1], q = pixel % o[2];
+        int64_t from = source(pool, d, p, q, (int64_t)call->in[MPG_WHERE][i]);
+        dx[(n * d[1] * d[2] + from) * d[3] + i % d[3]] += call->in[MPG_DY][i];
     }
 }
 
-struct max_pool_grad_job {
-    struct pool pool;
-    int64_t in[4], out[4];
-    const float *dy, *where;
-    float *dx;
-};
-
 static sk_status max_pool_grad_plan(const struct plan_request *request, struct step_plan *step) {
-    struct max_pool_grad_job *job = arena_alloc(request->arena, sizeof *job);
+    struct max_pool_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
-    job->pool = *(const struct pool *)request->node->attr;
-    for (int i = 0; i < 4; i++) {
-        job->in[i] = value_shape(request->graph, request->node->in[MPG_X])->dim[i];
-        job->out[i] = value_shape(request->graph, request->node->in[MPG_DY])->dim[i];
-    }
-    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->in[0]}};
+    const struct node *node = request->node;
+    *job = max_pool_job(node->attr, value_shape(request->graph, node->in[MPG_X])->dim,
+                        value_shape(request->graph, node->in[MPG_DY])->dim);
+    request->kernels->max_pool_backward_plan(job);
+    *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
 }
 
 static void max_pool_grad_bind(const struct bind_request *request, void *to) {
-    struct max_pool_grad_job *job = to;
-    job->dy = request->in[MPG_DY], job->where = request->in[MPG_WHERE], job->dx = request->out[0];
+    struct max_pool_job *job = to;
+    job->x = request->in[MPG_DY], job->where = request->in[MPG_WHERE], job->y = request->out[0];
 }
 
-static void max_pool_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
+static void max_pool_grad_run(const struct kernels *kernels, const void *job, int phase, int64_t tile,
                               struct lane *lane) {
-    const struct max_pool_grad_job *job = from;
-    const struct pool *pool = &job->pool;
-    const int64_t *d = job->in, *o = job->out;
-    float *dx = job->dx + tile * d[1] * d[2] * d[3];
-    const float *dy = job->dy + tile * o[1] * o[2] * o[3], *where = job->where + tile * o[1] * o[2] * o[3];
-    (void)kernels, (void)phase, (void)lane;
-    MAX_POOL_GRAD_IMAGE(float)
+    (void)phase, (void)lane;
+    kernels->max_pool_backward_run(job, tile);
 }
 
 const struct op op_max_pool_grad = {

@@ -5,7 +5,7 @@
 #include "plan/passes.h"
 
 static pass *const inference[] = {pass_fold_norm, pass_fold_scale, pass_lower, pass_merge,
-                                  pass_store,     pass_gate,       pass_block};
+                                  pass_store,     pass_gate,       pass_block,    pass_winograd};
 /* Fusion for training happens before the gradient: a fused op has its own rule. */
 static pass *const training[] = {pass_lower, pass_merge, pass_stats, pass_views};
 

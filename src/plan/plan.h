@@ -80,7 +80,7 @@ void plan_run_alone(struct plan *plan, const struct run_env *env);
 /* The numbers of a value after plan_bind. */
 void *plan_value(const struct plan *plan, int value);
 
-/* Time each phase from now on (the sum is kept in seconds[]). */
+/* Time each phase from now on (the least is kept in seconds[]). */
 sk_status plan_profile(struct plan *plan, struct arena *arena);
 
 #endif

@@ -79,7 +79,9 @@ static void run_phases(void *arg, int member) {
         double begin = plan->seconds && member == 0 ? now_seconds() : 0;
         run_phase(plan, p, &lane);
         team_barrier(call->team);
-        if (plan->seconds && member == 0) plan->seconds[p] += now_seconds() - begin;
+        if (!plan->seconds || member != 0) continue;
+        double took = now_seconds() - begin;
+        if (plan->seconds[p] == 0 || took < plan->seconds[p]) plan->seconds[p] = took;
     }
 }
 

@@ -48,10 +48,10 @@ static void row(struct call *call, const struct plan *plan, int step, double sec
                 gbytes, 100 * share);
 }
 
-void layer_times(struct call *call, const struct plan *plan, int64_t runs, const struct peaks *peaks) {
+void layer_times(struct call *call, const struct plan *plan, const struct peaks *peaks) {
     jw_array(&call->json, "layers");
     call_result(call, "%-32s %-18s %9s %9s %8s %7s", "step", "op", "us", "GFLOP/s", "GB/s", "bound");
     for (int s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].first_phase >= 0) row(call, plan, s, step_seconds(plan, s) / (double)runs, peaks);
+        if (plan->steps[s].first_phase >= 0) row(call, plan, s, step_seconds(plan, s), peaks);
     jw_end_array(&call->json);
 }

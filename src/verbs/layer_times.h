@@ -8,8 +8,7 @@
 #include "verbs/peaks_here.h"
 #include "verbs/verb.h"
 
-/* One row a step as result lines, and the array "layers" into the open JSON object. `runs`: how often the plan ran since
- * plan_profile. */
-void layer_times(struct call *call, const struct plan *plan, int64_t runs, const struct peaks *peaks);
+/* One row a step, its best time, as result lines, and the array "layers" into the open JSON object. */
+void layer_times(struct call *call, const struct plan *plan, const struct peaks *peaks);
 
 #endif

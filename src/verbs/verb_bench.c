@@ -17,7 +17,7 @@
 const struct option options_bench[] = {
     {"batch", 0, "N", "Pictures per run; 1 by default, 16 with --train, 64 with --data."},
     {"train", 0, NULL, "Training steps: forward, backward, optimizer."},
-    {"layers", 0, NULL, "Time of every fused step, with its rates."},
+    {"layers", 0, NULL, "Best time of every fused step, with its rates."},
     {"seconds", 0, "N", "Measure at least so long; 2 by default."},
     {"precision", 0, "f32|bf16", "Training: how activations and gradients are kept; f32 by default."},
     {"data", 0, "SPEC", "Instead of a model, reading and augmenting these training pictures."},
@@ -167,8 +167,7 @@ static void answer(struct bench *b) {
     jw_number(w, "fma_share", flops / b->peaks.flops);
     if (b->bytes) jw_number(w, "copy_share", (double)b->bytes / median / b->peaks.bytes);
     if (b->layers)
-        layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), b->runs + WARM,
-                    &b->peaks);
+        layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), &b->peaks);
     call_result(b->call, "%s, %s %s, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
                 b->train ? "training" : "inference", b->precision, (long long)b->network->args.height,
                 (long long)b->network->args.width, (long long)b->batch, team_size(b->team));

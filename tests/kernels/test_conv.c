@@ -10,7 +10,7 @@ struct conv_case {
     int r, s, stride_h, stride_w, dilation_h, dilation_w;
     int pad[4]; /* top, left, bottom, right */
     int groups;
-    bool view, grad, add, bias, stats;
+    bool view, grad, add, add_first, bias, stats;
     enum act in_act, act;
     enum fill fill;
 };
@@ -41,7 +41,7 @@ static void name_case(const struct conv_case *t, const char *what, const char *l
          "%d,%d%s",
          what, level, (int)t->n, (int)t->h, (int)t->w, (int)t->c, (int)t->k, t->r, t->s, t->stride_h, t->stride_w,
          t->dilation_h, t->dilation_w, t->pad[0], t->pad[1], t->pad[2], t->pad[3], t->groups, t->view ? " view" : "",
-         t->grad ? " grad" : "", t->add ? " add" : "", t->bias ? " bias" : "", t->stats ? " stats" : "", (int)t->in_act,
+         t->grad ? " grad" : "", t->add_first ? " add first" : t->add ? " add" : "", t->bias ? " bias" : "", t->stats ? " stats" : "", (int)t->in_act,
          (int)t->act, t->fill == FILL_EXTREME ? " extreme" : "");
 }
 
@@ -125,6 +125,7 @@ static void run_forward(const struct kernels *kernels, const struct conv_case *t
                                .bias = t->bias ? a->bias.data : NULL,
                                .act = t->act,
                                .add = t->add ? a->add.data : NULL,
+                               .add_first = t->add_first,
                                .y = o->y.data,
                                .stats = o->stats.data};
     struct guarded scratch = guard_new(kernels->conv_forward_plan(&job, threads) / sizeof(float));
@@ -294,8 +295,8 @@ static void check_forward(const struct conv_case *t, const struct arrays *a, con
     for (size_t i = 0; i < o->y.count; i++) {
         size_t k = i % (size_t)s.k;
         double bias = t->bias ? (double)a->bias.data[k] : 0, add = t->add ? (double)a->add.data[i] : 0;
-        double y = act_value(t->act, sums.y[i] + bias);
-        sums.y[i] = y + add;
+        double y = act_value(t->act, sums.y[i] + bias + (t->add_first ? add : 0));
+        sums.y[i] = t->add_first ? y : y + add;
         sums.y_size[i] = terms * EPSILON * (1.5 * (sums.y_size[i] + fabs(bias)) + fabs(add)) + 1e-40; /* no steeper */
         sums.y_size[i] += act_terms(t->act) * EPSILON * fabs(y);
     }
@@ -419,6 +420,7 @@ static void set_options(struct conv_case *t, unsigned bits) {
     t->stats = bits & 16;
     t->in_act = (enum act)(bits / 32 % ACT_COUNT);
     t->act = (enum act)(bits / 3 % ACT_COUNT);
+    t->add_first = t->add && (t->act == ACT_RELU || t->act == ACT_RELU6) && bits / 7 % 2;
 }
 
 static void channel_tails(void **state) {
@@ -490,8 +492,8 @@ static void deep(void **state) {
             try_case(&t);
         }
     }
-    struct conv_case t = {1, 4,    5,    130,  140,  3,    3,         1,        1,          1, 1, {1, 1, 1, 1},
-                          1, true, true, true, true, true, ACT_RELU6, ACT_RELU, FILL_NORMAL};
+    struct conv_case t = {1, 4,    5,    130,  140,   3,    3,    1,         1,        1, 1, {1, 1, 1, 1},
+                          1, true, true, true, false, true, true, ACT_RELU6, ACT_RELU, FILL_NORMAL};
     try_case(&t);
     t.c = t.k = 520;
     t.h = t.w = 2;
