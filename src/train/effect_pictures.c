@@ -6,6 +6,7 @@
 
 #include "train/effect_rows.h"
 #include "train/evaluate.h"
+#include "train/from_recipe.h"
 
 /* ---- batch norm ---- */
 
@@ -66,6 +67,13 @@ void tell_activation(const struct effect_facts *f, struct text *t) {
                                                       : recipe_word(RECIPE_model_activation, r->model_activation));
 }
 
+void tell_kernels_start(const struct effect_facts *f, struct text *t) {
+    if (f->recipe->model_init_std > 0)
+        text_addf(t, "normal, deviation %.6g", f->recipe->model_init_std);
+    else
+        text_add(t, "as model.init says");
+}
+
 void tell_padding(const struct effect_facts *f, struct text *t) {
     const struct recipe *r = f->recipe;
     if (r->model_wrap_padding)
@@ -79,6 +87,14 @@ void tell_precision(const struct effect_facts *f, struct text *t) {
 }
 
 /* ---- training pictures ---- */
+
+void tell_fold(const struct effect_facts *f, struct text *t) {
+    struct data_options options;
+    if (recipe_data(f->recipe, &options) == SK_OK && options.folds)
+        text_addf(t, "fold %d of %d of every class", options.fold, options.folds);
+    else
+        text_add(t, f->recipe->data_fold[0] ? f->recipe->data_fold : "no fold");
+}
 
 void tell_train_size(const struct effect_facts *f, struct text *t) {
     const struct recipe *r = f->recipe;

@@ -117,6 +117,8 @@ static sk_status make_run(struct sweep *sweep, struct sweep_run *run) {
                                        .user = sweep,
                                        .stop = sweep->options.stop};
         status = loop_run(&options, &result);
+        if (status == SK_OK && recipe.log_report && sweep->options.report)
+            sweep->options.report(sweep->options.report_with, run->path);
     }
     arena_free(&arena);
     if (status == SK_EDIVERGED) status = keep_divergence(sweep, run);

@@ -42,6 +42,9 @@ struct sweep_options {
     sk_on_event *on_event;
     void *user;
     const atomic_int *stop;
+    /* What is done with a run that is over and whose recipe wants a report; may be NULL. */
+    void (*report)(void *with, const char *run);
+    void *report_with;
 };
 
 struct sweep {

@@ -33,7 +33,9 @@ static sk_status trace_make(struct trace *trace, const struct trace_input *input
     *trace = (struct trace){.recipe = recipe, .tensors = input->tensors, .tensor_count = input->tensor_count};
     trace->classes = input->classes ? input->classes : recipe->model_num_classes;
     trace->val_images = input->val_images;
+    struct data_options data;
     TRY(recipe_check(recipe));
+    TRY(recipe_data(recipe, &data));
     TRY(epoch_plan_make(&trace->plan, recipe, input->train_images, input->world ? input->world : 1));
     TRY(schedule_make(&trace->schedule, recipe, &trace->plan));
     TRY(optimizer_make(&trace->optimizer, recipe));

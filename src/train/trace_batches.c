@@ -83,6 +83,23 @@ static void text_erasing(const struct recipe *r, struct text *t) {
               r->augment_erasing_aspect.item[1], word(RECIPE_augment_erasing_fill, r->augment_erasing_fill));
 }
 
+/* Cross-validation; trace_make has checked that it reads. */
+static struct data_options fold_of(const struct recipe *r) {
+    struct data_options options = {0};
+    if (r->data_fold[0] && recipe_data(r, &options) != SK_OK) options = (struct data_options){0};
+    return options;
+}
+
+static void text_fold(const struct recipe *r, struct text *t) {
+    struct data_options data = fold_of(r);
+    if (data.folds)
+        text_addf(
+            t,
+            "  cross-validation: every class of train is divided by the seed into %d parts; validated on part %d, "
+            "trained on the others\n",
+            data.folds, data.fold);
+}
+
 /* What fast decoding may do; nothing where it is exact. */
 static void text_decode(const struct recipe *r, struct text *t) {
     if (r->data_decode != CHOICE_DECODE_FAST) return;
@@ -112,6 +129,7 @@ void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, i
     if (r->sampling == CHOICE_SAMPLING_REPEATED)
         text_addf(t, "  %lld different pictures per epoch, each %g times in a row, dealt to %lld\n",
                   (long long)different(r, plan), r->repeat, (long long)r->repeat_replicas);
+    text_fold(r, t);
     text_reading(r, plan->images + val_images, t);
     text_decode(r, t);
     text_erasing(r, t);
@@ -140,7 +158,9 @@ void trace_batches_json(const struct recipe *r, const struct epoch_plan *plan, i
     jw_integer(w, "images_scored", scored.scored);
     jw_integer(w, "distinct_images_scored", scored.distinct);
     jw_integer(w, "distinct_images_per_epoch", different(r, plan));
+    struct data_options data = fold_of(r);
     jw_object(w, "data");
+    JW_INTEGERS(w, {"fold", data.fold}, {"folds", data.folds});
     jw_integer(w, "shuffle_buffer", r->data_shuffle_buffer);
     jw_string(w, "corrupt", word(RECIPE_data_corrupt, r->data_corrupt));
     jw_string(w, "index_cache", r->data_index_cache);

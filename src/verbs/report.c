@@ -54,6 +54,16 @@ void html_text(struct text *html, const char *text) {
         }
 }
 
+void html_begin(struct text *html, const char *title) {
+    text_add(html,
+             "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
+             "<link rel=icon href=\"data:,\"><title>");
+    html_text(html, title);
+    text_addf(html, "</title><style>%s</style>\n<h1>", style);
+    html_text(html, title);
+    text_add(html, "</h1>\n");
+}
+
 /* RFC 4648. */
 static void add_base64(struct text *html, const uint8_t *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -141,13 +151,7 @@ static void add_head(struct report *report) {
     const struct json *last = last_epoch(report);
     struct text *html = &report->html;
     char value[128], time[32];
-    text_add(html,
-             "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
-             "<link rel=icon href=\"data:,\"><title>");
-    html_text(html, report->run);
-    text_addf(html, "</title><style>%s</style>\n<h1>", style);
-    html_text(html, report->run);
-    text_add(html, "</h1>\n");
+    html_begin(html, report->run);
     if (report->scoring) add_accuracy(report);
     text_add(html, "<table id=facts>\n");
     row(html, "model", "model", recipe->model_name);

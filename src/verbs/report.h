@@ -35,6 +35,8 @@ sk_status report_settings(struct report *report);
 
 /* Text between tags or in an attribute, with what HTML would read as its own written otherwise. */
 void html_text(struct text *html, const char *text);
+/* A page's beginning, up to its heading; the caller ends it with </html>. */
+void html_begin(struct text *html, const char *title);
 /* A PNG inside the page. */
 sk_status html_picture(struct text *html, const struct picture *picture, const char *alt);
 

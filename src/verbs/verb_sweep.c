@@ -7,6 +7,8 @@
 
 #include "train/sweep.h"
 #include "verbs/recipe_arg.h"
+#include "verbs/report.h"
+#include "verbs/sweep_page.h"
 
 const struct option options_sweep[] = {
     {"out", 'o', "FOLDER", "Where the runs and the table go; the same command goes on where it stopped."},
@@ -60,6 +62,18 @@ static sk_status take_axes(struct call *call, struct sweep *sweep) {
     return SK_OK;
 }
 
+/* Of a run's report only what is wrong with it: where it lies stands on the sweep's page. */
+static void pass_warnings(void *user, const char *kind, const char *text) {
+    const struct call *call = user;
+    if (strcmp(kind, "warning") == 0 && call->on_event) call->on_event(call->user, kind, text);
+}
+
+static void write_report(void *with, const char *run) {
+    const struct call *call = with;
+    struct call quiet = {.threads_text = call->threads_text, .on_event = pass_warnings, .user = with};
+    report_after(&quiet, run);
+}
+
 static sk_status take_options(struct call *call, struct sweep_options *options) {
     const char *budget = call_option(call, "budget");
     TRY(call_need(call, "out", &options->folder));
@@ -69,6 +83,8 @@ static sk_status take_options(struct call *call, struct sweep_options *options) 
     options->on_event = call->on_event;
     options->user = call->user;
     options->stop = &call_stop;
+    options->report = write_report;
+    options->report_with = call;
     return budget ? read_time(budget, &options->budget) : SK_OK;
 }
 
@@ -91,6 +107,7 @@ static sk_status answer(struct call *call, const struct sweep *sweep) {
     size_t best;
     TRY(sweep_rows(sweep, &rows, &best));
     TRY(sweep_write(sweep, rows, best));
+    TRY(sweep_page_write(sweep, rows, best));
     jw_string(&call->json, "folder", sweep->options.folder);
     sweep_json(sweep, rows, best, &call->json);
     for (size_t p = 0; p < sweep->point_count; p++) tell_row(call, sweep, &rows[p]);

@@ -38,6 +38,19 @@ schedule: {lr: 0.064, lr_for_batch: 1024}
 YAML
 expect 0 'written otherwise, the same in effect' "$SISKIN" recipe diff imagenet/mobilenet_v2 other.yaml --images 1281167 --val-images 50000
 
+# A fold and the start of kernels have an effect, and are told as one.
+cat >fold.yaml <<YAML
+base: $SOURCE_ROOT/recipes/imagenet/mobilenet_v2
+data: {fold: 2/5}
+model: {init_std: 0.01}
+YAML
+counts=(--images 1281167 --val-images 50000)
+expect 0 'fold 2 of 5 of every class' "$SISKIN" recipe diff imagenet/mobilenet_v2 fold.yaml "${counts[@]}"
+grep -q 'start of every kernel  *as model.init says  *normal, deviation 0.01$' out.txt
+expect 0 'divided by the seed into 5 parts; validated on part 2, trained on the others' "$SISKIN" recipe trace fold.yaml "${counts[@]}"
+expect 0 '"fold": 2, "folds": 5' "$SISKIN" recipe trace fold.yaml "${counts[@]}" --json
+expect 2 'expected a fold of 2 to 1000' "$SISKIN" recipe trace fold.yaml data.fold=6/5 "${counts[@]}"
+
 printf 'base: %s\nlayer_decay: 0.75\n' "$SOURCE_ROOT/recipes/imagenet/convnext_tiny" >lr.yaml
 
 # What becomes of other people's settings, each of them: a golden text for each source. Two made-up mistakes are told.

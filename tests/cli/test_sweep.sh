@@ -25,6 +25,13 @@ grep -qx "  lr: $(head -1 <<<"$best")" grid/best.yaml
 grep -qx "accumulate: $(tail -1 <<<"$best")" grid/best.yaml
 expect 0 'epoch 1/1' "$SISKIN" train grid/best.yaml --out best
 
+# A page with the table, and behind it a report of every run.
+[ "$(find grid -name report.html | wc -l)" = 8 ]
+[ "$(grep -c 'data-top1=' grid/sweep.html)" = 4 ]
+[ "$(grep -o '<a href="[^"]*/report.html">' grid/sweep.html | cut -d '"' -f 2 | sort | tr '\n' ' ')" = \
+    "$(cd grid && find . -name report.html | cut -c 3- | sort | tr '\n' ' ')" ]
+grep -q "<tr id=best><td>$(head -1 <<<"$best")</td><td>$(tail -1 <<<"$best")</td>" grid/sweep.html
+
 # Again: nothing is made twice; more seeds make only what is missing.
 before=$(stat -c %Y.%i grid/*/last.safetensors | sort)
 expect 0 '8 of 8 runs are there already' "$SISKIN" sweep "${grid[@]}" --out grid
@@ -56,10 +63,12 @@ done
 [ "$(sha INT/schedule.lr=0.002-seed42/last.safetensors)" = "$(sha whole/last.safetensors)" ]
 
 # A run whose loss becomes no number is a result, too, and not tried again.
-wild=(tiny.yaml schedule.lr=0.002,1000 epochs=9 optimizer.name=sgd weight_decay.value=10 schedule.name=constant)
+wild=(tiny.yaml log.report=false schedule.lr=0.002,1000 epochs=9 optimizer.name=sgd weight_decay.value=10 schedule.name=constant)
 expect 0 '2/2 schedule.lr=1000-seed42: diverged' "$SISKIN" sweep "${wild[@]}" --out wild
 grep -q '^best: schedule.lr=0.002 ' out.txt
 grep -qx '1000,42,0,0,diverged' wild/sweep.csv
+grep -q '<td>diverged</td>' wild/sweep.html
+[ -z "$(find wild -name report.html)" ] # switched off
 expect 0 '2 of 2 runs are there already' "$SISKIN" sweep "${wild[@]}" --out wild
 
 # Random: ranges, the same ones each time; fewer where there are no more.

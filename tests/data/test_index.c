@@ -123,6 +123,13 @@ static void orders(void **state) {
             int shards = 0;
             for (int s = 0; s <= MANY / SHARD; s++) shards += seen[s];
             assert_in_range(shards, 2, 4);
+            uint32_t least = MANY, most = 0; /* an epoch begins with any shard */
+            for (uint64_t e = 0; e < 6; e++) {
+                epoch_order_fill(&again, e);
+                uint32_t first = again.order[0] / SHARD;
+                least = first < least ? first : least, most = first > most ? first : most;
+            }
+            assert_true(most - least > MANY / SHARD / 4);
         }
         arena_free(&arena);
         arena_free(&other);
@@ -288,7 +295,8 @@ static void sees_damage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_at_once),   cmocka_unit_test(orders),         cmocka_unit_test(refuses),
-        cmocka_unit_test(follows_folders), cmocka_unit_test(follows_shards), cmocka_unit_test(labels_have_classes), cmocka_unit_test(sees_damage),
+        cmocka_unit_test(follows_folders), cmocka_unit_test(follows_shards), cmocka_unit_test(labels_have_classes),
+        cmocka_unit_test(sees_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

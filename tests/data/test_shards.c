@@ -15,9 +15,11 @@
 #include "base/sha256.h"
 #include "data/data.h"
 #include "data/shards.h"
+#include "data/tar_walk.h"
 
 #define SHARDS FIXTURES "/data/shards"
 #define ROOT   SCRATCH "/shards.tmp"
+#define NESTED SCRATCH "/nested.tmp"
 
 static struct dataset *open_data(const char *spec) {
     struct dataset *dataset = NULL;
@@ -131,6 +133,36 @@ static void patterns(void **state) {
     assert_non_null(strstr(sk_error(), "train-000002.tar"));
 }
 
+/* A class is the last folder of a name, wherever that lies. */
+static void nested_folders(void **state) {
+    (void)state;
+    static const char *const names[] = {"set/a/cat/1.png", "set/a/dog/2.png", "set/b/cat/3.png", "./owl/4.png"};
+    static const char *const classes[] = {"cat", "dog", "owl"};
+    static const int labels[] = {0, 1, 0, 2};
+    static uint8_t archive[5 * 2 * TAR_BLOCK];
+    char name[4096];
+    for (int i = 0; i < 4; i++) {
+        assert_true(tar_header(archive + i * 2 * TAR_BLOCK, names[i], 3));
+        memcpy(archive + (i * 2 + 1) * TAR_BLOCK, "png", 3);
+    }
+    assert_int_equal(folder_make(NESTED), SK_OK);
+    assert_int_equal(file_replace(NESTED "/nested.tar", archive, sizeof archive), SK_OK);
+    struct data_options options = {.val_fraction = -1, .index_cache = "off"};
+    struct dataset *d = NULL;
+    if (dataset_open(&d, NESTED "/nested.tar", &options) != SK_OK) fail_msg("%s", sk_error());
+    assert_int_equal(dataset_classes(d), 3);
+    for (int c = 0; c < 3; c++) assert_string_equal(dataset_class_name(d, c), classes[c]);
+    assert_int_equal(dataset_count(d, DATA_TRAIN), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        dataset_name(d, DATA_TRAIN, i, name, sizeof name); /* below the archive's own path */
+        const char *expected = names[i] + (i == 3 ? 2 : 0), *inside = name + strlen(NESTED "/nested.tar/");
+        assert_true(strlen(name) > strlen(NESTED "/nested.tar/"));
+        assert_string_equal(inside, expected);
+        assert_int_equal(dataset_label(d, DATA_TRAIN, i), labels[i]);
+    }
+    dataset_free(d);
+}
+
 /* ---- shards that change after they were listed ---- */
 
 static void put32(uint8_t *to, uint32_t x) {
@@ -193,11 +225,67 @@ static void changed_records(void **state) {
     arena_free(&arena);
 }
 
+static void open_refused(const char *spec, const char *sentence) {
+    struct dataset *d = NULL;
+    struct data_options options = {.val_fraction = 0, .index_cache = "off"};
+    assert_int_equal(dataset_open(&d, spec, &options), SK_EDATA);
+    if (!strstr(sk_error(), sentence)) fail_msg("expected \"%s\", got \"%s\"", sentence, sk_error());
+}
+
+static uint8_t *find_bytes(uint8_t *bytes, size_t size, const char *text) {
+    for (size_t i = 0; i + strlen(text) <= size; i++)
+        if (memcmp(bytes + i, text, strlen(text)) == 0) return bytes + i;
+    return NULL;
+}
+
+/* One number must be one synset: of other letters, or of fewer, it is another. */
+static void one_label_two_synsets(void **state) {
+    (void)state;
+    static const char *const names[] = {"train-00000-of-00002", "train-00001-of-00002"};
+    static const char path[] = ROOT "/train-00001-of-00002";
+    struct arena arena = {0};
+    uint8_t *bytes;
+    size_t size;
+    assert_int_equal(folder_remove(ROOT), SK_OK);
+    copy_shards(&arena, SHARDS "/classic", names, 2);
+    for (int shorter = 0; shorter < 2; shorter++) {
+        assert_int_equal(file_read(&arena, SHARDS "/classic/train-00001-of-00002", 1 << 20, &bytes, &size), SK_OK);
+        size_t length = bytes[0] | (size_t)bytes[1] << 8; /* of the first record, which is a n01443537 */
+        uint8_t *at = find_bytes(bytes + 12, length, "\x0a\x09n01443537");
+        assert_non_null(at);
+        if (shorter) { /* three letters fewer, and in their place a field that nobody knows */
+            at[1] = 6;
+            memcpy(at + 8, "\x10\x81\x01", 3);
+        } else {
+            at[10] = '8';
+        }
+        put32(bytes + 12 + length, crc32c_masked(bytes + 12, length));
+        assert_int_equal(file_replace(path, bytes, size), SK_OK);
+        open_refused(ROOT, shorter ? "is the synset n01443 here, and n01443537 before"
+                                   : "is the synset n01443538 here, and n01443537 before");
+    }
+    arena_free(&arena);
+}
+
+static void missing_shards(void **state) {
+    (void)state;
+    static const char *const names[] = {"train-00001-of-00002"};
+    struct arena arena = {0};
+    assert_int_equal(folder_remove(ROOT), SK_OK);
+    copy_shards(&arena, SHARDS "/classic", names, 1);
+    open_refused(ROOT, "train-00000-of-00002 is missing");
+    assert_int_equal(folder_remove(ROOT), SK_OK);
+    static const char *const first[] = {"train-00000-of-00002"};
+    copy_shards(&arena, SHARDS "/classic", first, 1);
+    open_refused(ROOT, "1 shards of 2");
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_others_read),
-        cmocka_unit_test(patterns),
-        cmocka_unit_test(changed_records),
+        cmocka_unit_test(as_others_read),        cmocka_unit_test(patterns),
+        cmocka_unit_test(nested_folders),        cmocka_unit_test(changed_records),
+        cmocka_unit_test(one_label_two_synsets), cmocka_unit_test(missing_shards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

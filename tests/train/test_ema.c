@@ -55,6 +55,24 @@ static bool near(const double *found, const double *expected, double tolerance) 
     return worst <= tolerance * largest;
 }
 
+/* torch.lerp goes out from the nearer end, at one half from the far one: its own words, to the bit. */
+static void test_lerp_ends(void **state) {
+    (void)state;
+    static const double decays[] = {0.25, 0.5, 0.75};
+    const struct ema ema = {.on = true, .form = CHOICE_EMA_TIMM_V3};
+    int other[3] = {0};
+    for (int d = 0; d < 3; d++) {
+        for (int i = 1; i < 200; i++) {
+            float e = 1.0F / (float)i, p = 7.0F / (float)(i + 3), average = e, take = (float)(1 - decays[d]);
+            float from_e = e + take * (p - e), from_p = p - (p - e) * (1 - take);
+            ema_move_f32(&ema, decays[d], &average, &p, 0, 1);
+            assert_true(average == (take < 0.5F ? from_e : from_p));
+            other[d] += from_e != from_p;
+        }
+        assert_true(other[d] > 0); /* it matters */
+    }
+}
+
 static void test_golden_averages(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -245,10 +263,10 @@ static void test_accumulator(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_averages), cmocka_unit_test(test_decays),
-        cmocka_unit_test(test_rounding),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_golden_clips),    cmocka_unit_test(test_clip_forms_differ),
-        cmocka_unit_test(test_accumulator),
+        cmocka_unit_test(test_golden_averages),   cmocka_unit_test(test_decays),
+        cmocka_unit_test(test_lerp_ends),         cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_golden_clips),
+        cmocka_unit_test(test_clip_forms_differ), cmocka_unit_test(test_accumulator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

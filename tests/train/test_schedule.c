@@ -86,6 +86,33 @@ static void test_epoch_plan(void **state) {
     }
 }
 
+/* The slow fall of wsd's rsqrt ends where schedule.end_lr is, long before the decay. */
+static void test_rsqrt_floor(void **state) {
+    (void)state;
+    static const char *const keys[][2] = {{"epochs", "60"},
+                                          {"batch_size", "32"},
+                                          {"schedule.name", "wsd"},
+                                          {"schedule.lr", "1"},
+                                          {"schedule.end_lr", "0.5"},
+                                          {"schedule.warmup_epochs", "0"},
+                                          {"schedule.decay_epochs", "10"},
+                                          {"schedule.stable", "rsqrt"},
+                                          {"schedule.stable_epochs", "1"}};
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct epoch_plan plan;
+    struct schedule schedule;
+    assert_int_equal(recipe_default(&recipe, &arena), SK_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (recipe_set(&recipe, keys[i][0], keys[i][1]) != SK_OK) fail_msg("%s", sk_error());
+    assert_int_equal(epoch_plan_make(&plan, &recipe, 320, 1), SK_OK);
+    if (schedule_make(&schedule, &recipe, &plan) != SK_OK) fail_msg("%s", sk_error());
+    assert_true(fabs(schedule_lr(&schedule, 10) - sqrt(0.5)) < 1e-12); /* after an epoch of ten steps */
+    for (int64_t step = 30; step < plan.total_steps; step += 57)
+        assert_true(fabs(schedule_lr(&schedule, step) - 0.5) < 1e-12);
+    arena_free(&arena);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -188,11 +215,9 @@ static void test_scaling(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_schedules),
-        cmocka_unit_test(test_epoch_plan),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_exact_accumulation),
-        cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_golden_schedules),   cmocka_unit_test(test_epoch_plan),
+        cmocka_unit_test(test_rsqrt_floor),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_exact_accumulation), cmocka_unit_test(test_scaling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
