@@ -5,7 +5,9 @@
 
 Per round each contestant is timed for at least --seconds while the others are stopped (SIGSTOP), all pinned to
 the same cores; the order rotates. The ratio of a peer is the median over the rounds of siskin / peer within a
-round, so that a slow minute of the machine hits both. A turn in which other processes took more than a tenth of the
+round, so that a slow minute of the machine hits both. peak_mb is the most memory that the process held, of a peer
+without what it held once its library was imported; the shares are siskin's own, of the machine's peak in multiply-adds and
+of its copy bandwidth, both measured by the program in the same turn. A turn in which other processes took more than a tenth of the
 machine is repeated, up to twice; what remains disturbed is printed and not recorded. Rows are appended to
 bench/results.csv.
 SPDX-License-Identifier: Apache-2.0
@@ -27,7 +29,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENGINES = {"infer": ("onnxruntime", "openvino", "torch-eager", "torch-compile"),
            "train": ("torch-eager", "torch-eager-channels-last", "torch-compile")}
 DISTURBED = 0.1  # others' share of the machine in a turn, above which the turn does not count
-COLUMNS = ("date", "cpu", "model", "mode", "batch", "threads", "engine", "version", "images_per_s", "ratio")
+COLUMNS = ("date", "cpu", "model", "mode", "batch", "threads", "engine", "version", "images_per_s", "ratio",
+           "fma_share", "copy_share", "peak_mb")
 
 
 def peers_folder():
@@ -72,7 +75,7 @@ class Peer:
         env = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
         command = [a.python, os.path.join(ROOT, "bench", "peers.py"), engine, "--mode", mode, "--model", a.model,
                    "--size", str(a.size), "--batch", str(batch), "--threads", str(threads), "--cache", a.cache]
-        self.name, self.rates, self.latencies, self.foreign = engine, [], [], []
+        self.name, self.answers, self.foreign = engine, [], []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
                                         stderr=None if a.verbose else subprocess.DEVNULL,
                                         preexec_fn=lambda: os.sched_setaffinity(0, cores))
@@ -111,7 +114,7 @@ class Siskin:
     name, note, error = "siskin", "", None
 
     def __init__(self, a, mode, batch, threads, cores):
-        self.rates, self.latencies, self.foreign = [], [], []
+        self.answers, self.foreign = [], []
         self.cores = cores
         self.command = [a.siskin, "bench", a.model, "--batch", str(batch), "--threads", str(threads), "--json"]
         self.command += ["--train"] if mode == "train" else []
@@ -120,11 +123,14 @@ class Siskin:
         self.version = first_line([a.siskin, "version"])
 
     def turn(self, _seconds):
-        run = subprocess.run(self.command, capture_output=True, text=True, check=False,
-                             preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        run = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        out, error = run.stdout.read(), run.stderr.read()
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
         if run.returncode != 0:
-            raise RuntimeError(f"{' '.join(self.command)}: exit {run.returncode}: {run.stderr.strip()}")
-        return json.loads(run.stdout)
+            raise RuntimeError(f"{' '.join(self.command)}: exit {run.returncode}: {error.strip()}")
+        return dict(json.loads(out), peak_mb=used.ru_maxrss / 1024)
 
     def used(self):
         return own_seconds()
@@ -151,8 +157,25 @@ def timed_turn(a, c):
         if foreign <= DISTURBED:
             break
     c.foreign.append(best[0])
-    c.rates.append(best[1]["images_per_s"])
-    c.latencies.append(best[1]["latency_ms"])
+    c.answers.append(best[1])
+
+
+def values(c, key):
+    """One number a round; none where the contestant does not say it."""
+    return [answer[key] for answer in c.answers if answer.get(key) is not None]
+
+
+def rates(c):
+    return values(c, "images_per_s")
+
+
+def middle(c, key):
+    found = values(c, key)
+    return statistics.median(found) if found else None
+
+
+def cell(value, digits):
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def admit(contestants, peer, engine):
@@ -192,7 +215,7 @@ def ratios(contestants):
     siskin = next((c for c in contestants if c.name == "siskin"), None)
     if siskin is None:
         return {}
-    out = {c.name: statistics.median(s / p for s, p in zip(siskin.rates, c.rates))
+    out = {c.name: statistics.median(s / p for s, p in zip(rates(siskin), rates(c)))
            for c in contestants if c is not siskin}
     if out:
         out["siskin"] = min(out.values())
@@ -202,15 +225,18 @@ def ratios(contestants):
 def report(a, mode, batch, threads, contestants):
     paired = ratios(contestants)
     rows = []
-    for c in sorted(contestants, key=lambda c: -statistics.median(c.rates)):
-        rate, ratio = statistics.median(c.rates), paired.get(c.name)
-        print(f"  {c.name:26s} {rate:9.2f} images/s  {statistics.median(c.latencies):9.3f} ms  "
-              f"[{' '.join(f'{v:.1f}' for v in c.rates)}]  "
+    for c in sorted(contestants, key=lambda c: -middle(c, "images_per_s")):
+        rate, ratio = middle(c, "images_per_s"), paired.get(c.name)
+        fma, copy, peak = middle(c, "fma_share"), middle(c, "copy_share"), max(values(c, "peak_mb"), default=None)
+        print(f"  {c.name:26s} {rate:9.2f} images/s  {middle(c, 'latency_ms'):9.3f} ms  "
+              f"[{' '.join(f'{v:.1f}' for v in rates(c))}]  {cell(peak, 0)} MB  "
+              f"{'' if fma is None else f'{fma:.0%} of the multiply-adds  '}"
+              f"{'' if copy is None else f'{copy:.0%} of the copy bandwidth  '}"
               f"{'' if ratio is None else ('best peer: ' if c.name == 'siskin' else 'siskin is ') + f'{ratio:.2f}x'}"
               f"  {c.version} {c.note}"
               f"{f' (others took up to {max(c.foreign):.0%} of the machine)' if max(c.foreign) > DISTURBED else ''}")
         rows.append((datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%MZ"), cpu_name(), a.model, mode,
-                     batch, threads, c.name, c.version, f"{rate:.3f}", "" if ratio is None else f"{ratio:.3f}"))
+                     batch, threads, c.name, c.version, f"{rate:.3f}", cell(ratio, 3), cell(fma, 3), cell(copy, 3), cell(peak, 1)))
     disturbed = max((f for c in contestants for f in c.foreign), default=0) > DISTURBED
     if disturbed:
         print("  not recorded: other processes disturbed it")

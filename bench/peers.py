@@ -2,14 +2,17 @@
 """One contestant of compare.py: loads a model in one engine, then times it for as long as each line of stdin says.
 
 Started by compare.py, once per engine, mode, batch and threads. It answers on stdout with one JSON object a line:
-first {"ready": true, "version": …, "note": …}, then {"images_per_s": …, "latency_ms": …} for each line of seconds.
+first {"ready": true, "version": …, "note": …}, then {"images_per_s": …, "latency_ms": …, "peak_mb": …} for each line of
+seconds; peak_mb is beyond what the process held with its libraries imported and no model yet.
 SPDX-License-Identifier: Apache-2.0
 """
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -179,6 +182,13 @@ def timed(call, batch, seconds):
     return {"images_per_s": batch * len(laps) / (now - start), "latency_ms": 1e3 * statistics.median(laps)}
 
 
+LIBRARIES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}  # the others: torchvision, which brings torch
+
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("engine")
@@ -198,6 +208,8 @@ def main():
 
     with contextlib.redirect_stdout(sys.stderr):
         try:
+            importlib.import_module(LIBRARIES.get(a.engine, "torchvision"))
+            before = peak_mb()
             call, version, note = ENGINES[a.mode][a.engine](a)
             for _ in range(2):
                 call()
@@ -206,7 +218,8 @@ def main():
             return 1
         answer(ready=True, version=version, note=note)
         for line in sys.stdin:
-            answer(**timed(call, a.batch, float(line)))
+            measured = timed(call, a.batch, float(line))
+            answer(**measured, peak_mb=peak_mb() - before)
     return 0
 
 

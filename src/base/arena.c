@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { ALIGNMENT = 16, CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
+enum { ANY_PAGE = 64 << 10 }; /* a multiple of the page of every usual system */
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -103,22 +105,47 @@ void arena_free(struct arena *arena) {
     *arena = (struct arena){0};
 }
 
+/* Address space for `bytes` that begins on a huge page; what stands out on either side is given back. */
+static void *map_pages(size_t bytes) {
+    if (bytes > SIZE_MAX / 2) return NULL;
+    uint8_t *map = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) return NULL;
+    size_t before = (HUGE_PAGE - (uintptr_t)map % HUGE_PAGE) % HUGE_PAGE, after = HUGE_PAGE - before;
+    if (before) munmap(map, before);
+    if (after) munmap(map + before + bytes, after);
+    /* Only advice: a kernel without huge pages is slower, not wrong. */
+    (void)madvise(map + before, bytes, MADV_HUGEPAGE);
+    return map + before;
+}
+
+/* Up to a huge page the heap serves: it is watched by the sanitizers and costs no page that is not full. */
 sk_status region_new(struct region *region, size_t bytes) {
     *region = (struct region){0};
+    size_t whole = (bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE;
     void *data = NULL;
-    if (bytes > SIZE_MAX / 2 || posix_memalign(&data, HUGE_PAGE, bytes ? bytes : 1) != 0) {
-        return status_fail(SK_EMEMORY, "cannot get a region of %zu bytes of memory", bytes);
-    }
-    /* Only advice: a kernel without huge pages is slower, not wrong. */
-    if (bytes >= HUGE_PAGE) (void)madvise(data, bytes, MADV_HUGEPAGE);
-    memset(data, 0, bytes);
+    if (bytes >= HUGE_PAGE)
+        data = whole < bytes ? NULL : map_pages(whole);
+    else if (posix_memalign(&data, ANY_PAGE, bytes ? bytes : 1) != 0)
+        data = NULL;
+    FAIL_IF(!data, SK_EMEMORY, "cannot get a region of %zu bytes of memory", bytes);
+    if (bytes < HUGE_PAGE) memset(data, 0, bytes);
     *region = (struct region){.data = data, .bytes = bytes};
     return SK_OK;
 }
 
 void region_free(struct region *region) {
-    free(region->data);
+    if (region->bytes >= HUGE_PAGE)
+        munmap(region->data, (region->bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE);
+    else
+        free(region->data);
     *region = (struct region){0};
+}
+
+void region_drop(void *part, size_t bytes) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)part + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)part + bytes) / page * page;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 void *block_new(size_t bytes) {

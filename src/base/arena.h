@@ -33,13 +33,16 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
 /* Free everything; the arena may be used again. */
 void arena_free(struct arena *arena);
 
-/* A large zeroed block aligned to 2 MiB with MADV_HUGEPAGE: activations, packed weights, parameters. */
+/* A large zeroed block: activations, packed weights, parameters. From 2 MiB on it is aligned to that, with MADV_HUGEPAGE,
+ * and takes memory from the system where it is first written; a smaller one is aligned to 64 KiB. */
 struct region {
     void *data;
     size_t bytes;
 };
 sk_status region_new(struct region *region, size_t bytes);
 void region_free(struct region *region);
+/* A part of a region that nobody reads again before it is written: its whole pages go back to the system. */
+void region_drop(void *part, size_t bytes);
 
 /* Single blocks with their own lifetime (few: handles, growing buffers). realloc semantics; NULL + sentence. */
 void *block_new(size_t bytes); /* zeroed */

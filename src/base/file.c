@@ -124,6 +124,10 @@ void file_jumps(const struct file_bytes *bytes) {
     if (bytes->mapped) madvise((void *)(uintptr_t)bytes->data, bytes->size, MADV_RANDOM); /* may fail: a hint */
 }
 
+void file_drop(const struct file_bytes *bytes, const void *part, size_t size) {
+    if (bytes->mapped) region_drop((void *)(uintptr_t)part, size); /* they are the file's: they can be read again */
+}
+
 sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t **data, size_t *size) {
     int fd;
     struct stat stat;

@@ -22,6 +22,8 @@ sk_status file_map(const char *path, struct file_bytes *bytes);
 void file_unmap(struct file_bytes *bytes);
 /* What is read next of a map lies far from what was read last: read no more than is asked for. */
 void file_jumps(const struct file_bytes *bytes);
+/* A part that was read and will hardly be read again: a map holds its pages no longer. */
+void file_drop(const struct file_bytes *bytes, const void *part, size_t size);
 
 /* Read a whole file into an arena (terminated by one 0 byte beyond size); fails above `limit` bytes. */
 sk_status file_read(struct arena *arena, const char *path, size_t limit, uint8_t **data, size_t *size);

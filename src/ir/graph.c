@@ -169,8 +169,25 @@ int64_t param_file_index(const struct param *param, int64_t j) {
     return ((k * d[2] + c) * d[0] + r) * d[1] + s;
 }
 
+/* (K,C,R*S) -> (R*S,C,K), a cache line of K at a time: as many rows of the file are read side by side. */
+static void transpose_weights(const int64_t d[4], const float *file, float *memory) {
+    int64_t window = d[0] * d[1], channels = d[2], filters = d[3], row = channels * window;
+    for (int64_t k = 0; k < filters; k += PARAM_ALIGN) {
+        int64_t count = filters - k < PARAM_ALIGN ? filters - k : PARAM_ALIGN;
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t w = 0; w < window; w++) {
+                const float *from = file + k * row + c * window + w;
+                float *to = memory + (w * channels + c) * filters + k;
+                for (int64_t i = 0; i < count; i++) to[i] = from[i * row];
+            }
+    }
+}
+
 void param_from_file(const struct param *param, const float *file, float *memory) {
-    for (int64_t j = 0; j < param->count; j++) memory[j] = file[param_file_index(param, j)];
+    if (param->kind == PARAM_CONV || param->kind == PARAM_DEPTHWISE || param->kind == PARAM_LINEAR)
+        transpose_weights(param->shape.dim, file, memory);
+    else
+        memcpy(memory, file, (size_t)param->count * sizeof *memory);
 }
 
 void param_to_file(const struct param *param, const float *memory, float *file) {

@@ -51,6 +51,10 @@ static sk_status take_tensor(struct network *network, const struct param *param,
         return SK_OK;
     }
     FAIL_IF(tensor->dtype == I64, SK_EFORMAT, "%s: %s holds integers, but the model wants numbers", what, tensor->name);
+    if (tensor->dtype == F32) {
+        param_from_file(param, tensor->data, to);
+        return SK_OK;
+    }
     struct region file; /* may be megabytes, and is gone at once */
     TRY(region_new(&file, (size_t)param->count * sizeof(float)));
     tensor_to_f32(tensor->dtype, tensor->data, file.data, param->count);
@@ -71,6 +75,7 @@ sk_status network_take(struct network *network, const struct weights *weights, c
         }
         FAIL_IF(!tensor, SK_EFORMAT, "%s has no tensor %s, which a %s needs", what, param->name, network->args.name);
         TRY(take_tensor(network, param, tensor, what));
+        file_drop(&weights->bytes, tensor->data, (size_t)param->count * dtype_size(tensor->dtype));
         used++;
     }
     for (size_t i = 0; used < weights->count && i < weights->count; i++)
@@ -134,9 +139,10 @@ static sk_status fill(struct network *network, const struct weights *weights, co
     return classes ? read_classes(network, classes, what) : SK_OK;
 }
 
-static sk_status parse(struct arena *arena, const void *bytes, size_t size, const char *what, struct network **out) {
+static sk_status parse(struct arena *arena, const struct file_bytes *bytes, const char *what, struct network **out) {
     struct weights weights;
-    TRY(safetensors_parse(arena, bytes, size, what, &weights));
+    TRY(safetensors_parse(arena, bytes->data, bytes->size, what, &weights));
+    weights.bytes = *bytes;
     const char *text = weights_metadata(&weights, "siskin.model");
     FAIL_IF(!text, SK_EFORMAT,
             "%s holds weights but does not say of which model; `siskin import` makes a model file "
@@ -156,17 +162,21 @@ static sk_status parse(struct arena *arena, const void *bytes, size_t size, cons
     return status;
 }
 
-sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network) {
+static sk_status parse_file(const struct file_bytes *bytes, const char *what, struct network **network) {
     struct arena arena = {0};
-    sk_status status = parse(&arena, bytes, size, what, network);
+    sk_status status = parse(&arena, bytes, what, network);
     arena_free(&arena);
     return status;
+}
+
+sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network) {
+    return parse_file(&(struct file_bytes){.data = bytes, .size = size}, what, network);
 }
 
 sk_status network_open(const char *path, struct network **network) {
     struct file_bytes bytes;
     TRY(file_map(path, &bytes));
-    sk_status status = network_parse(bytes.data, bytes.size, path, network);
+    sk_status status = parse_file(&bytes, path, network);
     file_unmap(&bytes);
     return status;
 }

@@ -45,6 +45,7 @@ struct runner_options {
     int64_t batch;     /* largest; 0 = 1 */
     struct team *team; /* outlives the runner */
     bool no_passes;    /* reference run: unfused, every op by its reference, in double */
+    bool once;         /* the weights are the runner's alone: those that it has its own form of are gone afterwards */
     bool profile;      /* time every phase; then all threads work on one batch, step by step */
     /* One side of a cut alone: pictures -> features, or features -> logits. */
     enum runner_side { RUNNER_WHOLE, RUNNER_BELOW, RUNNER_ABOVE } side;

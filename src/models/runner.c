@@ -93,7 +93,7 @@ static sk_status plan_engine(struct runner *runner, const struct runner_options 
     runner->lanes = arena_array(&runner->arena, (size_t)runner->lane_count, sizeof *runner->lanes);
     if (!runner->lanes) return SK_EMEMORY;
     int threads = runner->lane_count > 1 ? 1 : team_size(runner->team);
-    struct plan_options options = {.kernels = kernels, .threads = threads, .constants = true};
+    struct plan_options options = {.kernels = kernels, .threads = threads, .constants = true, .release = wanted->once};
     for (int i = 0; i < runner->lane_count; i++) { /* a graph each: planning marks its constants */
         TRY(passes_run(&runner->arena, graph, &(struct lowering){.kernels = kernels}, &lowered));
         TRY(lane_new(runner, &runner->lanes[i], lowered, &options, wanted->profile));

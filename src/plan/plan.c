@@ -75,6 +75,45 @@ static sk_status fill_phases(struct plan *plan, struct arena *arena) {
     return SK_OK;
 }
 
+static void find_last_uses(struct plan *plan) {
+    for (int i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        int when = step->first_phase < 0 ? i : plan->step_count;
+        for (int slot = 0; slot < NODE_INPUTS; slot++) {
+            int *last = &plan->last_use[step->node->in[slot]];
+            if (when > *last) *last = when;
+        }
+    }
+}
+
+/* What the run reads lies one after the other; what only other constants are made of shares the rest, by lifetime in steps. */
+static sk_status place_constants(struct plan *plan, struct arena *arena, const bool *constant) {
+    const struct graph *graph = plan->graph;
+    struct memory_item *items = arena_array(arena, graph->value_count, sizeof *items);
+    int *value_of = arena_array(arena, graph->value_count, sizeof *value_of);
+    if (!items || !value_of) return SK_EMEMORY;
+    size_t count = 0, shared;
+    for (int i = 0; i < plan->step_count; i++) {
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
+            int v = plan->steps[i].node->out[slot];
+            if (!v || !constant[v]) continue;
+            size_t bytes = value_bytes(graph, v);
+            if (plan->last_use[v] < plan->step_count && !graph->values[v].keep) {
+                value_of[count] = v;
+                items[count++] = (struct memory_item){bytes, i, plan->last_use[v] > i ? plan->last_use[v] : i, 0};
+                continue;
+            }
+            plan->offsets[v] = plan->constant_bytes;
+            plan->constant_bytes += (bytes + 63) / 64 * 64;
+        }
+    }
+    TRY(memory_place(arena, items, count, &shared));
+    for (size_t j = 0; j < count; j++) plan->offsets[value_of[j]] = plan->constant_bytes + items[j].offset;
+    plan->kept_bytes = plan->constant_bytes;
+    plan->constant_bytes += shared;
+    return SK_OK;
+}
+
 /* Lifetimes in phases -> offsets. A value made in a phase is alive from the first phase of its step. */
 static sk_status place_values(struct plan *plan, struct arena *arena, const bool *constant) {
     const struct graph *graph = plan->graph;
@@ -86,11 +125,7 @@ static sk_status place_values(struct plan *plan, struct arena *arena, const bool
         const struct step *step = &plan->steps[i];
         for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
             int v = step->node->out[slot];
-            if (!v) continue;
-            if (constant[v]) {
-                plan->offsets[v] = plan->constant_bytes;
-                plan->constant_bytes += (value_bytes(graph, v) + 63) / 64 * 64;
-            } else if (graph->values[v].place == PLACE_ARENA) {
+            if (v && !constant[v] && graph->values[v].place == PLACE_ARENA) {
                 item_of[v] = (int)count + 1;
                 int last = graph->values[v].keep ? plan->phase_count : step->last_phase;
                 items[count++] = (struct memory_item){value_bytes(graph, v), step->first_phase, last, 0};
@@ -149,13 +184,16 @@ sk_status plan_new(struct arena *arena, const struct graph *graph, const struct 
     plan->options = *options;
     plan->steps = arena_array(arena, graph->node_count + 1, sizeof *plan->steps);
     plan->offsets = arena_array(arena, graph->value_count, sizeof *plan->offsets);
+    plan->last_use = arena_array(arena, graph->value_count, sizeof *plan->last_use);
     bool *constant = arena_array(arena, graph->value_count, sizeof *constant);
     int *made_in = arena_array(arena, graph->value_count, sizeof *made_in);
-    if (!plan->steps || !plan->offsets || !constant || !made_in) return SK_EMEMORY;
-    for (size_t v = 0; v < graph->value_count; v++) made_in[v] = -1;
+    if (!plan->steps || !plan->offsets || !plan->last_use || !constant || !made_in) return SK_EMEMORY;
+    for (size_t v = 0; v < graph->value_count; v++) made_in[v] = plan->last_use[v] = -1;
     TRY(make_steps(plan, arena, constant));
     assign_phases(plan, constant, made_in);
     TRY(fill_phases(plan, arena));
+    find_last_uses(plan);
+    TRY(place_constants(plan, arena, constant));
     TRY(place_values(plan, arena, constant));
     for (size_t v = 1; v < graph->value_count; v++)
         if (constant[v]) graph->values[v].place = PLACE_CONSTANT;

@@ -15,6 +15,7 @@ struct plan_options {
     const struct kernels *kernels;
     int threads;
     bool constants; /* inference: what depends on parameters alone is computed once, by plan_prepare */
+    bool release;   /* plan_prepare is called once, and drops the parameters that only constants are made of */
 };
 
 struct step {
@@ -50,7 +51,9 @@ struct plan {
     struct phase *phases;
     int item_count, phase_count;
     size_t *offsets; /* [value]: bytes in the arena or the constants */
+    int *last_use;   /* [value]: the last constant step that reads it; step_count where others read it, too */
     size_t arena_bytes, constant_bytes, lane_bytes;
+    size_t kept_bytes;  /* the front part of the constants: the rest is used by plan_prepare alone */
     size_t bound_bytes; /* the largest sum of bytes alive at once, for the report */
     struct plan_memory *memory;
     struct claim *claims;     /* [phase * threads + member] */

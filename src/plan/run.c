@@ -100,6 +100,15 @@ void plan_run_alone(struct plan *plan, const struct run_env *env) {
         for (int64_t tile = 0; tile < plan->phases[p].tiles; tile++) run_tile(plan, &plan->phases[p], tile, &lane);
 }
 
+/* The parameters that step i is the last to read, but for the run, give their memory back. */
+static void release_inputs(const struct plan *plan, int i) {
+    for (int slot = 0; slot < NODE_INPUTS; slot++) {
+        int v = plan->steps[i].node->in[slot];
+        if (!v || plan->graph->values[v].place != PLACE_PARAM || plan->last_use[v] != i) continue;
+        region_drop(plan_value(plan, v), (size_t)value_elements(plan->graph, v) * sizeof(float));
+    }
+}
+
 /* Constant steps are few and run once: in order, their tiles on the calling thread. */
 void plan_prepare(struct plan *plan, struct team *team) {
     (void)team;
@@ -111,7 +120,10 @@ void plan_prepare(struct plan *plan, struct team *team) {
         for (int phase = 0; phase < step->plan.phases; phase++)
             for (int64_t tile = 0; tile < step->plan.tiles[phase]; tile++)
                 step->node->op->run(plan->options.kernels, step->plan.job, phase, tile, &lane);
+        if (plan->options.release) release_inputs(plan, i);
     }
+    if (plan->options.release)
+        region_drop((char *)plan->memory->constants + plan->kept_bytes, plan->constant_bytes - plan->kept_bytes);
 }
 
 sk_status plan_profile(struct plan *plan, struct arena *arena) {

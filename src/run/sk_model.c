@@ -53,7 +53,7 @@ static sk_status prepare(struct sk_model *model, const struct sk_load_options *o
     TRY(team_new(&model->team, o->threads ? o->threads : cpu_cores()));
     model->batch = o->batch ? o->batch : 1;
     return runner_new(&model->runner, model->network,
-                      &(struct runner_options){.batch = model->batch, .team = model->team});
+                      &(struct runner_options){.batch = model->batch, .team = model->team, .once = true});
 }
 
 /* Takes the network, also on failure. */

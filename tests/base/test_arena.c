@@ -80,7 +80,7 @@ static void regions_are_zeroed_and_aligned(void **state) {
     for (size_t i = 0; i < 4; i++) {
         struct region region;
         assert_int_equal(region_new(&region, sizes[i]), SK_OK);
-        assert_int_equal((uintptr_t)region.data % (2 << 20), 0);
+        assert_int_equal((uintptr_t)region.data % (sizes[i] < 2 << 20 ? 64 << 10 : 2 << 20), 0);
         assert_int_equal(region.bytes, sizes[i]);
         const unsigned char *bytes = region.data;
         for (size_t k = 0; k < sizes[i]; k++) assert_int_equal(bytes[k], 0);
@@ -135,6 +135,23 @@ static void json_survives_any_failure(void **state) {
     }
 }
 
+/* Whole pages inside the part read as zero, what lies around them stays. */
+static void a_dropped_part_is_gone(void **state) {
+    (void)state;
+    const size_t bytes = 6 << 20, begin = 100, size = 4 << 20, page = 64 << 10;
+    struct region region;
+    assert_int_equal(region_new(&region, bytes), SK_OK);
+    unsigned char *data = region.data;
+    memset(data, 7, bytes);
+    region_drop(data + begin, size);
+    for (size_t i = 0; i < begin; i++) assert_int_equal(data[i], 7);
+    for (size_t i = begin + size; i < bytes; i++) assert_int_equal(data[i], 7);
+    for (size_t i = page; i < size - page; i++) assert_int_equal(data[i], 0);
+    region_drop(data + 1, 10); /* no whole page: nothing */
+    assert_int_equal(data[1], 7);
+    region_free(&region);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_are_zeroed_aligned_apart),
@@ -142,6 +159,7 @@ int main(void) {
         cmocka_unit_test(arrays_grow_and_keep),
         cmocka_unit_test(texts),
         cmocka_unit_test(regions_are_zeroed_and_aligned),
+        cmocka_unit_test(a_dropped_part_is_gone),
         cmocka_unit_test(every_failure_is_said),
         cmocka_unit_test(json_survives_any_failure),
     };

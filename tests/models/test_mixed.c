@@ -46,7 +46,7 @@ static void mixed_run(struct mixed *m, const struct json *item, const struct ker
     ok(passes_run(&e->arena, e->graph, &(struct lowering){.kernels = kernels, .training = true, .bf16 = bf16},
                   &e->lowered));
     for (size_t v = 1; keep && v < e->lowered->value_count; v++) e->lowered->values[v].keep = true;
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, false}, &e->plan));
+    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){.kernels = kernels, .threads = threads}, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
     ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64));
     ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));

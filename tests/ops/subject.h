@@ -141,7 +141,7 @@ static void subject_engine(struct subject *s, struct team *team) {
     struct graph *g = subject_graph(s), *lowered;
     ok(passes_run(&s->arena, g, &(struct lowering){.kernels = kernels, .training = !s->inference}, &lowered));
     see(lowered);
-    struct plan_options options = {kernels, team_size(team), s->inference};
+    struct plan_options options = {.kernels = kernels, .threads = team_size(team), .constants = s->inference};
     ok(plan_new(&s->arena, lowered, &options, &s->plan));
     int64_t params = g->param_elements, states = g->state_elements;
     ok(region_new(&s->params, (size_t)params * 4 + 64));

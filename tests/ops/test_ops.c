@@ -307,7 +307,7 @@ static void entropy_engine(struct arena *arena, const struct json *one, const st
     const int64_t *d = value_shape(e->graph, e->logits)->dim;
     entropy_graph(arena, d[0], d[1], &plain);
     ok(passes_run(arena, plain.graph, &(struct lowering){.kernels = kernels, .training = true}, &lowered));
-    ok(plan_new(arena, lowered, &(struct plan_options){kernels, team_size(team), false}, &plan));
+    ok(plan_new(arena, lowered, &(struct plan_options){.kernels = kernels, .threads = team_size(team)}, &plan));
     workspace_want(&workspace, plan);
     ok(workspace_allocate(&workspace));
     float *params = as_floats(arena, e->reference->params, e->graph->param_elements), state;

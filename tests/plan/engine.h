@@ -27,7 +27,7 @@ static inline void engine_make(struct engine *e, bool training, int threads) {
     ok(cpu_isa(&isa));
     const struct kernels *kernels = kernels_of(isa);
     ok(passes_run(&e->arena, e->graph, &(struct lowering){.kernels = kernels, .training = training}, &e->lowered));
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){kernels, threads, !training}, &e->plan));
+    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){.kernels = kernels, .threads = threads, .constants = !training}, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
     ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64)); /* some networks have none */
     ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));

@@ -154,7 +154,7 @@ static void plan_is_tight(int64_t batch, bool is_training) {
     ok(model_graph(&arena, &args, &request, &graph));
     const struct kernels *kernels = kernels_of(isa);
     ok(passes_run(&arena, graph, &(struct lowering){.kernels = kernels, .training = is_training}, &lowered));
-    ok(plan_new(&arena, lowered, &(struct plan_options){kernels, 2, !is_training}, &plan));
+    ok(plan_new(&arena, lowered, &(struct plan_options){.kernels = kernels, .threads = 2, .constants = !is_training}, &plan));
     double mib = 1024 * 1024, peak = (double)plan->arena_bytes, bound = (double)plan->bound_bytes;
     print_message("%s, batch %d: peak %.1f MiB, bound %.1f MiB: %.3f\n", is_training ? "training" : "inference",
                   (int)batch, peak / mib, bound / mib, peak / bound);
