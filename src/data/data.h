@@ -32,6 +32,7 @@ struct data_options {
     const char *lists;    /* a folder that dataset_write_lists wrote: says the parts instead of all that; or NULL */
     uint64_t seed;        /* of the split (RNG_SPLIT) */
     enum exif_policy exif;
+    int label_offset;        /* empty classes before the data's own; see dataset_shift */
     const char *index_cache; /* where the index of a large source is kept: NULL or "auto", "off", or a folder */
     size_t read_ahead; /* bytes that are asked of the disk beyond each picture of a shard; 0 where order is random */
 };
@@ -49,6 +50,10 @@ const char *data_part_name(enum data_part part);           /* "train", "val", "t
 /* Classes are the same for all parts. */
 int dataset_classes(const struct dataset *dataset);
 const char *dataset_class_name(const struct dataset *dataset, int class_index);
+
+/* Put so many classes without pictures before the others: labels and class numbers rise by it. The first is called
+ * "background", as TF's class 0 of ImageNet. */
+sk_status dataset_shift(struct dataset *dataset, int offset);
 
 /* What read gives: channels 1 or 3; height = width = 0 where pictures differ in size. */
 int dataset_channels(const struct dataset *dataset);

@@ -127,7 +127,8 @@ static sk_status open_parts(struct dataset *dataset, const char *spec) {
     if (!dataset->path) return SK_EMEMORY;
     TRY(dataset->format->open(dataset, dataset->path));
     TRY(check_labels(dataset));
-    return divide(dataset);
+    TRY(divide(dataset));
+    return dataset_shift(dataset, dataset->options.label_offset);
 }
 
 sk_status dataset_open(struct dataset **out, const char *spec, const struct data_options *options) {
@@ -206,10 +207,27 @@ const char *data_part_name(enum data_part part) {
 }
 
 int dataset_classes(const struct dataset *dataset) {
-    return dataset->class_count;
+    return dataset->class_count + dataset->shift;
+}
+
+sk_status dataset_shift(struct dataset *dataset, int offset) {
+    FAIL_IF(offset < 0 || offset > 1000, SK_EUSAGE, "label offset %d; expected 0 to 1000", offset);
+    dataset->shift = 0;
+    dataset->shifted_names = arena_array(&dataset->arena, (size_t)offset + 1, sizeof *dataset->shifted_names);
+    if (!dataset->shifted_names) return SK_EMEMORY;
+    for (int i = 0; i < offset; i++) {
+        char *name = i == 0 ? arena_strdup(&dataset->arena, "background")
+                            : arena_printf(&dataset->arena, "background %d", i + 1);
+        if (!name) return SK_EMEMORY;
+        dataset->shifted_names[i] = name;
+    }
+    dataset->shift = offset;
+    return SK_OK;
 }
 
 const char *dataset_class_name(const struct dataset *dataset, int class_index) {
+    if (class_index >= 0 && class_index < dataset->shift) return dataset->shifted_names[class_index];
+    class_index -= dataset->shift;
     return class_index >= 0 && class_index < dataset->class_count ? dataset->class_names[class_index] : "";
 }
 
@@ -248,7 +266,7 @@ static uint32_t sample_of(const struct data_list *list, uint32_t index) {
 
 int32_t dataset_label(const struct dataset *dataset, enum data_part part, uint32_t index) {
     const struct data_list *list = &dataset->list[part];
-    return dataset->source[list->source].labels[sample_of(list, index)];
+    return dataset->source[list->source].labels[sample_of(list, index)] + dataset->shift;
 }
 
 const char *dataset_name(const struct dataset *dataset, enum data_part part, uint32_t index, char *text, size_t size) {

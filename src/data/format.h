@@ -41,6 +41,8 @@ struct dataset {
     struct data_options options;
     int class_count;
     char **class_names;
+    int shift;            /* classes without pictures before these; the numbers of this struct do not know them */
+    char **shifted_names; /* (shift) */
     int height, width, channels;
     bool split; /* train was divided */
     uint32_t near_duplicates;

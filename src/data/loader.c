@@ -12,7 +12,6 @@
 
 #include "augment/augment.h"
 #include "base/arena.h"
-#include "data/epoch_order.h"
 #include "data/skip.h"
 
 enum { CHUNK = 8, WORKERS_MAX = 256, PREFETCH_MAX = 1024, BATCH_MAX = 1 << 20, SENTENCE = 1024 };
@@ -171,7 +170,8 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
     if (loader->labels_only) return SK_OK;
     struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
-    if (options->balanced || options->repeat.times > 0) /* the picture may come again: its place is what is its own */
+    if (options->balanced || options->repeat.times > 0 ||
+        options->stream != ORDER_EPOCHS) /* the picture may come again: its place is what is its own */
         key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
     sk_status read = read_picture(options, index, &key, scratch, &picture);
     if (read != SK_OK) TRY(read_other(options, batch, at, read, &key, scratch, &picture));
@@ -282,6 +282,8 @@ static sk_status make_order(struct loader *loader) {
                                         .seed = o->seed,
                                         .shuffled = o->train && !o->in_order,
                                         .balanced = o->balanced,
+                                        .stream = o->train && !o->in_order ? o->stream : ORDER_EPOCHS,
+                                        .length = (uint32_t)o->stream_length,
                                         .shuffle_buffer = o->train && !o->in_order ? o->shuffle_buffer : 0};
     return epoch_order_make(&loader->order, &loader->arena, &order);
 }
@@ -338,7 +340,12 @@ static sk_status start_workers(struct loader *loader) {
 static sk_status prepare(struct loader *loader) {
     const struct loader_options *o = &loader->options;
     uint32_t pictures = dataset_count(o->dataset, o->part);
-    loader->count = (uint32_t)repeat_length(&o->repeat, pictures);
+    bool stream = o->train && !o->in_order && o->stream != ORDER_EPOCHS;
+    FAIL_IF(stream && (o->repeat.times > 0 || o->stream_length < 1 || o->stream_length % o->batch_size != 0 ||
+                       o->stream_length > UINT32_MAX),
+            SK_EUSAGE, "data.stream takes whole batches of pictures that come once in a pass: %lld of batches of %d%s",
+            (long long)o->stream_length, o->batch_size, o->repeat.times > 0 ? ", and sampling is repeated" : "");
+    loader->count = stream ? (uint32_t)o->stream_length : (uint32_t)repeat_length(&o->repeat, pictures);
     FAIL_IF(loader->count == 0 && pictures > 0, SK_EDATA,
             "sampling repeated takes whole 256 pictures, and there are %u: set repeat_of timm, or sampling shuffle",
             pictures);

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "augment/mix.h"
 #include "data/data.h"
+#include "data/epoch_order.h"
 #include "data/repeat.h"
 
 struct loader;
@@ -31,6 +32,8 @@ struct loader_options {
     bool balanced;  /* with train: each class equally often (RNG_SHUFFLE, sample = 1 + class) */
     bool in_order;  /* with train: not shuffled */
     uint32_t shuffle_buffer; /* with train: shards are read end to end through a buffer of so many; 0 = all at random */
+    enum order_stream stream; /* with train: passes go on over an epoch's end, which has */
+    int64_t stream_length;    /* so many pictures, whole batches */
     struct repeat repeat;          /* with train: each picture several times in a row */
     const struct mix_options *mix; /* with train: mix pictures (RNG_MIX by epoch and batch); or NULL */
     bool skip_corrupt; /* go on without pictures that cannot be decoded (data/skip.h); otherwise they are failures */

@@ -24,6 +24,16 @@ void tell_images_per_step(const struct effect_facts *f, struct text *t) {
     text_addf(t, "%lld", (long long)f->plan.images_per_step);
 }
 
+void tell_stream(const struct effect_facts *f, struct text *t) {
+    const struct recipe *r = f->recipe;
+    int64_t rest = f->plan.images % schedule_pass_images(r);
+    if (r->data_stream == CHOICE_DATA_EPOCHS)
+        text_add(t, rest == 0 ? "whole" : r->drop_last ? "the rest left out" : "the last one short");
+    else
+        text_add(t, r->data_stream == CHOICE_DATA_REPEAT ? "go on with the next pass"
+                                                         : "go on with the next pass, and so does the shuffle buffer");
+}
+
 void tell_left_out(const struct effect_facts *f, struct text *t) {
     text_addf(t, "%lld", (long long)f->plan.images_left_out);
 }

@@ -226,8 +226,11 @@ sk_status recipe_settle_from(struct recipe *recipe, const struct model_args *bas
                         (recipe->preprocess_resize * recipe->preprocess_crop + crop / 2) / crop));
     if (classes <= 0) return recipe_check(recipe);
     if (recipe_is_set(recipe, RECIPE_model_num_classes) && recipe->model_num_classes != classes)
-        return recipe_fail(recipe, RECIPE_model_num_classes, "%lld, but the data have %lld classes",
-                           (long long)recipe->model_num_classes, (long long)classes);
+        return recipe_fail(recipe, RECIPE_model_num_classes, "%lld, but the data have %lld classes%s",
+                           (long long)recipe->model_num_classes, (long long)classes,
+                           recipe->model_num_classes == classes + 1 && recipe->data_label_offset == 0
+                               ? "; data.label_offset=1 puts TF's background before them"
+                               : "");
     TRY(set_integer(recipe, RECIPE_model_num_classes, classes));
     return recipe_check(recipe);
 }
@@ -388,6 +391,7 @@ sk_status recipe_data(const struct recipe *r, struct data_options *options) {
         .seed = (uint64_t)r->seed,
         .exif = r->data_exif == CHOICE_EXIF_APPLY ? EXIF_APPLY : EXIF_IGNORE,
         .index_cache = r->data_index_cache,
+        .label_offset = (int)r->data_label_offset,
         .read_ahead = r->data_shuffle_buffer > 0 ? SHARD_AHEAD : 0,
     };
     TRY(take_fold(r, options));

@@ -7,6 +7,7 @@
 #include "augment/augment.h"
 #include "augment/mix.h"
 #include "data/data.h"
+#include "data/epoch_order.h"
 #include "data/repeat.h"
 #include "files/recipe.h"
 #include "models/model.h"
@@ -38,6 +39,8 @@ sk_status recipe_pipeline_from(const struct recipe *recipe, const struct preproc
 void recipe_crop_and_erasing(const struct recipe *recipe, struct augment_options *options);
 /* Keys of group mix; and of repeated sampling (from_recipe_batch.c). */
 void recipe_mix(const struct recipe *recipe, struct mix_options *mix);
+/* data.stream; epochs have plan->images_used pictures. */
+enum order_stream recipe_stream(const struct recipe *recipe);
 struct repeat recipe_repeat(const struct recipe *recipe);
 /* The same for training pictures, which may be of another size (augment.size). */
 sk_status recipe_train_pipeline(const struct recipe *recipe, const struct pipeline *pipeline, struct pipeline *train);

@@ -22,6 +22,13 @@ void recipe_mix(const struct recipe *r, struct mix_options *mix) {
     for (size_t i = 0; i < 2 && r->mix_cutmix_area.count == 2; i++) mix->area[i] = r->mix_cutmix_area.item[i];
 }
 
+enum order_stream recipe_stream(const struct recipe *r) {
+    static const enum order_stream streams[] = {[CHOICE_DATA_EPOCHS] = ORDER_EPOCHS,
+                                                [CHOICE_DATA_REPEAT] = ORDER_REPEAT,
+                                                [CHOICE_DATA_REPEAT_FIRST] = ORDER_REPEAT_FIRST};
+    return streams[r->data_stream];
+}
+
 struct repeat recipe_repeat(const struct recipe *r) {
     if (r->sampling != CHOICE_SAMPLING_REPEATED) return (struct repeat){0};
     return (struct repeat){

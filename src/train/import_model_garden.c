@@ -88,10 +88,8 @@ static sk_status mg_resnet_only(struct importing *im, const struct import_row *r
 static sk_status mg_classes(struct importing *im, const struct import_row *row) {
     double classes = import_number(im, row->key);
     if (classes == 1001) {
-        import_lacks(im,
-                     "a thousand classes and an empty one, number 0, over which smoothing is spread as well; here the "
-                     "head has the data's classes");
-        return SK_OK;
+        import_note(im, "a thousand classes behind an empty one");
+        TRY(import_set(im, "data.label_offset", "1"));
     }
     im->ignored = classes == 0;
     return im->ignored ? SK_OK : import_set_number(im, "model.num_classes", classes);

@@ -20,7 +20,8 @@ enum reader {
     READ_SMOOTHED,
     READ_BOTH,
     READ_RESIZE,
-    READ_FAST
+    READ_FAST,
+    READ_SHORT
 };
 
 static const struct {
@@ -55,6 +56,7 @@ static const struct {
     {RECIPE_preprocess_resize, READ_RESIZE},
     {RECIPE_preprocess_squash, READ_RESIZE},
     {RECIPE_data_decode, READ_FAST},
+    {RECIPE_drop_last, READ_SHORT},
 };
 
 /* Why nobody reads it; NULL: somebody does. */
@@ -87,6 +89,7 @@ static const char *idle(const struct recipe *r, enum reader reader) {
         return timm || r->mix_of == CHOICE_MIX_TF ? NULL : "only timm and tf smooth labels before they mix them";
     case READ_BOTH: return mixes && cuts && r->mix_mixup > 0 ? NULL : "Mixup and CutMix are not both on";
     case READ_RESIZE: return r->preprocess_crop_share == 0 ? NULL : "preprocess.crop_share cuts before the resize";
+    case READ_SHORT: return r->data_stream == CHOICE_DATA_EPOCHS ? NULL : "data.stream has whole batches alone";
     case READ_FAST:
         if (data_place_of(r->data_spec) == DATA_PLACE_MEMORY) return "these data are pixels already";
         return r->augment_rrc_enabled ? NULL
@@ -106,6 +109,11 @@ bool lint_finds_batch_keys_unused(const struct lint *l, struct text *t) {
 bool lint_finds_buffer_unsharded(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     enum data_place place = data_place_of(r->data_spec);
+    if (r->data_stream == CHOICE_DATA_REPEAT_FIRST && r->data_shuffle_buffer == 0)
+        return lint_say(t, "0, and data.stream repeat_first is about a buffer: set it, or data.stream to repeat");
+    if (r->data_stream != CHOICE_DATA_EPOCHS && r->sampling != CHOICE_SAMPLING_SHUFFLE)
+        return lint_say(t, "data.stream %s goes over every picture again and again: sampling must be shuffle",
+                        recipe_word(RECIPE_data_stream, r->data_stream));
     if (r->data_shuffle_buffer == 0) return false;
     if (r->sampling == CHOICE_SAMPLING_BALANCED)
         return lint_say(t, "shards are read from end to end, and sampling balanced takes classes by turns: set "

@@ -44,6 +44,7 @@ bool lint_finds_images_left_out(const struct lint *l, struct text *t) {
 bool lint_finds_short_batch(const struct lint *l, struct text *t) {
     const struct recipe *r = l->recipe;
     int64_t rest = l->input->train_images % schedule_pass_images(r);
+    if (r->data_stream != CHOICE_DATA_EPOCHS) return false; /* every batch is whole */
     if (r->batch_norm_group) rest %= r->batch_norm_group;
     if (r->drop_last || rest == 0 || rest >= 8 || rest * 4 >= schedule_pass_images(r)) return false;
     return lint_say(

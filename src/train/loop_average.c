@@ -193,7 +193,7 @@ static sk_status take_anew(struct loop *loop, struct network *network) {
                                     .seed = (uint64_t)recipe->seed,
                                     .size = recipe->augment_size,
                                     .batch = batch,
-                                    .rest = recipe->drop_last ? 0 : loop->at.train_images % batch,
+                                    .rest = recipe->drop_last || recipe->data_stream != CHOICE_DATA_EPOCHS ? 0 : loop->at.train_images % batch,
                                     .stop = loop->options.stop,
                                     .progress = statistics_progress,
                                     .user = loop};

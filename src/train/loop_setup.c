@@ -227,7 +227,8 @@ static sk_status make_machinery(struct loop *loop) {
     TRY(count_classes(loop, &counts));
     struct trainer_options trainer = {recipe, loop->network, loop->team, &loop->plan,
                                       .reference = loop->options.reference, .class_counts = counts};
-    int64_t rest = recipe->drop_last ? 0 : loop->plan.images % schedule_pass_images(recipe);
+    bool whole = recipe->drop_last || recipe->data_stream != CHOICE_DATA_EPOCHS;
+    int64_t rest = whole ? 0 : loop->plan.images % schedule_pass_images(recipe);
     TRY(trainer_new(&loop->trainer, &trainer, rest));
     trainer_memory(loop->trainer, &loop->result->peak_bytes, &loop->result->bound_bytes);
     recipe_mix(recipe, &loop->mix);
@@ -240,6 +241,8 @@ static sk_status make_machinery(struct loop *loop) {
                                     .train = true,
                                     .balanced = recipe->sampling == CHOICE_SAMPLING_BALANCED,
                                     .repeat = recipe_repeat(recipe),
+                                    .stream = recipe_stream(recipe),
+                                    .stream_length = loop->plan.images_used,
                                     .mix = &loop->mix,
                                     .skip_corrupt = recipe->data_corrupt == CHOICE_CORRUPT_SKIP,
                                     .shuffle_buffer = (uint32_t)recipe->data_shuffle_buffer,

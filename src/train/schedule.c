@@ -140,11 +140,23 @@ static sk_status check_exact(const struct recipe *recipe) {
     if (recipe->accumulate_batch_norm != CHOICE_ACCUMULATE_EXACT) return SK_OK;
     if (recipe->accumulate == 1)
         return recipe_fail(recipe, RECIPE_accumulate_batch_norm, "exact, but accumulate is 1: nothing is accumulated");
+    if (recipe->data_stream != CHOICE_DATA_EPOCHS) return SK_OK; /* every batch is whole */
     if (recipe->drop_last == (recipe->steps_per_epoch == CHOICE_STEPS_CEIL))
         return recipe_fail(recipe, RECIPE_accumulate_batch_norm,
                            "exact takes a whole optimizer step at once: set drop_last=true steps_per_epoch=floor, or "
                            "drop_last=false steps_per_epoch=ceil");
     return SK_OK;
+}
+
+/* Of a stream an epoch is so many whole steps: passes over the data go on over its end. */
+static void cut_stream(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int64_t per_batch) {
+    int64_t passes = schedule_passes(recipe), per_step = per_batch * passes;
+    bool ceil = recipe->steps_per_epoch == CHOICE_STEPS_CEIL;
+    plan->steps = images / per_step + (ceil && images % per_step != 0);
+    plan->batches = plan->steps * passes;
+    plan->images_used = plan->steps * per_step;
+    plan->images_left_out = 0;
+    plan->total_steps = plan->steps * plan->epochs;
 }
 
 sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, int64_t images, int world) {
@@ -169,7 +181,8 @@ sk_status epoch_plan_make(struct epoch_plan *plan, const struct recipe *recipe, 
         .epochs = recipe->epochs,
         .total_steps = steps * recipe->epochs,
     };
-    if (steps == 0)
+    if (recipe->data_stream != CHOICE_DATA_EPOCHS) cut_stream(plan, recipe, images, per_batch);
+    if (plan->steps == 0)
         return recipe_fail(recipe, RECIPE_batch_size,
                            "%lld pictures make no optimizer step of %lld; lower batch_size or accumulate, or set "
                            "drop_last=false steps_per_epoch=ceil",

@@ -41,6 +41,10 @@ static void text_reading(const struct recipe *r, int64_t images, struct text *t)
         text_add(t, "  classes take turns, each with its pictures in an order of its own\n");
     else
         text_add(t, "  every epoch in an order of its own over all pictures\n");
+    if (r->data_stream == CHOICE_DATA_REPEAT)
+        text_add(t, "  passes over the data follow one another: a batch takes the last pictures of one and the first of the next\n");
+    if (r->data_stream == CHOICE_DATA_REPEAT_FIRST)
+        text_add(t, "  the data are repeated before the buffer, which mixes the end of a pass with the next one's beginning\n");
     text_add(t,
              r->data_corrupt == CHOICE_CORRUPT_SKIP
                  ? "  pictures that cannot be decoded are named and counted: the next good one of its class is trained "
@@ -131,6 +135,9 @@ void trace_batches_text(const struct recipe *r, const struct epoch_plan *plan, i
                   (long long)different(r, plan), r->repeat, (long long)r->repeat_replicas);
     text_fold(r, t);
     text_reading(r, plan->images + val_images, t);
+    if (r->data_label_offset > 0)
+        text_addf(t, "  classes 0 to %lld have no pictures; the data's first is class %lld\n",
+                  (long long)r->data_label_offset - 1, (long long)r->data_label_offset);
     text_decode(r, t);
     text_erasing(r, t);
     text_mixing(r, t);
@@ -162,6 +169,8 @@ void trace_batches_json(const struct recipe *r, const struct epoch_plan *plan, i
     jw_object(w, "data");
     JW_INTEGERS(w, {"fold", data.fold}, {"folds", data.folds});
     jw_integer(w, "shuffle_buffer", r->data_shuffle_buffer);
+    jw_string(w, "stream", word(RECIPE_data_stream, r->data_stream));
+    jw_integer(w, "label_offset", r->data_label_offset);
     jw_string(w, "corrupt", word(RECIPE_data_corrupt, r->data_corrupt));
     jw_string(w, "index_cache", r->data_index_cache);
     jw_bool(w, "index_kept", index_kept(r, plan->images + val_images));

@@ -10,6 +10,7 @@
 #include "augment/augment.h"
 #include "data/epoch_order.h"
 #include "train/from_recipe.h"
+#include "train/schedule.h"
 #include "verbs/recipe_arg.h"
 #include "verbs/sheet.h"
 
@@ -53,7 +54,13 @@ static sk_status choose(struct show *s, uint32_t count) {
                                           .seed = (uint64_t)s->recipe.seed,
                                           .shuffled = true,
                                           .balanced = s->recipe.sampling == CHOICE_SAMPLING_BALANCED,
+                                          .stream = recipe_stream(&s->recipe),
                                           .shuffle_buffer = 0};
+    struct epoch_plan plan;
+    if (options.stream != ORDER_EPOCHS) {
+        TRY(epoch_plan_make(&plan, &s->recipe, dataset_count(s->dataset, DATA_TRAIN), 1));
+        options.length = (uint32_t)plan.images_used;
+    }
     if (dataset_is_sharded(s->dataset)) options.shuffle_buffer = (uint32_t)s->recipe.data_shuffle_buffer;
     repeat.replicas = 1; /* a picture's repeats side by side */
     TRY(epoch_order_make(&order, &s->call->arena, &options));
@@ -64,7 +71,7 @@ static sk_status choose(struct show *s, uint32_t count) {
 
 static sk_status make_one(struct show *s, uint32_t at) {
     uint32_t index = s->indices[at];
-    bool by_place = s->recipe.sampling != CHOICE_SAMPLING_SHUFFLE;
+    bool by_place = s->recipe.sampling != CHOICE_SAMPLING_SHUFFLE || s->recipe.data_stream != CHOICE_DATA_EPOCHS;
     struct sample_key key = {(uint64_t)s->recipe.seed, s->epoch, by_place ? at : index};
     struct pipeline_wish wish;
     struct picture picture;

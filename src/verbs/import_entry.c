@@ -59,10 +59,13 @@ sk_status import_entry_find(const struct call *call, const char *path, struct im
 }
 
 sk_status import_entry_classes(const struct published *entry, struct network *network) {
-    if (!entry || network->args.num_classes != IMAGENET_CLASSES) return SK_OK;
-    network->classes = arena_array(&network->arena, IMAGENET_CLASSES, sizeof *network->classes);
+    int64_t blank = network->args.num_classes - IMAGENET_CLASSES;
+    if (!entry || blank < 0 || blank > 1) return SK_OK;
+    network->classes = arena_array(&network->arena, IMAGENET_CLASSES + 1, sizeof *network->classes);
     if (!network->classes) return SK_EMEMORY;
-    memcpy((void *)network->classes, (const void *)imagenet_class_names(), IMAGENET_CLASSES * sizeof *network->classes);
+    network->classes[0] = "background"; /* TF's */
+    memcpy((void *)(network->classes + blank), (const void *)imagenet_class_names(),
+           IMAGENET_CLASSES * sizeof *network->classes);
     return SK_OK;
 }
 

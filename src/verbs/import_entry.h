@@ -19,7 +19,7 @@ struct import_entry {
  * --model that is not the entry's are errors. */
 sk_status import_entry_find(const struct call *call, const char *path, struct import_entry *found);
 
-/* ImageNet's class names for a network of an entry that has 1000 classes. */
+/* ImageNet's class names for a network of an entry that has 1000 classes, or 1001 with the background first. */
 sk_status import_entry_classes(const struct published *entry, struct network *network);
 
 /* Where the weights come from, for the model file; NULL + sentence. */

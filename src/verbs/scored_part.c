@@ -9,6 +9,19 @@
 #include "train/from_recipe.h"
 #include "train/run_folder.h"
 
+/* A network of one class more, whose first is TF's background: its numbers of the others are one higher. */
+static sk_status shift_labels(const struct call *call, const struct network *network, struct dataset *dataset,
+                              const char *spec) {
+    bool one_more = network->args.num_classes == (int64_t)dataset_classes(dataset) + 1;
+    const char *first = network->classes ? network->classes[0] : "background";
+    if (!one_more || !strstr(first, "background") || strstr(dataset_class_name(dataset, 0), "background")) return SK_OK;
+    if (!network->classes)
+        call_warning(call,
+                     "the model has a class more than %s and no names: taken as TF's, whose class 0 is the background",
+                     spec);
+    return dataset_shift(dataset, 1);
+}
+
 static sk_status check_classes(const struct call *call, const struct network *network, const struct dataset *dataset,
                                const char *spec) {
     int classes = dataset_classes(dataset);
@@ -47,7 +60,8 @@ sk_status run_weights(struct call *call, const char *run, const struct recipe *r
     const char *name = word ? arena_printf(&call->arena, "%s.safetensors", word) : run_folder_best(recipe);
     *path = name ? path_join(&call->arena, run, name) : NULL;
     if (!*path) return SK_EMEMORY;
-    FAIL_IF(word && strchr(word, '/'), SK_EUSAGE, "--weights %s: expected best, last, best_ema, last_ema or average", word);
+    FAIL_IF(word && strchr(word, '/'), SK_EUSAGE, "--weights %s: expected best, last, best_ema, last_ema or average",
+            word);
     FAIL_IF(!file_exists(*path), SK_EDATA, "%s has no %s%s", run, name, word ? "" : " yet");
     return SK_OK;
 }
@@ -86,7 +100,12 @@ sk_status scored_part_open(const struct call *call, const struct scored_model *m
     }
     arena_free(&arena);
     TRY(status);
+    options.label_offset = 0;
     TRY(dataset_open(dataset, spec, &options));
+    bool shifts = recipe.data_label_offset > 1 &&
+                  network->args.num_classes == dataset_classes(*dataset) + recipe.data_label_offset;
+    if (shifts) TRY(dataset_shift(*dataset, (int)recipe.data_label_offset));
+    TRY(shift_labels(call, network, *dataset, spec));
     TRY(check_classes(call, network, *dataset, spec));
     return choose(call, spec, *dataset, part);
 }

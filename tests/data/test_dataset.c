@@ -97,6 +97,30 @@ static void idx_reads(void **state) {
     }
 }
 
+/* TF's background: labels and classes one higher, names with it, the pictures the same; a split does not know it. */
+static void labels_are_shifted(void **state) {
+    struct dataset *plain, *shifted;
+    struct data_options options = {.val_fraction = 0.25, .seed = 3, .label_offset = 1};
+    (void)state;
+    put_idx("train", 40, 4, false);
+    plain = open_data(ROOT "/idx", 0.25, 3);
+    if (dataset_open(&shifted, ROOT "/idx", &options) != SK_OK) fail_msg("%s", sk_error());
+    assert_int_equal(dataset_classes(shifted), 5);
+    assert_string_equal(dataset_class_name(shifted, 0), "background");
+    assert_string_equal(dataset_class_name(shifted, 4), "3");
+    assert_string_equal(dataset_class_name(shifted, 5), "");
+    assert_string_equal(dataset_class_name(shifted, -1), "");
+    for (int part = DATA_TRAIN; part <= DATA_VAL; part++) {
+        uint32_t count = dataset_count(plain, (enum data_part)part);
+        assert_int_equal(dataset_count(shifted, (enum data_part)part), count);
+        for (uint32_t i = 0; i < count; i++)
+            assert_int_equal(dataset_label(shifted, (enum data_part)part, i), dataset_label(plain, (enum data_part)part, i) + 1);
+    }
+    assert_int_equal(dataset_shift(plain, -1), SK_EUSAGE);
+    dataset_free(plain);
+    dataset_free(shifted);
+}
+
 static void idx_refuses(void **state) {
     static const struct {
         size_t at;
@@ -416,7 +440,7 @@ static void split_per_class(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_reads),       cmocka_unit_test(idx_refuses),  cmocka_unit_test(idx_gz_refuses),
+        cmocka_unit_test(idx_reads), cmocka_unit_test(labels_are_shifted),       cmocka_unit_test(idx_refuses),  cmocka_unit_test(idx_gz_refuses),
         cmocka_unit_test(fashion_mnist),   cmocka_unit_test(cifar_reads),  cmocka_unit_test(cifar100_reads),
         cmocka_unit_test(folder_order),    cmocka_unit_test(folder_parts), cmocka_unit_test(folder_refuses),
         cmocka_unit_test(split_per_class),

@@ -137,6 +137,75 @@ static void orders(void **state) {
     dataset_free(d);
 }
 
+/* An epoch that is longer than a pass, and one that is shorter. */
+static void check_stream(struct dataset *d, uint32_t length, enum order_stream stream, uint32_t room) {
+    enum { EPOCHS = 4 };
+    struct arena arena = {0};
+    struct epoch_order order, again, read;
+    struct epoch_order_options options = {
+        .dataset = d, .shuffled = true, .shuffle_buffer = room, .seed = 3, .stream = stream, .length = length};
+    uint64_t all = (uint64_t)length * EPOCHS;
+    uint32_t *stretch = arena_array(&arena, all, sizeof *stretch);
+    assert_int_equal(epoch_order_make(&order, &arena, &options), SK_OK);
+    assert_int_equal(order.count, length);
+    for (int e = 0; e < EPOCHS; e++) {
+        epoch_order_fill(&order, (uint64_t)e);
+        memcpy(stretch + (size_t)e * length, order.order, length * sizeof *stretch);
+    }
+    /* from any epoch on, and back again: the same */
+    assert_int_equal(epoch_order_make(&again, &arena, &options), SK_OK);
+    for (int e = EPOCHS - 1; e >= 0; e -= 2) {
+        epoch_order_fill(&again, (uint64_t)e);
+        assert_memory_equal(again.order, stretch + (size_t)e * length, length * sizeof *stretch);
+    }
+    if (stream == ORDER_REPEAT)
+        for (uint64_t at = 0; at + MANY <= all; at += MANY) check_permutation(stretch + at, MANY);
+    if (stream == ORDER_REPEAT_FIRST) {
+        /* A buffer of one gives what is read. Of that, each comes out once, none earlier than the buffer can reach. */
+        uint32_t *where = arena_array(&arena, (size_t)MANY * 8, sizeof *where),
+                 *seen = arena_array(&arena, MANY, sizeof *seen);
+        uint64_t early = 0;
+        options.shuffle_buffer = 1, options.length = MANY;
+        assert_int_equal(epoch_order_make(&read, &arena, &options), SK_OK);
+        for (uint32_t pass = 0; pass < 8; pass++) {
+            epoch_order_fill(&read, pass);
+            check_permutation(read.order, MANY);
+            for (uint32_t i = 0; i < MANY; i++) where[read.order[i] * 8 + pass] = pass * MANY + i;
+        }
+        for (uint64_t p = 0; p < all; p++) {
+            uint32_t *times = &seen[stretch[p]];
+            assert_true(*times < 8 && where[stretch[p] * 8 + *times] <= p + room);
+            early += where[stretch[p] * 8 + (*times)++] > p;
+        }
+        assert_true(early > all / 8); /* it does mix */
+    }
+    arena_free(&arena);
+}
+
+static void streams(void **state) {
+    (void)state;
+    struct dataset *d = calloc(1, sizeof *d);
+    struct index index;
+    assert_non_null(d);
+    make_many(&index);
+    assert_int_equal(data_take_index(d, &index), SK_OK);
+    d->list[DATA_TRAIN].count = MANY;
+    check_stream(d, MANY + MANY / 5, ORDER_REPEAT, 0);
+    check_stream(d, MANY - MANY / 7, ORDER_REPEAT, 10000);
+    check_stream(d, MANY + MANY / 5, ORDER_REPEAT_FIRST, 10000);
+    check_stream(d, MANY / 3, ORDER_REPEAT_FIRST, 40000);
+    struct arena arena = {0};
+    struct epoch_order order;
+    struct epoch_order_options none = {.dataset = d, .shuffled = true, .stream = ORDER_REPEAT_FIRST, .length = 8};
+    assert_int_equal(epoch_order_make(&order, &arena, &none), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "shuffle buffer"));
+    none.stream = ORDER_REPEAT, none.balanced = true;
+    assert_int_equal(epoch_order_make(&order, &arena, &none), SK_EUSAGE);
+    assert_non_null(strstr(sk_error(), "balanced"));
+    arena_free(&arena);
+    dataset_free(d);
+}
+
 static void refuses(void **state) {
     (void)state;
     struct dataset *d;
@@ -294,8 +363,13 @@ static void sees_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_at_once),   cmocka_unit_test(orders),         cmocka_unit_test(refuses),
-        cmocka_unit_test(follows_folders), cmocka_unit_test(follows_shards), cmocka_unit_test(labels_have_classes),
+        cmocka_unit_test(opens_at_once),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(streams),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(follows_folders),
+        cmocka_unit_test(follows_shards),
+        cmocka_unit_test(labels_have_classes),
         cmocka_unit_test(sees_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,8 @@ static void run_begin(struct run *run, const struct run_options *options) {
                                     .workers = options->workers,
                                     .seed = (uint64_t)run->recipe.seed,
                                     .repeat = recipe_repeat(&run->recipe),
+                                    .stream = recipe_stream(&run->recipe),
+                                    .stream_length = run->epochs.images_used,
                                     .mix = &run->mix,
                                     .train = true,
                                     .drop_last = true};

@@ -87,14 +87,13 @@ static void seed_and_recipe_count(void **state) {
 }
 
 /* Stopped in the middle of an accumulation, and gone on with by other threads and workers. */
-static void stop_and_go_on(void **state) {
-    (void)state;
+static void go_on(const char *const *recipe, int64_t stop, int64_t end, uint64_t whole) {
     struct run run;
     struct next next;
     struct arena arena = {0};
     struct trainer_block blocks[TRAINER_BLOCKS], fresh[TRAINER_BLOCKS];
-    run_begin(&run, &(struct run_options){FOLDER, resized, 1, 2});
-    run_steps(&run, STOP, &next);
+    run_begin(&run, &(struct run_options){FOLDER, recipe, 1, 2});
+    run_steps(&run, stop, &next);
     struct trainer_position position = trainer_position(run.trainer);
     assert_int_equal(position.gathered, 1);
     int count = trainer_blocks(run.trainer, blocks);
@@ -104,7 +103,7 @@ static void stop_and_go_on(void **state) {
     }
     run_end(&run);
 
-    run_begin(&run, &(struct run_options){FOLDER, resized, 3, 1});
+    run_begin(&run, &(struct run_options){FOLDER, recipe, 3, 1});
     assert_int_equal(trainer_blocks(run.trainer, fresh), count);
     for (int b = 0; b < count; b++) {
         assert_string_equal(fresh[b].name, blocks[b].name);
@@ -113,10 +112,24 @@ static void stop_and_go_on(void **state) {
     }
     trainer_seek(run.trainer, position);
     ok(loader_seek(run.loader, next.epoch, next.batch, 0));
-    run_steps(&run, STEPS, &next);
-    assert_true(run_hash(&run) == expected);
+    run_steps(&run, end, &next);
+    assert_true(run_hash(&run) == whole);
     run_end(&run);
     arena_free(&arena);
+}
+
+static void stop_and_go_on(void **state) {
+    (void)state;
+    go_on(resized, STOP, STEPS, expected);
+}
+
+/* 24 batches of 4 make an epoch of 95 pictures and one of the next pass. */
+static void stop_in_a_stream(void **state) {
+    static const char *const streamed[] = {"augment.random_resized_crop.enabled=true", "data.stream=repeat",
+                                           "steps_per_epoch=ceil", NULL};
+    (void)state;
+    uint64_t whole = run_of(&(struct run_options){FOLDER, streamed, 2, 0}, STOP + 6);
+    go_on(streamed, STOP - 1, STOP + 6, whole);
 }
 
 /* All levels of one numeric class: not only each kernel, the whole run has equal bits. */
@@ -136,8 +149,10 @@ static void levels_agree(void **state) {
         if (hash != few) print_error("%s: other bits\n", name);
         assert_true(hash == few);
     }
-    if (*kept) setenv("SISKIN_ISA", kept, 1);
-    else unsetenv("SISKIN_ISA");
+    if (*kept)
+        setenv("SISKIN_ISA", kept, 1);
+    else
+        unsetenv("SISKIN_ISA");
 }
 
 /* ---- memory ---- */
@@ -177,9 +192,10 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_and_workers), cmocka_unit_test(pad_and_crop),
+        cmocka_unit_test(threads_and_workers),   cmocka_unit_test(pad_and_crop),
         cmocka_unit_test(seed_and_recipe_count), cmocka_unit_test(stop_and_go_on),
-        cmocka_unit_test(levels_agree),          cmocka_unit_test(plans_are_tight),
+        cmocka_unit_test(stop_in_a_stream),      cmocka_unit_test(levels_agree),
+        cmocka_unit_test(plans_are_tight),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
