@@ -18,9 +18,9 @@
 /* Whether common kernels have instances of their own: the plain level, whose fused multiply-adds are calls, gains nothing. */
 enum { DW_INSTANCES = VL > 1 };
 
-/* Outputs at once: where all taps are held in registers, four; where a row of them is, seven, which divide the maps of
- * 224 px (56, 28, 14, 7). Held taps are read once, others once for each tile, from L1. */
-enum { DW_TILE = 4, DW_TILE_MAX = 7, DW_TAPS_HELD = 9 };
+/* Outputs at once: seven, which divide the maps of 224 px (56, 28, 14, 7). Taps that registers hold are read once for a
+ * row, others once for each tile, from L1. */
+enum { DW_TILE = 4, DW_TILE_MAX = 7, DW_TAPS_HELD = SIMD_REGISTERS == 32 ? 9 : 1 };
 
 enum { DW_ALIGN = 16 }; /* floats: columns are padded to this, a multiple of every VL */
 
@@ -100,7 +100,7 @@ struct dw_row {
     int64_t sums_step;
     enum act act;
     const float *bias;   /* forward: (channels) or NULL */
-    bool smooth;         /* act is no clamp; dw_row_fixed and dw_row_any set it */
+    bool smooth;         /* act is no clamp, nor hardswish forward; dw_row_fixed and dw_row_any set it */
     bool gradient;       /* the fields below */
     const void *add, *x; /* laid out as y; add may be NULL; x only for mask and sums */
     bool add_bf16, x_bf16;
@@ -130,7 +130,7 @@ DW_INLINE void dw_put(float *p, vf x, int lanes, bool stream) {
 
 DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
     if (d->bias) acc = vadd(acc, k->bias);
-    acc = vclamp(acc, k->low, k->high);
+    acc = d->act == ACT_HARDSWISH ? act_value_of(ACT_HARDSWISH, acc) : vclamp(acc, k->low, k->high);
     dw_put((float *)d->y + column * d->y_step + k->channel - d->from, acc, k->lanes, d->stream);
     if (!d->sums) return;
     k->sum = vadd(k->sum, acc);
@@ -148,6 +148,16 @@ DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf 
     }
     k->sum = vadd(k->sum, acc);
     dw_put((float *)d->y + at, acc, k->lanes, d->stream);
+}
+
+/* SiLU in registers: the outputs of a tile do not wait for each other. */
+DW_INLINE void dw_finish_silu(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
+    DW_UNROLL for (int t = 0; t < tile; t++) {
+        vf made = act_value_of(ACT_SILU, vadd(acc[t], k->bias));
+        k->sum = vadd(k->sum, made);
+        k->square = vfma(made, made, k->square);
+        dw_put((float *)d->y + (column + t) * d->y_step + k->channel - d->from, made, k->lanes, d->stream);
+    }
 }
 
 /* Activations that are no clamps: all outputs of a tile at once. */
@@ -174,6 +184,10 @@ DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const
 }
 
 DW_INLINE void dw_finish(const struct dw_row *d, struct dw_lane *k, const vf *acc, int64_t column, int tile) {
+    if (d->smooth && !d->gradient && d->act == ACT_SILU) {
+        dw_finish_silu(d, k, acc, column, tile);
+        return;
+    }
     if (d->smooth) {
         dw_finish_smooth(d, k, acc, column, tile);
         return;
@@ -259,13 +273,16 @@ DW_INLINE void dw_row_fixed(const struct dw_row *given, int taps_r, int taps_s, 
         int64_t j = 0;
         dw_lane_open(&d, &k, c);
         DW_UNROLL for (int i = 0; i < in_registers; i++) w[i] = vload(d.w + i * d.step + c);
-        for (; !in_registers && j + DW_TILE_MAX <= d.count; j += DW_TILE_MAX) {
-            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE_MAX);
-            if (d.ahead) dw_ahead_step(d.ahead), dw_ahead_step(d.ahead);
-        }
-        for (; j + DW_TILE <= d.count; j += DW_TILE) {
-            dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE);
-            if (d.ahead) dw_ahead_step(d.ahead);
+        for (int64_t left = d.count; left >= DW_TILE; left = d.count - j) {
+            if (left >= DW_TILE_MAX && left != 2 * DW_TILE) {
+                dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE_MAX);
+                if (d.ahead) dw_ahead_step(d.ahead), dw_ahead_step(d.ahead);
+                j += DW_TILE_MAX;
+            } else {
+                dw_tile(&d, &k, w, j, taps_r, taps_s, stride, DW_TILE);
+                if (d.ahead) dw_ahead_step(d.ahead);
+                j += DW_TILE;
+            }
         }
         /* what is left at once: a single chain of additions waits for each */
         if (d.count - j == 3)

@@ -6,7 +6,8 @@
 #include "kernels/depthwise_core.h"
 #include "kernels/variants.h"
 
-enum { RING_BYTES = 256 << 10, MIN_BAND = 8, GROUP_MIN = 64 };
+/* Bytes of a ring: in L2, or in L1 where the tensor is at hand in a cache. */
+enum { RING_BYTES = 256 << 10, RING_NEAR = 24 << 10, NEAR_BYTES = 8 << 20, MIN_BAND = 8, GROUP_MIN = 64 };
 
 static int64_t ring_slots(const struct conv_shape *s) {
     return (int64_t)(s->r - 1) * s->dilation_h + 1;
@@ -19,8 +20,8 @@ static int64_t pieces(int64_t whole, int64_t piece) {
 }
 
 /* Channels in groups of equal size, a multiple of the alignment; at least `groups` of them unless too narrow. */
-static int64_t group_channels(int64_t c, int64_t column_bytes, int64_t groups) {
-    int64_t fitting = dw_max(RING_BYTES / column_bytes / DW_ALIGN * DW_ALIGN, DW_ALIGN);
+static int64_t group_channels(int64_t c, int64_t ring_bytes, int64_t column_bytes, int64_t groups) {
+    int64_t fitting = dw_max(ring_bytes / column_bytes / DW_ALIGN * DW_ALIGN, DW_ALIGN);
     groups = dw_max(pieces(c, fitting), dw_min(groups, dw_max(1, c / GROUP_MIN)));
     return dw_step(pieces(c, groups));
 }
@@ -29,11 +30,12 @@ size_t KERNEL_NAME(depthwise_forward_plan)(struct depthwise_forward *job, int th
     const struct conv_shape *s = &job->s;
     int64_t strip = strip_rows(s->q), strips = pieces(s->p, strip), wanted = threads > 1 ? 4 * threads : 1;
     int64_t bytes = ring_slots(s) * ring_columns(s) * (int64_t)sizeof(float);
-    job->group = group_channels(s->c, bytes, 1);
+    int64_t ring = s->n * s->h * s->w * s->c * (int64_t)sizeof(float) <= NEAR_BYTES ? RING_NEAR : RING_BYTES;
+    job->group = group_channels(s->c, ring, bytes, 1);
     int64_t bands = pieces(wanted, dw_max(1, s->n * pieces(s->c, job->group)));
     bands = dw_max(1, dw_min(bands, dw_min(strips, s->p / MIN_BAND)));
     job->band = dw_max(1, pieces(strips, bands)) * strip;
-    if (s->n * pieces(s->p, job->band) < threads) job->group = group_channels(s->c, bytes, threads);
+    if (s->n * pieces(s->p, job->band) < threads) job->group = group_channels(s->c, ring, bytes, threads);
     job->tiles = s->n * pieces(s->p, job->band) * pieces(s->c, job->group);
     int64_t step = dw_step(dw_min(job->group, s->c)), pointers = (s->r * (int64_t)sizeof(float *) + 63) / 64 * 64;
     return (size_t)pointers +

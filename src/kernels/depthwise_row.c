@@ -190,7 +190,8 @@ static __attribute__((noinline)) void smooth_any(const struct dw_row *d) {
 }
 
 static void row_f32(const struct dw_row *d) {
-    bool square = DW_INSTANCES && d->taps_r == d->taps_s && d->dilation == 1, smooth = !act_is_clamp(d->act);
+    bool square = DW_INSTANCES && d->taps_r == d->taps_s && d->dilation == 1;
+    bool smooth = !act_is_clamp(d->act) && d->act != ACT_HARDSWISH;
     if (square && d->taps_r == 3 && d->stride == 1)
         (smooth ? smooth_3_1 : row_3_1)(d);
     else if (square && d->taps_r == 3 && d->stride == 2)

@@ -3,14 +3,17 @@
  * The expanded tensor never leaves L2. Large maps go by strips of output rows: a ring keeps the expanded rows, so
  * that none is made twice within a tile. Small maps go by groups of hidden channels over the whole map; with too few
  * images for all threads the groups are tiles of a first phase and the projection is a second one.
+ * A block without a projection (a squeeze-excite comes before it) is that first phase, or the strips without their last step.
  * Every element has the same chain of additions as in the three convolutions apart: equal bits.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_rows.h"
 #include "kernels/depthwise_core.h"
+#include "kernels/strips.h"
 #include "kernels/variants.h"
 
 enum {
     GROUP = 96,        /* hidden channels of a group, a multiple of every MM_COLS */
+    HEAD_GROUP = 64,   /* the same where groups are shared out among threads: smaller, to even out */
     PROJECT_ROWS = 28, /* rows of a tile of the second phase */
     STRIP_PIXELS = 112,
 };
@@ -38,13 +41,16 @@ static int64_t project_tiles(const struct inverted_residual *job) {
 }
 
 static size_t plan_small(struct inverted_residual *job, int threads) {
+    bool head = !job->k;
     int64_t groups = pieces(job->hidden, GROUP);
-    job->group = dw_min(GROUP, dw_step(job->hidden));
+    job->group = dw_min(head && threads > 1 ? HEAD_GROUP : GROUP, dw_step(job->hidden));
     job->strip = job->band = job->p;
     /* two images of 7x7 are seven register tiles of 14 rows */
-    job->images = job->h * job->w % 2 && job->n >= 4 * threads ? 2 : 1;
+    job->images = job->h * job->w % 2 && job->n >= (threads > 1 ? 4 * threads : 2) ? 2 : 1;
     job->tiles = pieces(job->n, job->images);
-    if (threads > 1 && job->n < 2 * threads) {
+    if (head) {
+        job->tiles *= pieces(job->hidden, job->group);
+    } else if (threads > 1 && job->n < 2 * threads) {
         job->images = 1, job->phases = 2;
         job->tiles = dw_max(job->n * groups, project_tiles(job));
         job->shared_floats = job->n * job->p * job->q * job->hidden;
@@ -160,6 +166,17 @@ static struct dw_row depthwise_job(const struct inverted_residual *job, int64_t 
     return d;
 }
 
+/* Where output row p of an image adds its sums: channels from … from + count. */
+static void sums_of_row(const struct inverted_residual *job, struct dw_row *d, int64_t image, int64_t p, int64_t from) {
+    if (!job->sums) return;
+    int64_t strip = strip_rows(job->q);
+    d->sums = job->sums + (image * pieces(job->p, strip) + p / strip) * 2 * job->hidden + from;
+    d->sums_step = job->hidden;
+    if (p % strip) return;
+    dw_zero(d->sums, d->channels);
+    dw_zero(d->sums + job->hidden, d->channels);
+}
+
 /* ---- large maps: strips of rows ---- */
 
 /* What the next strip reads and writes, spread over the depthwise rows of this one. */
@@ -203,8 +220,11 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
             int64_t top = i * job->stride - job->pad_top;
             for (int r = 0; r < job->r; r++) rows[r] = dw_ring_row(&ring, top + r);
             row.y = d + (i - p) * job->q * step;
+            if (!job->k) row.y = job->y + (image * job->p + i) * job->q * job->hidden, row.y_step = job->hidden;
+            sums_of_row(job, &row, image, i, 0);
             KERNEL_NAME(depthwise_row)(&row);
         }
+        if (!job->k) continue;
         struct projection e = {.row = (image * job->p + p) * job->q, .rows = (last - p) * job->q, .hidden = d};
         e.hidden_step = step, e.count = job->hidden, e.cols = job->k;
         project(job, &e);
@@ -246,7 +266,7 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
     int64_t count = dw_min(job->group, job->hidden - from), columns = padded_columns(job), step = job->group;
     struct expansion e = {.from = from, .count = count, .rows = images * job->h * job->w};
     e.x = job->x + image * job->h * job->w * job->c, e.out = m->compact, e.out_step = step;
-    e.next = job->phases == 1 ? job->project + from * MM_COLS : NULL;
+    e.next = job->phases == 1 && job->k ? job->project + from * MM_COLS : NULL;
     expand(job, &e);
     struct dw_row d = depthwise_job(job, from, count);
     for (int64_t i = 0; i < (int64_t)job->r * job->r; i++) {
@@ -261,9 +281,19 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
                 m->rows[r] = h < 0 || h >= job->h ? m->zero : m->padded + h * columns * step;
             }
             d.y = out + (i * job->p + p) * job->q * out_step;
+            sums_of_row(job, &d, image + i, p, from);
             KERNEL_NAME(depthwise_row)(&d);
         }
     }
+}
+
+/* Some images by one group of hidden channels, which the next step reads. */
+static void run_head(const struct inverted_residual *job, int64_t tile, void *scratch) {
+    struct group_memory m = group_memory(job, scratch);
+    int64_t groups = pieces(job->hidden, job->group), from = tile % groups * job->group;
+    int64_t image = tile / groups * job->images, images = dw_min(job->images, job->n - image);
+    dw_zero(m.zero, padded_columns(job) * job->group);
+    run_group(job, image, images, from, &m, job->y + image * job->p * job->q * job->hidden + from, job->hidden);
 }
 
 static void run_small(const struct inverted_residual *job, int64_t tile, void *scratch) {
@@ -301,6 +331,8 @@ void KERNEL_NAME(inverted_residual_run)(const struct inverted_residual *job, int
                                         void *scratch) {
     if (job->phases > 1)
         run_shared(job, phase, tile, scratch);
+    else if (job->group && !job->k)
+        run_head(job, tile, scratch);
     else if (job->group)
         run_small(job, tile, scratch);
     else

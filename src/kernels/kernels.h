@@ -157,7 +157,8 @@ enum { BLOCK_SMALL_MAP = 200 };
 bool block_takes(const struct conv_shape *dense);
 
 /* y = project(act(depthwise(expand_act(expand(x))))) [+ x]. Expand may be absent (hidden = c), or a dense convolution:
- * that is a network's first one, whose output is then never stored. */
+ * that is a network's first one, whose output is then never stored. With k = 0 there is no projection: y is what the
+ * depthwise part makes, and sums are of it, for a squeeze-excite. */
 struct inverted_residual {
     int64_t n, h, w, c, hidden, p, q, k;
     int r, stride, pad_top, pad_left; /* square depthwise kernel */
@@ -168,12 +169,26 @@ struct inverted_residual {
     const float *depthwise, *depthwise_bias;     /* (R,R,hidden), (hidden) */
     const float *project, *project_bias;         /* PACK_FORWARD (1,1,hidden,K), (K) */
     bool add;                                    /* the residual: + x */
-    float *y;                                    /* (N,P,Q,K) */
+    float *y;                                    /* (N,P,Q,K), or where k = 0: (N,P,Q,hidden) */
+    float *sums;                                 /* k = 0: (strip_count(N,P,Q), 2, hidden) of y and y*y; or NULL */
     float *shared;                               /* shared_floats that all tiles share, where phases > 1 */
     int64_t shared_floats;                       /* by plan */
     int64_t strip, tiles;                        /* by plan */
     int64_t band, group, images;                 /* by plan: output rows, hidden channels, images of a tile */
     int64_t phases;                              /* 1, or more where small maps split by channels (tiles per phase the same) */
+};
+
+/* y[n] = gate_act(w2·act(w1·mean[n] + b1) + b2): the gate of a squeeze-excite, from the sums that the block's first half
+ * formed. Small ones are one tile, larger ones two phases of columns. */
+struct squeeze_job {
+    int64_t n, strips, c, squeezed; /* strips of an image */
+    float scale;                    /* 1 / pixels of an image */
+    const float *sums;              /* (n * strips, 2, C), of which the first are added up */
+    const float *w1, *b1, *w2, *b2; /* PACK_FORWARD (1,1,C,squeezed), (squeezed), (1,1,squeezed,C), (C) */
+    enum act act, gate_act;
+    float *y;                       /* (N,C) */
+    float *shared;                  /* shared_floats, where phases > 1 */
+    int64_t phases, tiles[2], panels[2], shared_floats; /* by plan; panels of a tile */
 };
 
 /* ---- elementwise and pooling ---- */
@@ -376,6 +391,8 @@ struct kernels {
 
     size_t (*inverted_residual_plan)(struct inverted_residual *job, int threads);
     void (*inverted_residual_run)(const struct inverted_residual *job, int64_t phase, int64_t tile, void *scratch);
+    size_t (*squeeze_plan)(struct squeeze_job *job, int threads);
+    void (*squeeze_run)(const struct squeeze_job *job, int64_t phase, int64_t tile, void *scratch);
 
     void (*affine_plan)(struct affine_job *job);
     void (*affine_run)(const struct affine_job *job, int64_t tile);

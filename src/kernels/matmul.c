@@ -37,7 +37,9 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
         vf bias = mm_load(m->bias + at, lanes);
         UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], bias);
     }
-    if (m->act != ACT_NONE && !m->add_first) {
+    if (m->act == ACT_HARDSWISH && !m->add_first) {
+        UNROLL for (int i = 0; i < rows; i++) c[i] = act_value_of(ACT_HARDSWISH, c[i]);
+    } else if (m->act != ACT_NONE && !m->add_first) {
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
     if (m->add) {
@@ -363,7 +365,8 @@ INLINE void mm_ahead_add(const struct matmul *m, int64_t row, int64_t rows, int6
 
 /* A panel of B stays in L1 while all rows of A pass by. */
 void KERNEL_NAME(matmul)(const struct matmul *m) {
-    if (!act_is_clamp(m->act) || m->c_bf16 || m->x_bf16 || m->add_bf16) {
+    bool in_registers = act_is_clamp(m->act) || (m->act == ACT_HARDSWISH && !m->x);
+    if (!in_registers || m->c_bf16 || m->x_bf16 || m->add_bf16) {
         mm_through_buffer(m);
         return;
     }

@@ -142,12 +142,23 @@ struct slice_attr {
     int64_t from, count;
 };
 
-/* fused_inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. */
+/* fused_inverted_residual (inference): x, expand w/bias, depthwise w/bias, project w/bias; all folded. Without a projection
+ * the second output are partial sums of the first and its squares. */
 enum { IR_X, IR_EXPAND, IR_EXPAND_BIAS, IR_DEPTHWISE, IR_DEPTHWISE_BIAS, IR_PROJECT, IR_PROJECT_BIAS, IR_INPUTS };
+enum { IR_Y, IR_SUMS };
 struct inverted_residual_attr {
-    struct conv_shape expand, depthwise, project; /* expand.k = 0: none; it may be dense, not 1x1 */
+    struct conv_shape expand, depthwise, project; /* expand.k, project.k = 0: none; expand may be dense, not 1x1 */
     enum act act, expand_act;
     bool add, packed;
+};
+
+/* squeeze (inference): partial sums, two layers' weights and biases -> gate (N,C). */
+enum { SQ_SUMS, SQ_IN, SQ_IN_BIAS, SQ_OUT, SQ_OUT_BIAS, SQ_INPUTS };
+struct squeeze_attr {
+    struct conv_shape in, out; /* the two layers */
+    int64_t pixels;            /* that were added up for each image */
+    enum act act, gate_act;
+    bool packed;
 };
 
 /* ---- the scalar meaning of activations and views, for references ---- */

@@ -1,14 +1,16 @@
 /* fused_inverted_residual.c — expand, depthwise, project and residual as one step of inference (Sandler et al. 2018).
  *
- * The expanded tensor never leaves the cache. Made by a pass from folded convolutions, which are its
+ * The expanded tensor never leaves the cache. A block whose projection waits for a squeeze-excite ends before it and gives
+ * the sums of its output besides. Made by a pass from folded convolutions, which are its
  * reference: passes are tested against the graph without them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 
 static sk_status fused_inverted_residual_infer(struct graph *graph, int node) {
     const struct inverted_residual_attr *attr = graph->nodes[node].attr;
-    const struct conv_shape *s = &attr->project;
-    graph_output(graph, node, 0, F32, (struct shape){4, {s->n, s->p, s->q, s->k}});
+    const struct conv_shape *s = attr->project.k ? &attr->project : &attr->depthwise;
+    graph_output(graph, node, IR_Y, F32, (struct shape){4, {s->n, s->p, s->q, s->k}});
+    if (!attr->project.k) graph_output(graph, node, IR_SUMS, F32, conv_sums_shape(s, true));
     return graph->status;
 }
 
@@ -63,7 +65,7 @@ static void fused_inverted_residual_bind(const struct bind_request *request, voi
     job->x = in[IR_X], job->expand = in[IR_EXPAND], job->expand_bias = in[IR_EXPAND_BIAS];
     job->depthwise = in[IR_DEPTHWISE], job->depthwise_bias = in[IR_DEPTHWISE_BIAS];
     job->project = in[IR_PROJECT], job->project_bias = in[IR_PROJECT_BIAS];
-    job->y = request->out[0];
+    job->y = request->out[IR_Y], job->sums = request->out[IR_SUMS];
     job->shared = request->shared;
 }
 
@@ -74,7 +76,7 @@ static void fused_inverted_residual_run(const struct kernels *kernels, const voi
 
 const struct op op_fused_inverted_residual = {
     .name = "fused_inverted_residual",
-    .outputs = 1,
+    .outputs = 2,
     .infer = fused_inverted_residual_infer,
     .cost = fused_inverted_residual_cost,
     .plan = fused_inverted_residual_plan,

@@ -3,18 +3,16 @@
  * The expanded tensor is then never stored; nor is the output of the first convolution, where a block without
  * expansion follows it.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "ops/attrs.h"
+#include "plan/block.h"
 #include "plan/passes.h"
 
 static const struct conv_attr *attr_of(const struct node *conv) {
     return conv->attr;
 }
 
-/* A convolution that the block can take: bias, no view, no residual, read by one node alone. */
-static const struct node *plain_conv(const struct rewrite *rewrite, int value) {
+const struct node *block_conv(const struct rewrite *rewrite, int value) {
     const struct node *conv = producer(rewrite->from, value, &op_conv);
-    if (!conv || rewrite->uses[value] != 1 || !conv->in[CONV_BIAS] || conv->in[CONV_SCALE]) return NULL;
-    if (conv->in[CONV_GATE]) return NULL;
+    if (!conv || !conv->in[CONV_BIAS] || conv->in[CONV_SCALE] || conv->in[CONV_GATE]) return NULL;
     return conv->in[CONV_ADD] || conv->out[CONV_STATS] ? NULL : conv;
 }
 
@@ -27,32 +25,38 @@ static bool expands(const struct conv_shape *s) {
     return conv_is_pointwise(s) || block_takes(s);
 }
 
+bool block_half(const struct rewrite *rewrite, const struct node *depthwise, struct block_half *half) {
+    const struct conv_shape *s = &attr_of(depthwise)->shape;
+    if (!conv_is_depthwise(s) || !square(s)) return false;
+    *half = (struct block_half){.attr = {.depthwise = *s, .act = attr_of(depthwise)->out_act}};
+    int hidden = depthwise->in[CONV_X];
+    const struct node *expand = rewrite->uses[hidden] == 1 ? block_conv(rewrite, hidden) : NULL;
+    if (expand && !expands(&attr_of(expand)->shape)) expand = NULL;
+    if (expand) half->attr.expand = attr_of(expand)->shape, half->attr.expand_act = attr_of(expand)->out_act;
+    half->x = expand ? expand->in[CONV_X] : hidden;
+    half->in[IR_X] = rewrite->map[half->x];
+    half->in[IR_EXPAND] = expand ? rewrite->map[expand->in[CONV_W]] : 0;
+    half->in[IR_EXPAND_BIAS] = expand ? rewrite->map[expand->in[CONV_BIAS]] : 0;
+    half->in[IR_DEPTHWISE] = rewrite->map[depthwise->in[CONV_W]];
+    half->in[IR_DEPTHWISE_BIAS] = rewrite->map[depthwise->in[CONV_BIAS]];
+    return true;
+}
+
 static bool fuse(struct rewrite *rewrite, int node) {
     const struct node *project = &rewrite->from->nodes[node];
     if (!conv_is_pointwise(&attr_of(project)->shape) || attr_of(project)->out_act != ACT_NONE ||
         !project->in[CONV_BIAS] || project->in[CONV_SCALE] || project->in[CONV_GATE])
         return false;
-    const struct node *depthwise = plain_conv(rewrite, project->in[CONV_X]);
-    if (!depthwise || !conv_is_depthwise(&attr_of(depthwise)->shape) || !square(&attr_of(depthwise)->shape))
-        return false;
-    struct inverted_residual_attr attr = {
-        .depthwise = attr_of(depthwise)->shape, .project = attr_of(project)->shape, .act = attr_of(depthwise)->out_act};
-    const struct node *expand = plain_conv(rewrite, depthwise->in[CONV_X]);
-    if (expand && !expands(&attr_of(expand)->shape)) expand = NULL;
-    if (expand) attr.expand = attr_of(expand)->shape, attr.expand_act = attr_of(expand)->out_act;
-    int x = expand ? expand->in[CONV_X] : depthwise->in[CONV_X];
-    if (project->in[CONV_ADD] && project->in[CONV_ADD] != x) return false;
-    attr.add = project->in[CONV_ADD] != 0;
-    const int *map = rewrite->map;
-    int in[IR_INPUTS] = {[IR_X] = map[x],
-                         [IR_EXPAND] = expand ? map[expand->in[CONV_W]] : 0,
-                         [IR_EXPAND_BIAS] = expand ? map[expand->in[CONV_BIAS]] : 0,
-                         [IR_DEPTHWISE] = map[depthwise->in[CONV_W]],
-                         [IR_DEPTHWISE_BIAS] = map[depthwise->in[CONV_BIAS]],
-                         [IR_PROJECT] = map[project->in[CONV_W]],
-                         [IR_PROJECT_BIAS] = map[project->in[CONV_BIAS]]};
-    rewrite->map[project->out[CONV_Y]] =
-        op_value(rewrite->to, &op_fused_inverted_residual, &attr, sizeof attr, in, IR_INPUTS, project->name);
+    const struct node *depthwise = block_conv(rewrite, project->in[CONV_X]);
+    struct block_half half;
+    if (!depthwise || rewrite->uses[project->in[CONV_X]] != 1 || !block_half(rewrite, depthwise, &half)) return false;
+    if (project->in[CONV_ADD] && project->in[CONV_ADD] != half.x) return false;
+    half.attr.project = attr_of(project)->shape;
+    half.attr.add = project->in[CONV_ADD] != 0;
+    half.in[IR_PROJECT] = rewrite->map[project->in[CONV_W]];
+    half.in[IR_PROJECT_BIAS] = rewrite->map[project->in[CONV_BIAS]];
+    rewrite->map[project->out[CONV_Y]] = op_value(rewrite->to, &op_fused_inverted_residual, &half.attr,
+                                                  sizeof half.attr, half.in, IR_INPUTS, project->name);
     return true;
 }
 

@@ -45,7 +45,21 @@ static void pack_block(struct rewrite *rewrite, const struct kernels *kernels, i
     if (!attr.packed) {
         if (attr.expand.k)
             in[IR_EXPAND] = pack(rewrite->to, kernels, in[IR_EXPAND], &attr.expand, PACK_FORWARD, old->name);
-        in[IR_PROJECT] = pack(rewrite->to, kernels, in[IR_PROJECT], &attr.project, PACK_FORWARD, old->name);
+        if (attr.project.k)
+            in[IR_PROJECT] = pack(rewrite->to, kernels, in[IR_PROJECT], &attr.project, PACK_FORWARD, old->name);
+        attr.packed = true;
+    }
+    rewrite_as(rewrite, node, &attr, sizeof attr, in);
+}
+
+static void pack_squeeze(struct rewrite *rewrite, const struct kernels *kernels, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct squeeze_attr attr = *(const struct squeeze_attr *)old->attr;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    if (!attr.packed) {
+        in[SQ_IN] = pack(rewrite->to, kernels, in[SQ_IN], &attr.in, PACK_FORWARD, old->name);
+        in[SQ_OUT] = pack(rewrite->to, kernels, in[SQ_OUT], &attr.out, PACK_FORWARD, old->name);
         attr.packed = true;
     }
     rewrite_as(rewrite, node, &attr, sizeof attr, in);
@@ -63,6 +77,8 @@ sk_status pass_pack(struct arena *arena, const struct graph *from, const struct 
             pack_conv_grad(&rewrite, kernels, node);
         else if (op == &op_fused_inverted_residual)
             pack_block(&rewrite, kernels, node);
+        else if (op == &op_squeeze)
+            pack_squeeze(&rewrite, kernels, node);
         else
             rewrite_copy(&rewrite, node);
     }

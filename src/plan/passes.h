@@ -19,6 +19,7 @@ pass pass_store;      /* inference: activation and residual into the convolution
 pass pass_gate;       /* inference: a gate into the load of the 1x1 convolution behind it */
 pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted_residual */
 pass pass_winograd;   /* inference: dense 3x3 convolutions by Winograd's transforms, where the shape favours them */
+pass pass_squeeze;    /* inference: expand, depthwise and their sums -> one step; a squeeze-excite's gate -> another */
 
 /* Insert `panels` nodes for the kernels in force: always last. */
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);

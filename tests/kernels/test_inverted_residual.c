@@ -1,4 +1,5 @@
-/* test_inverted_residual.c — the fused inverted residual: equal bits to its three convolutions, and right in double.
+/* test_inverted_residual.c — the fused inverted residual and its first half: equal bits to the convolutions apart, and
+ * right in double.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/kernel_case.h"
@@ -116,6 +117,66 @@ static void run_fused(const struct kernels *kernels, const struct block_case *k,
     free((void *)(uintptr_t)job.expand), free((void *)(uintptr_t)job.project);
 }
 
+/* ---- the same without a projection: the first half, and its sums ---- */
+
+static void run_half_apart(const struct kernels *kernels, const struct block_case *k, const struct block_data *d,
+                           float *y, float *sums) {
+    int64_t inner = k->n * k->h * k->w * k->hidden;
+    float *expanded = case_output(inner);
+    if (k->expand) {
+        struct conv_forward job = {.s = expansion_of(k), .in = {.x = d->x}, .act = k->act};
+        job.packed = pack(kernels, job.s, d->expand), job.bias = k->bias ? d->expand_bias : NULL, job.y = expanded;
+        run_conv(kernels, &job);
+        free((void *)(uintptr_t)job.packed);
+    }
+    struct depthwise_forward dw = {
+        .in = {.x = k->expand ? expanded : d->x}, .w = d->depthwise, .act = k->act, .y = y, .stats = sums};
+    dw.s = (struct conv_shape){k->n, k->h,      k->w,      k->hidden, k->p, k->q,   k->hidden, k->r,
+                               k->r, k->stride, k->stride, 1,         1,    k->pad, k->pad,    (int)k->hidden};
+    dw.bias = k->bias ? d->depthwise_bias : NULL;
+    size_t bytes = kernels->depthwise_forward_plan(&dw, 1);
+    void *scratch = case_scratch(bytes);
+    for (int64_t i = 0; i < dw.tiles; i++) kernels->depthwise_forward_run(&dw, i, scratch);
+    case_scratch_release(scratch, bytes);
+    case_release(expanded, inner);
+}
+
+static void run_half(const struct kernels *kernels, const struct block_case *k, const struct block_data *d, float *y,
+                     float *sums, int pass) {
+    struct inverted_residual job = {
+        .n = k->n, .h = k->h, .w = k->w, .c = k->c, .hidden = k->hidden, .p = k->p, .q = k->q};
+    job.r = k->r, job.stride = k->stride, job.pad_top = job.pad_left = k->pad, job.act = job.expand_act = k->act;
+    job.x = d->x, job.depthwise = d->depthwise, job.y = y, job.sums = sums;
+    job.expand = k->expand ? pack(kernels, expansion_of(k), d->expand) : NULL;
+    if (k->dense) job.dense = expansion_of(k);
+    if (k->bias) job.expand_bias = d->expand_bias, job.depthwise_bias = d->depthwise_bias;
+    size_t bytes = kernels->inverted_residual_plan(&job, 1 + pass);
+    void *scratch = case_scratch(bytes);
+    assert_int_equal(job.phases, 1);
+    for (int64_t i = 0; i < job.tiles; i++)
+        kernels->inverted_residual_run(&job, 0, case_order(i, job.tiles, pass), scratch);
+    case_scratch_release(scratch, bytes);
+    free((void *)(uintptr_t)job.expand);
+}
+
+/* Every level, number of threads and order against the two convolutions apart, whose sums are those of training. */
+static void half_case(const struct block_case *k, const struct block_data *d) {
+    int64_t count = k->n * k->p * k->q * k->hidden, sums_count = strip_count(k->n, k->p, k->q) * 2 * k->hidden;
+    float *apart = case_output(count), *sums_apart = case_output(sums_count);
+    run_half_apart(kernels_of(ISA_PLAIN), k, d, apart, sums_apart);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kernels = case_level(isa);
+        for (int pass = 0; kernels && pass < 3; pass++) {
+            float *y = case_output(count), *sums = case_output(sums_count);
+            run_half(kernels, k, d, y, sums, pass);
+            case_equal("y of the first half", y, apart, count);
+            case_equal("sums of the first half", sums, sums_apart, sums_count);
+            case_release(y, count), case_release(sums, sums_count);
+        }
+    }
+    case_release(apart, count), case_release(sums_apart, sums_count);
+}
+
 /* ---- the meaning, in double ---- */
 
 static double hidden_value(const struct block_case *k, const struct block_data *d, int64_t pixel, int64_t j) {
@@ -180,6 +241,7 @@ static void block_case(struct block_case k) {
         }
     }
     case_release(apart, count);
+    half_case(&k, &d);
     block_close(&d);
 }
 

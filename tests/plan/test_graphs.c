@@ -26,6 +26,13 @@ static int random_gated(struct graph *g, struct rng *rng, int x, const char *nam
     struct shape s = *value_shape(g, x);
     int y = x;
     if (pick(rng, 3) && s.dim[0] * s.dim[1] * s.dim[2] > 3) {
+        if (!training && pick(rng, 2)) {
+            snprintf(part, sizeof part, "%s.e", name);
+            y = build_conv(g, y, (struct conv){.out = s.dim[3]}, part);
+            snprintf(part, sizeof part, "%s.en", name);
+            y = build_batch_norm(g, y, (struct norm){1e-3, 0.1, true, training}, part);
+            y = build_act(g, y, any_act(rng), part);
+        }
         snprintf(part, sizeof part, "%s.d", name);
         y = build_conv(g, y, (struct conv){.out = s.dim[3], .kernel = 3, .groups = (int)s.dim[3]}, part);
         snprintf(part, sizeof part, "%s.dn", name);
@@ -418,6 +425,21 @@ static void threads_change_no_bit(void **state) {
     }
 }
 
+/* Inference takes other steps, whose tiles and phases follow from the threads. */
+static void threads_change_no_logit(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct engine one, three;
+        engine_new(&one, seed, false, 1);
+        engine_new(&three, seed, false, 3);
+        int64_t count = value_elements(one.graph, graph_find_port(one.graph, "logits"));
+        assert_memory_equal(bound_plan_output(&one.bound, "logits"), bound_plan_output(&three.bound, "logits"),
+                            (size_t)count * 4);
+        engine_free(&one);
+        engine_free(&three);
+    }
+}
+
 static void items_alive_at_once_do_not_overlap(void **state) {
     (void)state;
     double worst = 0;
@@ -493,6 +515,7 @@ int main(void) {
         cmocka_unit_test(gradients_are_finite_differences),
         cmocka_unit_test(engine_equals_reference),
         cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(threads_change_no_logit),
         cmocka_unit_test(items_alive_at_once_do_not_overlap),
         cmocka_unit_test(values_alive_at_once_do_not_overlap),
     };
