@@ -36,7 +36,7 @@ const struct recipe_key recipe_keys[RECIPE_KEYS] = {
 
 int recipe_find_key(const char *name) {
     for (int i = 0; i < RECIPE_KEYS; i++) {
-        if (!strcmp(recipe_keys[i].name, name)) return i;
+        if (recipe_keys[i].name[0] == name[0] && !strcmp(recipe_keys[i].name, name)) return i;
     }
     return -1;
 }

@@ -13,15 +13,17 @@
 
 /* ---- asking ---- */
 
-static int find_row(const struct import_source *source, const char *key) {
-    for (size_t i = 0; i < source->count; i++)
-        if (!strcmp(source->rows[i].key, key)) return (int)i;
+static int find_row(const struct importing *im, const char *key) {
+    const struct import_row *rows = im->source->rows;
+    if (im->row && im->row->key == key) return (int)(im->row - rows); /* nearly always the row under way asks for itself */
+    for (size_t i = 0; i < im->source->count; i++)
+        if (rows[i].key[0] == key[0] && !strcmp(rows[i].key, key)) return (int)i;
     return -1;
 }
 
 const struct import_value *import_value(const struct importing *im, const char *key) {
     static const struct import_value none = {0};
-    int row = find_row(im->source, key);
+    int row = find_row(im, key);
     return row < 0 ? &none : &im->values[row];
 }
 
@@ -30,10 +32,11 @@ static bool is_none(const char *text) {
 }
 
 const char *import_text(const struct importing *im, const char *key) {
-    const struct import_value *value = import_value(im, key);
+    int row = find_row(im, key);
+    if (row < 0) return "";
+    const struct import_value *value = &im->values[row];
     if (value->count) return is_none(value->text[0]) ? "" : value->text[0];
-    int row = find_row(im->source, key);
-    return row < 0 || value->given ? "" : im->presets[row];
+    return value->given ? "" : im->presets[row];
 }
 
 double import_number(const struct importing *im, const char *key) {
