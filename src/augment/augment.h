@@ -25,9 +25,9 @@ struct augment_options {
     struct preprocess preprocess; /* evaluation; training ends in the same size and numbers */
     /* random resized crop: a part of random area and shape, resized to the input's size */
     bool random_resized_crop;
-    double scale_min, scale_max; /* share of the area: 0.08, 1 */
-    double ratio_min, ratio_max; /* width / height: 3/4, 4/3 */
-    int attempts;                /* 10 */
+    double scale_min, scale_max;   /* share of the area: 0.08, 1 */
+    double ratio_min, ratio_max;   /* width / height: 3/4, 4/3 */
+    int attempts;                  /* 10 */
     bool crop_of_tf, centre_whole; /* TF's draws; a crop that is the whole becomes its middle */
     double min_covered;            /* TF */
     bool train_antialias;
@@ -77,6 +77,11 @@ void pipeline_wish(struct pipeline_wish *wish, const struct pipeline *pipeline, 
 /* Training input (H,W,C) of a picture. What was done to it goes to scratch->trace (augment/augment_trace.h), if that is set. */
 sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
                          struct scratch *scratch, float *input);
+/* The same in two parts, for who mixes bytes between them: the bytes as whole numbers, and in place what is left to do. */
+sk_status pipeline_train_bytes(const struct pipeline *pipeline, const struct sample_key *key,
+                               const struct picture *picture, struct scratch *scratch, float *input);
+void pipeline_finish(const struct pipeline *pipeline, const struct sample_key *key, struct scratch *scratch,
+                     float *input);
 /* Evaluation input: preprocess_apply. */
 sk_status pipeline_eval(const struct pipeline *pipeline, const struct picture *picture, struct scratch *scratch,
                         float *input);

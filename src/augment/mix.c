@@ -18,6 +18,8 @@ sk_status mix_check(const struct mix_options *o, int64_t batch, int height, int 
             "mix.of timm pairs a batch's two halves: %lld pictures have none; make batch_size even", (long long)batch);
     FAIL_IF(o->of != MIX_OF_TIMM && (o->mode != MIX_BATCH || o->area[1] > 0 || !o->correct_area), SK_EUSAGE,
             "mix.mode, mix.cutmix_area and mix.correct_area are timm's: set mix.of timm or leave them");
+    FAIL_IF(o->rounded && o->of != MIX_OF_TIMM, SK_EUSAGE,
+            "mix.rounding uint8 is timm's prefetcher's: set mix.of timm, or mix.rounding none");
     if (o->area[1] <= 0) return SK_OK;
     for (int side = 0; side < 2; side++) {
         int length = side ? width : height;
@@ -152,6 +154,7 @@ static void mix_into(const struct mixed *m, const struct mix_frame *f, float *to
     if (m->kind == MIX_UP) {
         float own = (float)m->share, other = (float)(1 - m->share);
         for (size_t j = 0; j < (size_t)f->height * row; j++) to[j] = to[j] * own + from[j] * other;
+        for (size_t j = 0; f->rounded && j < (size_t)f->height * row; j++) to[j] = rintf(to[j]); /* half to even */
     }
     for (int y = 0; m->kind == MIX_CUT && y < m->box.height; y++) {
         size_t at = (size_t)(m->box.top + y) * row + (size_t)m->box.left * channels;

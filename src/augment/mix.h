@@ -26,6 +26,7 @@ struct mix_options {
     double probability;        /* that a batch (mode pair, element: each) is mixed */
     double switch_probability; /* of CutMix where both are on */
     uint64_t off_epoch;        /* nothing is mixed from this one on; 0: always */
+    bool rounded;              /* timm's FastCollateMixup: bytes are mixed, and become bytes */
     bool correct_area;         /* timm: the share of a cut box is what the border leaves of it */
 };
 
@@ -42,6 +43,7 @@ struct mixed {
 struct mix_frame {
     uint32_t count;
     int height, width, channels;
+    bool rounded; /* images hold whole numbers of 0 to 255, and will again */
 };
 
 static inline bool mix_on(const struct mix_options *o) {

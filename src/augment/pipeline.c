@@ -81,8 +81,9 @@ static void finish(const struct pipeline *pipeline, const struct picture *pictur
         normalise_picture(&pipeline->table, picture, input);
 }
 
-sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
-                         struct scratch *scratch, float *input) {
+/* All transforms of pixels; the picture has the input's size then. */
+static sk_status transform(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
+                           struct scratch *scratch, struct picture *result) {
     const struct preprocess *p = &pipeline->options.preprocess;
     const struct rng start = rng_at(key->seed, RNG_AUGMENT, key->epoch, key->sample);
     struct picture step = *picture;
@@ -99,12 +100,49 @@ sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_ke
     FAIL_IF(step.height != p->crop_height || step.width != p->crop_width, SK_EINTERNAL,
             "augmentation ended with %dx%d pixels; expected %dx%d", step.height, step.width, p->crop_height,
             p->crop_width);
-    finish(pipeline, &step, scratch, input);
-    struct rng rng = start;
+    *result = step;
+    return SK_OK;
+}
+
+static void erase(const struct pipeline *pipeline, const struct sample_key *key, struct scratch *scratch,
+                  float *input) {
+    const struct preprocess *p = &pipeline->options.preprocess;
+    struct rng rng = rng_at(key->seed, RNG_AUGMENT, key->epoch, key->sample);
     rng.counter[0] = (uint32_t)ERASING_NUMBER << 16;
     struct erasing_frame frame = {input, p->crop_height, p->crop_width, p->channels};
     erasing_apply(&pipeline->options.erasing, &rng, &frame, scratch);
+}
+
+sk_status pipeline_train(const struct pipeline *pipeline, const struct sample_key *key, const struct picture *picture,
+                         struct scratch *scratch, float *input) {
+    struct picture step;
+    TRY(transform(pipeline, key, picture, scratch, &step));
+    finish(pipeline, &step, scratch, input);
+    erase(pipeline, key, scratch, input);
     return SK_OK;
+}
+
+sk_status pipeline_train_bytes(const struct pipeline *pipeline, const struct sample_key *key,
+                               const struct picture *picture, struct scratch *scratch, float *input) {
+    struct picture step;
+    FAIL_IF(pipeline->options.preprocess.by == RESIZE_BY_TF, SK_EUSAGE,
+            "mix.rounding uint8 mixes bytes, and preprocess.resize_by tf makes none");
+    TRY(transform(pipeline, key, picture, scratch, &step));
+    for (int64_t i = 0; i < pipeline_size(pipeline); i++) input[i] = step.pixels[i];
+    return SK_OK;
+}
+
+void pipeline_finish(const struct pipeline *pipeline, const struct sample_key *key, struct scratch *scratch,
+                     float *input) {
+    const struct normalise_table *t = &pipeline->table;
+    int channels = pipeline->options.preprocess.channels;
+    for (int64_t i = 0; i < pipeline_size(pipeline); i += channels) {
+        float pixel[PREPROCESS_CHANNELS];
+        for (int c = 0; c < channels; c++) pixel[c] = input[i + c];
+        for (int c = 0; c < channels; c++)
+            input[i + c] = t->value[c * 256 + (int)pixel[t->reverse && channels == 3 ? 2 - c : c]];
+    }
+    erase(pipeline, key, scratch, input);
 }
 
 sk_status pipeline_eval(const struct pipeline *pipeline, const struct picture *picture, struct scratch *scratch,

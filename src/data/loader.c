@@ -162,6 +162,15 @@ static sk_status read_other(const struct loader_options *options, const struct b
                : status;
 }
 
+static struct sample_key key_of(const struct loader *loader, const struct batch *batch, int at) {
+    const struct loader_options *options = &loader->options;
+    struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = batch->indices[at]};
+    if (options->balanced || options->repeat.times > 0 ||
+        options->stream != ORDER_EPOCHS) /* the picture may come again: its place is what is its own */
+        key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
+    return key;
+}
+
 static sk_status make_picture(const struct loader *loader, const struct batch *batch, int at, struct scratch *scratch) {
     const struct loader_options *options = &loader->options;
     uint32_t index = batch->indices[at];
@@ -169,15 +178,14 @@ static sk_status make_picture(const struct loader *loader, const struct batch *b
     struct picture picture = {0};
     batch->labels[at] = dataset_label(options->dataset, options->part, index);
     if (loader->labels_only) return SK_OK;
-    struct sample_key key = {.seed = options->seed, .epoch = batch->epoch, .sample = index};
-    if (options->balanced || options->repeat.times > 0 ||
-        options->stream != ORDER_EPOCHS) /* the picture may come again: its place is what is its own */
-        key.sample = (uint64_t)batch->number * (uint64_t)options->batch_size + (uint64_t)at;
+    struct sample_key key = key_of(loader, batch, at);
     sk_status read = read_picture(options, index, &key, scratch, &picture);
     if (read != SK_OK) TRY(read_other(options, batch, at, read, &key, scratch, &picture));
     if (!picture.pixels) return SK_OK; /* left out */
-    sk_status status = options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
-                                      : pipeline_eval(options->pipeline, &picture, scratch, input);
+    sk_status status = options->train && batch->mix && options->mix->rounded
+                           ? pipeline_train_bytes(options->pipeline, &key, &picture, scratch, input)
+                       : options->train ? pipeline_train(options->pipeline, &key, &picture, scratch, input)
+                                        : pipeline_eval(options->pipeline, &picture, scratch, input);
     if (status == SK_OK) return SK_OK;
     char name[512];
     return status_prefix(status, "%s", dataset_name(options->dataset, options->part, index, name, sizeof name));
@@ -193,12 +201,17 @@ static sk_status mix_batch(const struct loader *loader, struct slot *slot, struc
     float *spare = scratch_reserve(scratch, SCRATCH_MIX, loader->size * sizeof *spare);
     if (!spare) return SK_EMEMORY;
     for (uint32_t at = 0; at < all; at += most) {
-        struct mix_frame frame = {all - at < most ? all - at : most, p->crop_height, p->crop_width, p->channels};
+        struct mix_frame frame = {all - at < most ? all - at : most, p->crop_height, p->crop_width, p->channels,
+                                  o->mix->rounded};
         struct rng rng = rng_at(o->seed, RNG_MIX, batch->epoch, address++);
         mix_draw(o->mix, batch->epoch, &frame, &rng, slot->mixed + at);
         mix_labels(slot->mixed + at, batch->labels + at, frame.count);
         mix_apply(slot->mixed + at, &frame, batch->images + at * loader->size, spare);
         for (uint32_t i = 0; i < frame.count; i++) slot->mixed[at + i].partner += at;
+    }
+    for (uint32_t at = 0; o->mix->rounded && at < all; at++) {
+        struct sample_key key = key_of(loader, batch, (int)at);
+        pipeline_finish(o->pipeline, &key, scratch, batch->images + at * loader->size);
     }
     return SK_OK;
 }

@@ -162,6 +162,7 @@ void tell_mixing(const struct effect_facts *f, struct text *t) {
     if (cuts) text_addf(t, ", CutMix %.4g", r->mix_cutmix);
     if (r->mix_mixup > 0 && cuts) text_addf(t, ", switch %.4g", r->mix_switch_probability);
     text_addf(t, ", by %s", recipe_word(RECIPE_mix_mode, r->mix_mode));
+    if (r->mix_rounding == CHOICE_ROUNDING_UINT8) text_add(t, ", bytes");
 }
 
 void tell_distinct_train(const struct effect_facts *f, struct text *t) {

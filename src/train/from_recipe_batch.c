@@ -18,6 +18,7 @@ void recipe_mix(const struct recipe *r, struct mix_options *mix) {
                                 .probability = r->mix_probability,
                                 .switch_probability = r->mix_switch_probability,
                                 .off_epoch = (uint64_t)r->mix_off_epoch,
+                                .rounded = r->mix_rounding == CHOICE_ROUNDING_UINT8,
                                 .correct_area = r->mix_correct_area};
     for (size_t i = 0; i < 2 && r->mix_cutmix_area.count == 2; i++) mix->area[i] = r->mix_cutmix_area.item[i];
 }

@@ -352,6 +352,8 @@ static bool mixes(const struct importing *im) {
 static sk_status timm_mix(struct importing *im, const struct import_row *row) {
     if (import_is_off(im, row->key)) return import_none(im, row);
     TRY(import_set(im, "mix.of", "timm"));
+    bool prefetches = !import_on(im, "no_prefetcher") && !import_is(im, "prefetcher", "false");
+    TRY(import_set(im, "mix.rounding", prefetches ? "uint8" : "none"));
     return import_copy(im, row);
 }
 

@@ -104,7 +104,7 @@ static sk_status tv_policy(struct importing *im, const struct import_row *row) {
     const char *policy = import_text(im, row->key);
     if (!*policy) return import_none(im, row);
     if (!strcmp(policy, "augmix")) {
-        import_lacks(im, "torchvision's AugMix; augment.timm_policy=augmix-m3-w3 is timm's");
+        import_lacks(im, "torchvision's AugMix, which computes on tensors; augment.timm_policy=augmix-m3-w3 is timm's, on bytes");
         return SK_OK;
     }
     TRY(import_set(im, "augment.policy_of", "torchvision"));

@@ -49,6 +49,7 @@ static const struct {
     {RECIPE_mix_probability, READ_MIX},
     {RECIPE_mix_off_epoch, READ_MIX},
     {RECIPE_mix_mode, READ_TIMM},
+    {RECIPE_mix_rounding, READ_TIMM},
     {RECIPE_mix_correct_area, READ_TIMM},
     {RECIPE_mix_cutmix_area, READ_TIMM},
     {RECIPE_mix_smoothing, READ_SMOOTHED},

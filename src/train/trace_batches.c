@@ -71,6 +71,8 @@ static void text_mixing(const struct recipe *r, struct text *t) {
                   r->mix_cutmix_area.item[1]);
     else if (cuts)
         text_addf(t, "  CutMix %.4g of the time, alpha %g\n", cut, r->mix_cutmix);
+    if (r->mix_rounding == CHOICE_ROUNDING_UINT8)
+        text_add(t, "  bytes are mixed and rounded to bytes, then normalised, then erased\n");
     if (r->mix_of == CHOICE_MIX_TF)
         text_add(t, "  shares are uniform from 0 to 1, whatever the alphas, for each picture\n");
     if (r->mix_off_epoch > 0) text_addf(t, "  nothing is mixed after epoch %lld\n", (long long)r->mix_off_epoch);

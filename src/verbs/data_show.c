@@ -82,7 +82,9 @@ static sk_status make_one(struct show *s, uint32_t at) {
     sk_status status = dataset_read(s->dataset, DATA_TRAIN, index, &s->scratch, &picture);
     s->scratch.wish = NULL;
     if (status != SK_OK) return status;
-    return pipeline_train(&s->pipeline, &key, &picture, &s->scratch, s->images + at * s->size);
+    float *input = s->images + at * s->size;
+    return s->mix.rounded ? pipeline_train_bytes(&s->pipeline, &key, &picture, &s->scratch, input)
+                          : pipeline_train(&s->pipeline, &key, &picture, &s->scratch, input);
 }
 
 static sk_status make_all(struct show *s) {
@@ -92,6 +94,12 @@ static sk_status make_all(struct show *s) {
     mix_draw(&s->mix, s->epoch, &s->frame, &rng, s->mixed);
     mix_labels(s->mixed, s->labels, s->frame.count);
     mix_apply(s->mixed, &s->frame, s->images, s->spare);
+    bool by_place = s->recipe.sampling != CHOICE_SAMPLING_SHUFFLE || s->recipe.data_stream != CHOICE_DATA_EPOCHS;
+    for (uint32_t i = 0; s->mix.rounded && i < s->frame.count; i++) {
+        struct sample_key key = {(uint64_t)s->recipe.seed, s->epoch, by_place ? i : s->indices[i]};
+        s->scratch.trace = &s->traces[i];
+        pipeline_finish(&s->pipeline, &key, &s->scratch, s->images + i * s->size);
+    }
     return SK_OK;
 }
 
@@ -220,7 +228,7 @@ static sk_status show(struct show *s, const char *spec, const char *out) {
     if (s->mix.of == MIX_OF_TIMM && count % 2) count += count < pictures ? 1 : -1; /* pairs */
     FAIL_IF(count == 0, SK_EDATA, "one picture has none to be mixed with");
     s->epoch = (uint64_t)epoch - 1;
-    s->frame = (struct mix_frame){(uint32_t)count, p->crop_height, p->crop_width, p->channels};
+    s->frame = (struct mix_frame){(uint32_t)count, p->crop_height, p->crop_width, p->channels, s->mix.rounded};
     s->size = (size_t)pipeline_size(&s->pipeline);
     TRY(mix_check(&s->mix, count, p->crop_height, p->crop_width));
     TRY(take_memory(s, s->frame.count));

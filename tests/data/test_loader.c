@@ -272,6 +272,44 @@ static void resume_and_seek(void **state) {
 }
 
 /* Leave at any moment, with full rings, workers at work, or nothing taken. */
+/* timm's prefetcher: what is mixed are bytes, and what comes of it are bytes, normalised; boxes that are cut out have the bits
+ * of mixing normalised numbers; workers change nothing. */
+static void bytes_are_mixed(void **state) {
+    (void)state;
+    struct pipeline pipeline = file_pipeline();
+    struct mix_options mix = {.of = MIX_OF_TIMM, .mode = MIX_ELEMENT, .mixup = 0.8, .probability = 1, .rounded = true};
+    struct loader_options o = {.dataset = files,
+                               .pipeline = &pipeline,
+                               .part = DATA_TRAIN,
+                               .batch_size = 4,
+                               .seed = 5,
+                               .train = true,
+                               .drop_last = true,
+                               .mix = &mix,
+                               .end = 1};
+    struct loader *loader = new_loader(&o);
+    const struct normalise_table *table = &pipeline.table;
+    int64_t size = pipeline_size(&pipeline), mixed = 0;
+    const struct batch *b = next(loader);
+    for (int64_t j = 0; j < size * b->count; j++) {
+        int found = 0;
+        for (int v = 0; v < 256; v++) found += table->value[j % 3 * 256 + v] == b->images[j];
+        assert_int_equal(found, 1);
+    }
+    for (int i = 0; i < b->count; i++) mixed += b->mix[i].kind == MIX_UP;
+    assert_true(mixed > 0);
+    loader_free(loader);
+    uint64_t alone = digest(&o, 0);
+    o.workers = 2;
+    assert_true(digest(&o, 0) == alone);
+    mix.mixup = 0, mix.cutmix = 1;
+    uint64_t bytes = digest(&o, 0);
+    mix.rounded = false;
+    assert_true(digest(&o, 0) == bytes);
+    mix.cutmix = 0, mix.mixup = 0.8;
+    assert_true(digest(&o, 0) != alone);
+}
+
 static void early_ends(void **state) {
     (void)state;
     struct pipeline pipeline = file_pipeline();
@@ -353,6 +391,7 @@ int main(void) {
         cmocka_unit_test(every_picture_once),
         cmocka_unit_test(drop_last),
         cmocka_unit_test(resume_and_seek),
+        cmocka_unit_test(bytes_are_mixed),
         cmocka_unit_test(early_ends),
         cmocka_unit_test(failures_are_handed_over),
         cmocka_unit_test(refuses),

@@ -138,7 +138,7 @@ static void check_case(const struct json *one) {
     enum { CLASSES = 4, CHANNELS = 2, MOST = 8 };
     struct mix_options o = read_options(one);
     struct mix_frame f = {(uint32_t)json_integer(one, "count", 0), (int)json_integer(one, "height", 0),
-                          (int)json_integer(one, "width", 0), CHANNELS};
+                          (int)json_integer(one, "width", 0), CHANNELS, false};
     struct mixed mixed[MOST];
     struct draws draws = {json_get(one, "drawn")->child};
     int32_t labels[MOST];
@@ -182,10 +182,48 @@ static void mixes_as_recorded(void **state) {
 }
 
 /* numpy's draws of the published goldens: the same box and share of 224 pixels, and targets of a share of 0.3. */
+/* timm's FastCollateMixup, byte for byte. */
+static void mixes_bytes(void **state) {
+    enum { COUNT = 6, MOST = COUNT * 5 * 4 * 3 };
+    (void)state;
+    uint8_t *bytes;
+    size_t size;
+    struct json *json;
+    ok(file_read(&arena, FIXTURES "/augment/fast_collate.json", 1 << 20, &bytes, &size));
+    ok(json_parse(&arena, (const char *)bytes, size, "fast_collate", &json));
+    struct mix_frame f = {COUNT, (int)json_integer(json, "height", 0), (int)json_integer(json, "width", 0), 3, true};
+    int pixels = f.height * f.width, runs = 0;
+    for (const struct json *run = json_get(json, "runs")->child; run; run = run->next, runs++) {
+        float images[MOST], spare[MOST / COUNT];
+        struct mixed mixed[COUNT];
+        const struct json *draw = json_get(run, "draws")->child, *want = json_get(run, "out")->child;
+        for (int i = 0; i < COUNT; i++, draw = draw->next) {
+            const struct json *box = json_get(draw, "box");
+            mixed[i] = (struct mixed){.share = json_number(draw, "share", 1), .partner = (uint32_t)(COUNT - 1 - i)};
+            if (mixed[i].share < 1) mixed[i].kind = box->child ? MIX_CUT : MIX_UP;
+            if (box->child) {
+                int top = (int)item_of(box, 0), left = (int)item_of(box, 2);
+                mixed[i].box = (struct picture_box){.top = top, .left = left};
+                mixed[i].box.height = (int)item_of(box, 1) - top, mixed[i].box.width = (int)item_of(box, 3) - left;
+            }
+            for (int p = 0; p < pixels; p++)
+                for (int c = 0; c < 3; c++)
+                    images[(i * pixels + p) * 3 + c] = (float)((37 * i + 11 * c + 53 * p) % 256);
+        }
+        mix_apply(mixed, &f, images, spare);
+        for (int j = 0; j < COUNT * pixels * 3; j++, want = want->next) {
+            if ((double)images[j] != want->number)
+                print_error("run %d, number %d: %g, %g\n", runs, j, (double)images[j], want->number);
+            assert_true((double)images[j] == want->number);
+        }
+    }
+    assert_int_equal(runs, 12);
+}
+
 static void known_boxes(void **state) {
     (void)state;
     struct mix_options o = {.of = MIX_OF_TIMM, .cutmix = 1, .correct_area = true};
-    struct mix_frame f = {2, 224, 224, 3};
+    struct mix_frame f = {2, 224, 224, 3, false};
     static const struct {
         struct mix_cut cut;
         int box[4]; /* y0, y1, x0, x1 */
@@ -230,7 +268,7 @@ static void shares_are_beta(void **state) {
     enum { COUNT = 1000 };
     static struct mixed mixed[COUNT];
     struct mix_options o = {.of = MIX_OF_TF, .mixup = 0.8, .probability = 1};
-    struct mix_frame f = {COUNT, 8, 8, 1};
+    struct mix_frame f = {COUNT, 8, 8, 1, false};
     double square = 0;
     for (int i = 0; i < 40; i++) {
         struct rng rng = rng_at(4, RNG_TEST, 0, (uint64_t)i);
@@ -245,7 +283,7 @@ static void chances(void **state) {
     (void)state;
     enum { COUNT = 8, RUNS = 4000 };
     struct mixed mixed[COUNT];
-    struct mix_frame f = {COUNT, 16, 16, 1};
+    struct mix_frame f = {COUNT, 16, 16, 1, false};
     struct mix_options o = {.of = MIX_OF_TIMM,
                             .mixup = 0.8,
                             .cutmix = 1,
@@ -443,11 +481,17 @@ static void smoothing_commutes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixes_as_recorded),  cmocka_unit_test(known_boxes),
-        cmocka_unit_test(shares_are_beta),    cmocka_unit_test(chances),
-        cmocka_unit_test(erases_as_timm),     cmocka_unit_test(erases_as_torchvision),
-        cmocka_unit_test(erasing_on_average), cmocka_unit_test(repeats_as_samplers),
-        cmocka_unit_test(targets_as_timm),    cmocka_unit_test(smoothing_commutes),
+        cmocka_unit_test(mixes_as_recorded),
+        cmocka_unit_test(mixes_bytes),
+        cmocka_unit_test(known_boxes),
+        cmocka_unit_test(shares_are_beta),
+        cmocka_unit_test(chances),
+        cmocka_unit_test(erases_as_timm),
+        cmocka_unit_test(erases_as_torchvision),
+        cmocka_unit_test(erasing_on_average),
+        cmocka_unit_test(repeats_as_samplers),
+        cmocka_unit_test(targets_as_timm),
+        cmocka_unit_test(smoothing_commutes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
