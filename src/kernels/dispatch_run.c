@@ -27,3 +27,7 @@ bool winograd_takes(const struct conv_shape *s) {
 bool block_takes(const struct conv_shape *dense) {
     return dense->groups == 1 && dense->k % 16 == 0 && dense->p * dense->q > BLOCK_SMALL_MAP;
 }
+
+bool pixel_mlp_takes(int64_t rows, int64_t c, int64_t hidden) {
+    return rows >= 196 && c % 512 && hidden % PIXEL_MLP_ALIGN == 0;
+}

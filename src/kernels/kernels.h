@@ -191,6 +191,23 @@ struct squeeze_job {
     int64_t phases, tiles[2], panels[2], shared_floats; /* by plan; panels of a tile */
 };
 
+/* y = down(act(up(norm(x)))) [+ add], pixel by pixel: layer norm over C channels, 1x1 to hidden, 1x1 to K. The wide
+ * tensor is never stored. Whole vectors only: pixel_mlp_takes. */
+enum { PIXEL_MLP_ALIGN = 32 };
+struct pixel_mlp {
+    int64_t rows, c, hidden, k;
+    float eps;
+    enum act act;
+    const float *x, *add;                  /* (rows,C); (rows,K) or NULL */
+    const float *norm_weight, *norm_bias;  /* (C) */
+    const float *up, *up_bias;             /* PACK_FORWARD (1,1,C,hidden), (hidden) */
+    const float *down, *down_bias;         /* PACK_FORWARD (1,1,hidden,K), (K) */
+    float *y;                              /* (rows,K) */
+    int64_t row_tile, group, tiles;        /* by plan: pixels of a tile, hidden channels at hand at once */
+};
+/* Whether these sizes gain by it: pixels enough for tiles, whole vectors, and rows of L1 that do not meet in one set. */
+bool pixel_mlp_takes(int64_t rows, int64_t c, int64_t hidden);
+
 /* ---- elementwise and pooling ---- */
 
 /* z = act(scale*x + shift) + add, rows x C. */
@@ -393,6 +410,9 @@ struct kernels {
     void (*inverted_residual_run)(const struct inverted_residual *job, int64_t phase, int64_t tile, void *scratch);
     size_t (*squeeze_plan)(struct squeeze_job *job, int threads);
     void (*squeeze_run)(const struct squeeze_job *job, int64_t phase, int64_t tile, void *scratch);
+
+    size_t (*pixel_mlp_plan)(struct pixel_mlp *job, int threads);
+    void (*pixel_mlp_run)(const struct pixel_mlp *job, int64_t tile, void *scratch);
 
     void (*affine_plan)(struct affine_job *job);
     void (*affine_run)(const struct affine_job *job, int64_t tile);

@@ -161,6 +161,15 @@ struct squeeze_attr {
     bool packed;
 };
 
+/* fused_pixel_mlp (inference): x, norm weight/bias, up w/bias, down w/bias, add or 0 -> down(act(up(norm(x)))) + add. */
+enum { PM_X, PM_NORM_WEIGHT, PM_NORM_BIAS, PM_UP, PM_UP_BIAS, PM_DOWN, PM_DOWN_BIAS, PM_ADD, PM_INPUTS };
+struct pixel_mlp_attr {
+    struct conv_shape up, down;
+    enum act act;
+    double eps;
+    bool packed;
+};
+
 /* ---- the scalar meaning of activations and views, for references ---- */
 
 double act_value(enum act act, double x);

@@ -65,6 +65,19 @@ static void pack_squeeze(struct rewrite *rewrite, const struct kernels *kernels,
     rewrite_as(rewrite, node, &attr, sizeof attr, in);
 }
 
+static void pack_mlp(struct rewrite *rewrite, const struct kernels *kernels, int node) {
+    const struct node *old = &rewrite->from->nodes[node];
+    struct pixel_mlp_attr attr = *(const struct pixel_mlp_attr *)old->attr;
+    int in[NODE_INPUTS];
+    rewrite_inputs(rewrite, node, in);
+    if (!attr.packed) {
+        in[PM_UP] = pack(rewrite->to, kernels, in[PM_UP], &attr.up, PACK_FORWARD, old->name);
+        in[PM_DOWN] = pack(rewrite->to, kernels, in[PM_DOWN], &attr.down, PACK_FORWARD, old->name);
+        attr.packed = true;
+    }
+    rewrite_as(rewrite, node, &attr, sizeof attr, in);
+}
+
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to) {
     struct rewrite rewrite;
     TRY(rewrite_begin(arena, from, &rewrite));
@@ -79,6 +92,8 @@ sk_status pass_pack(struct arena *arena, const struct graph *from, const struct 
             pack_block(&rewrite, kernels, node);
         else if (op == &op_squeeze)
             pack_squeeze(&rewrite, kernels, node);
+        else if (op == &op_fused_pixel_mlp)
+            pack_mlp(&rewrite, kernels, node);
         else
             rewrite_copy(&rewrite, node);
     }

@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/passes.h"
 
-static pass *const inference[] = {pass_fold_norm, pass_fold_scale, pass_lower,   pass_merge,   pass_store,
-                                  pass_gate,      pass_block,      pass_squeeze, pass_winograd};
+static pass *const inference[] = {pass_fold_norm, pass_fold_scale, pass_lower,   pass_merge, pass_store,
+                                  pass_gate,      pass_block,      pass_squeeze, pass_mlp,   pass_winograd};
 /* Fusion for training happens before the gradient: a fused op has its own rule. */
 static pass *const training[] = {pass_lower, pass_merge, pass_stats, pass_views};
 

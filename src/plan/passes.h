@@ -18,6 +18,7 @@ pass pass_views;      /* affine into its only reader's load */
 pass pass_store;      /* inference: activation and residual into the convolution's store */
 pass pass_gate;       /* inference: a gate into the load of the 1x1 convolution behind it */
 pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted_residual */
+pass pass_mlp;        /* inference: layer norm, 1x1 up, 1x1 down -> fused_pixel_mlp */
 pass pass_winograd;   /* inference: dense 3x3 convolutions by Winograd's transforms, where the shape favours them */
 pass pass_squeeze;    /* inference: expand, depthwise and their sums -> one step; a squeeze-excite's gate -> another */
 
