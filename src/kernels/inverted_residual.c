@@ -14,6 +14,8 @@
 enum {
     GROUP = 96,        /* hidden channels of a group, a multiple of every MM_COLS */
     HEAD_GROUP = 64,   /* the same where groups are shared out among threads: smaller, to even out */
+    PANEL = 32,        /* what a group is a multiple of */
+    HEAD_MAP = 784,    /* hidden pixels up to which a block without projection goes by groups */
     PROJECT_ROWS = 28, /* rows of a tile of the second phase */
     STRIP_PIXELS = 112,
 };
@@ -40,10 +42,16 @@ static int64_t project_tiles(const struct inverted_residual *job) {
     return pieces(job->n * job->p * job->q, PROJECT_ROWS) * pieces(job->k, MM_COLS);
 }
 
+/* Groups that are shared out among threads: some for each, so that the last even out. */
+static int64_t head_group(const struct inverted_residual *job, int threads) {
+    int64_t share = pieces(job->hidden, 4 * threads);
+    return threads > 1 ? dw_min(HEAD_GROUP, pieces(share, PANEL) * PANEL) : GROUP;
+}
+
 static size_t plan_small(struct inverted_residual *job, int threads) {
     bool head = !job->k;
     int64_t groups = pieces(job->hidden, GROUP);
-    job->group = dw_min(head && threads > 1 ? HEAD_GROUP : GROUP, dw_step(job->hidden));
+    job->group = dw_min(head ? head_group(job, threads) : GROUP, dw_step(job->hidden));
     job->strip = job->band = job->p;
     /* two images of 7x7 are seven register tiles of 14 rows */
     job->images = job->h * job->w % 2 && job->n >= (threads > 1 ? 4 * threads : 2) ? 2 : 1;
@@ -64,6 +72,10 @@ static size_t plan_small(struct inverted_residual *job, int threads) {
 static size_t plan_rows(struct inverted_residual *job, int threads) {
     int64_t step = dw_step(job->hidden), bands = job->n >= 2 * threads ? 1 : threads;
     job->strip = dw_min(job->p, dw_max(1, STRIP_PIXELS / job->q));
+    if (job->k) { /* bands of equal strips; without projection, strips are those of the sums */
+        int64_t band = dw_max(1, pieces(job->p, bands));
+        job->strip = pieces(band, pieces(band, job->strip));
+    }
     job->band = dw_max(1, pieces(pieces(job->p, bands), job->strip)) * job->strip;
     job->tiles = job->n * pieces(job->p, job->band);
     int64_t ring = (ring_slots(job) + 1) * padded_columns(job) + job->strip * job->q + job->r * job->r;
@@ -73,7 +85,9 @@ static size_t plan_rows(struct inverted_residual *job, int threads) {
 
 size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int threads) {
     job->phases = 1, job->shared_floats = 0, job->group = 0, job->images = 1;
-    return job->h * job->w <= BLOCK_SMALL_MAP ? plan_small(job, threads) : plan_rows(job, threads);
+    bool shared = !job->k && threads > 1 && pieces(job->hidden, PANEL) >= 2 * threads;
+    int64_t small = shared ? HEAD_MAP : BLOCK_SMALL_MAP;
+    return !job->dense.k && job->h * job->w <= small ? plan_small(job, threads) : plan_rows(job, threads);
 }
 
 /* ---- parts that both ways share ---- */
