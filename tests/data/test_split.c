@@ -12,6 +12,7 @@
 #include "augment/noise.h"
 #include "base/file.h"
 #include "data/data.h"
+#include "data/epoch_order.h"
 #include "data/loader.h"
 #include "data/png_write.h"
 #include "ok.h"
@@ -233,6 +234,29 @@ static struct loader *balanced(const struct dataset *d, struct pipeline *pipelin
     return loader;
 }
 
+/* Before all is shuffled: class 2 has four pictures, its turns hold each of them once, in another order most times. */
+static void turns_of_a_class(const struct dataset *d) {
+    struct epoch_order order;
+    struct arena arena = {0};
+    uint32_t before[4], turn[4];
+    int of_turn = 0, others = 0, turns = 0;
+    ok(epoch_order_make(&order, &arena,
+                        &(struct epoch_order_options){.dataset = d, .part = DATA_TRAIN, .seed = 4, .balanced = true}));
+    epoch_order_fill(&order, 0);
+    for (int i = 0; i < 114; i++) {
+        if (dataset_label(d, DATA_TRAIN, order.order[i]) != 2) continue;
+        turn[of_turn++] = order.order[i];
+        for (int j = 0; j + 1 < of_turn; j++) assert_true(turn[j] != order.order[i]);
+        if (of_turn < 4) continue;
+        others += turns > 0 && memcmp(turn, before, sizeof turn) != 0;
+        memcpy(before, turn, sizeof before);
+        of_turn = 0, turns++;
+    }
+    assert_int_equal(turns, 9);
+    assert_true(others >= 4);
+    arena_free(&arena);
+}
+
 static void each_class_equally_often(void **state) {
     (void)state;
     static const int counts[] = {90, 20, 4};
@@ -270,19 +294,7 @@ static void each_class_equally_often(void **state) {
             assert_true(most - least <= 1);
         }
     }
-    /* Class 2 has four pictures: a block of its turns holds each once, and comes in another order most times. */
-    uint32_t before[4], turn[4];
-    int of_turn = 0, others = 0, turns = 0;
-    for (int i = 0; i < 114; i++) {
-        if (dataset_label(d, DATA_TRAIN, order[0][i]) != 2) continue;
-        turn[of_turn++] = order[0][i];
-        if (of_turn < 4) continue;
-        others += turns > 0 && memcmp(turn, before, sizeof turn) != 0;
-        memcpy(before, turn, sizeof before);
-        of_turn = 0, turns++;
-    }
-    assert_int_equal(turns, 9);
-    assert_true(others >= 4);
+    turns_of_a_class(d);
     assert_true(repeated > 60);
     assert_memory_not_equal(order[0], order[1], sizeof order[0]);
     loader_free(loader);
@@ -304,7 +316,8 @@ static int clean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares_of_every_class), cmocka_unit_test(what_the_source_has_stays), cmocka_unit_test(folds_are_the_whole), cmocka_unit_test(too_few),
+        cmocka_unit_test(shares_of_every_class), cmocka_unit_test(what_the_source_has_stays),
+        cmocka_unit_test(folds_are_the_whole),   cmocka_unit_test(too_few),
         cmocka_unit_test(twins_stay_together),   cmocka_unit_test(each_class_equally_often),
     };
     return cmocka_run_group_tests(tests, clean, clean);
