@@ -72,7 +72,7 @@ struct conv_forward {
     struct load_view in;
     int winograd;        /* 0, or the side of Winograd's tiles, 2 or 4, where winograd_takes(s): x unviewed, y f32 without
                           * statistics, act a clamp */
-    const float *packed; /* weights from pack_run, direction PACK_FORWARD, or PACK_WINOGRAD_… */
+    const float *packed; /* weights from pack_run, direction PACK_FORWARD */
     const float *bias;   /* (K) or NULL */
     enum act act;
     const float *add;    /* (N,P,Q,K) or NULL */
@@ -106,7 +106,7 @@ struct conv_backward {
 /* Whether Winograd's transforms can make it: 3x3, stride 1, one group. */
 bool winograd_takes(const struct conv_shape *s);
 
-enum pack_direction { PACK_FORWARD, PACK_BACKWARD, PACK_WINOGRAD_2, PACK_WINOGRAD_4 };
+enum pack_direction { PACK_FORWARD, PACK_BACKWARD };
 /* Weights (R,S,C/groups,K) to panels; tiles may run in parallel. */
 struct pack_job {
     struct conv_shape s;

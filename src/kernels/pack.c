@@ -2,10 +2,9 @@
  *
  * PACK_FORWARD: a group's matrix is (R*S*C/groups, K/groups) as it lies. PACK_BACKWARD: depth is (r, s, k) and the
  * columns are input channels, which is the matrix that takes a gathered gradient to the input's gradient.
- * PACK_WINOGRAD_…: see winograd.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/matmul.h"
-#include "kernels/winograd.h"
+#include "kernels/variants.h"
 
 /* A group's matrix. */
 struct pack_shape {
@@ -16,8 +15,6 @@ static struct pack_shape pack_shape(const struct conv_shape *s, enum pack_direct
     int64_t taps = (int64_t)s->r * s->s, in = s->c / s->groups, out = s->k / s->groups;
     struct pack_shape p = {taps * in, out, 0};
     if (direction == PACK_BACKWARD) p = (struct pack_shape){taps * out, in, 0};
-    int64_t side = winograd_side(direction) + 2;
-    if (side > 2) p.depth = side * side * s->c; /* one group: [point][c] */
     p.panels = (p.cols + MM_COLS - 1) / MM_COLS;
     return p;
 }
@@ -59,9 +56,7 @@ void KERNEL_NAME(pack_run)(const struct pack_job *job, int64_t tile) {
     struct pack_shape p = pack_shape(&job->s, job->direction);
     int64_t group = tile / p.panels, panel = tile % p.panels;
     float *to = job->packed + group * matmul_packed(p.depth, p.cols) + matmul_panel(p.depth, panel * MM_COLS);
-    if (winograd_side(job->direction))
-        KERNEL_NAME(winograd_pack)(job, panel);
-    else if (job->direction == PACK_FORWARD)
+    if (job->direction == PACK_FORWARD)
         pack_forward(job, &p, group, panel * MM_COLS, to);
     else
         pack_backward(job, &p, group, panel * MM_COLS, to);

@@ -1,8 +1,9 @@
 /* winograd.c — 3x3 convolutions by Winograd's transforms (per-ISA: compiled once per level).
  *
  * A tile of the job takes some tiles of the output, m x m pixels each, through it all: inputs to points (V), for every panel
- * of output channels a matrix product at each point (V·U = M), and from points to outputs. V and M stay in L2, weights
- * stream by in the order in which they lie. SPDX-License-Identifier: Apache-2.0 */
+ * of output channels weights to points (U) and a matrix product at each point (V·U = M), and from points to outputs. V, U
+ * and M stay in L2. Weights are kept as they are and transformed on their way: kept transformed they would take up to four
+ * times the memory, and for a few pictures longer to read than to make. SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/winograd.h"
 
 #include "kernels/im2col.h"
@@ -13,46 +14,7 @@
 enum {
     SIDE_MOST = 6,
     POINTS_BYTES = 1 << 20, /* of V */
-    LIGHT_BYTES = 1 << 20,  /* weights that stay in L2, so that blocks may be small */
 };
-
-/* ---- weights: U = G·g·Gᵀ, in double, rounded once ---- */
-
-static const double taps_2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-static const double taps_4[6][3] = {{1 / 4.0, 0, 0},
-                                    {-1 / 6.0, -1 / 6.0, -1 / 6.0},
-                                    {-1 / 6.0, 1 / 6.0, -1 / 6.0},
-                                    {1 / 24.0, 1 / 12.0, 1 / 6.0},
-                                    {1 / 24.0, -1 / 12.0, 1 / 6.0},
-                                    {0, 0, 1}};
-
-/* One input channel, `cols` output channels. */
-static void pack_channel(int side, const double (*g)[3], const float *w, int64_t tap, int64_t cols, float *to,
-                         int64_t point) {
-    double half[SIDE_MOST][3][MM_COLS];
-    for (int i = 0; i < side; i++)
-        for (int s = 0; s < 3; s++)
-            for (int64_t j = 0; j < MM_COLS; j++) {
-                const float *from = w + s * tap + (j < cols ? j : 0);
-                half[i][s][j] = g[i][0] * (double)from[0] + g[i][1] * (double)from[3 * tap] + g[i][2] * (double)from[6 * tap];
-            }
-    for (int i = 0; i < side; i++)
-        for (int k = 0; k < side; k++, to += point)
-            for (int64_t j = 0; j < MM_COLS; j++) {
-                double sum = g[k][0] * half[i][0][j] + g[k][1] * half[i][1][j] + g[k][2] * half[i][2][j];
-                to[j] = j < cols ? (float)sum : 0.0f;
-            }
-}
-
-void KERNEL_NAME(winograd_pack)(const struct pack_job *job, int64_t panel) {
-    const struct conv_shape *s = &job->s;
-    int side = winograd_side(job->direction) + 2;
-    int64_t col = panel * MM_COLS, point = s->c * MM_COLS;
-    float *to = job->packed + panel * side * side * point;
-    for (int64_t c = 0; c < s->c; c++)
-        pack_channel(side, side == 4 ? taps_2 : taps_4, job->w + c * s->k + col, s->c * s->k, min_i64(MM_COLS, s->k - col),
-                     to + c * MM_COLS, point);
-}
 
 /* ---- how it is laid out ---- */
 
@@ -60,7 +22,7 @@ struct winograd {
     int m, side;
     int64_t down, across, count; /* tiles of an image, and in all */
     int64_t stride, point;       /* floats of V: between rows (tiles), between points */
-    int64_t sums;                /* floats of M between points; its rows are MM_COLS apart */
+    int64_t sums, weights;       /* floats of M and U between points; their rows are MM_COLS apart */
 };
 
 /* An odd number of lines: points lie in different sets of L1. */
@@ -75,27 +37,71 @@ static struct winograd winograd_of(const struct conv_forward *job) {
     g.stride = tile_stride(job->s.c);
     g.point = odd_lines(job->row_tile * g.stride);
     g.sums = odd_lines(job->row_tile * MM_COLS);
+    g.weights = odd_lines(job->s.c * MM_COLS);
     return g;
 }
 
-/* Light weights: blocks are what is shared out, the least that fills a register tile where threads want work. Heavy ones
- * are read by one thread each, and a block is all that V may hold. */
+/* Threads share out blocks or columns: a block transforms its panels' weights, a range of columns its tiles' inputs, so what
+ * there is less of is done twice. */
 size_t KERNEL_NAME(winograd_plan)(struct conv_forward *job, int threads) {
     const struct conv_shape *s = &job->s;
     job->row_tile = MM_ROWS;
     struct winograd g = winograd_of(job);
-    int64_t points = (int64_t)g.side * g.side, panels = ceil_div(s->k, MM_COLS);
-    bool light = points * s->c * s->k * (int64_t)sizeof(float) <= LIGHT_BYTES;
-    int64_t most = POINTS_BYTES / (points * g.stride * (int64_t)sizeof(float)), splits = 1;
-    if (light) most = min_i64(most, threads > 1 ? MM_ROWS : 2 * MM_ROWS);
-    if (!light) splits = min_i64(panels, threads);
-    if (most < MM_ROWS) most = MM_ROWS;
-    int64_t blocks = ceil_div(g.count, most);
-    job->row_tile = min_i64(most, ceil_div(ceil_div(g.count, blocks), MM_ROWS) * MM_ROWS);
+    int64_t points = (int64_t)g.side * g.side, panels = ceil_div(s->k, MM_COLS), splits = 1;
+    int64_t most = POINTS_BYTES / (points * g.stride * (int64_t)sizeof(float)) / MM_ROWS * MM_ROWS;
+    int64_t blocks = ceil_div(g.count, most < MM_ROWS ? MM_ROWS : most);
+    if (blocks < threads && 2 * g.count >= s->k) blocks = threads;
+    if (blocks < threads) splits = min_i64(panels, ceil_div(threads, blocks));
+    job->row_tile = ceil_div(ceil_div(g.count, blocks), MM_ROWS) * MM_ROWS;
     job->col_tile = ceil_div(panels, splits) * MM_COLS;
     job->tiles = ceil_div(g.count, job->row_tile) * ceil_div(s->k, job->col_tile);
     g = winograd_of(job);
-    return (size_t)(points * (g.point + g.sums) + tile_stride(s->c)) * sizeof(float);
+    return (size_t)(points * (g.point + g.sums + g.weights) + tile_stride(s->c)) * sizeof(float);
+}
+
+/* ---- weights: U = G·g·Gᵀ ---- */
+
+INLINE void to_weights_2(const vf *x, vf *to) {
+    vf half = vset(0.5f), ends = vadd(x[0], x[2]);
+    to[0] = x[0];
+    to[1] = vmul(half, vadd(ends, x[1]));
+    to[2] = vmul(half, vsub(ends, x[1]));
+    to[3] = x[2];
+}
+
+INLINE void to_weights_4(const vf *x, vf *to) {
+    vf sixth = vset(-1.0f / 6), ends = vadd(x[0], x[2]), odd = vmul(vset(1.0f / 12), x[1]);
+    vf even = vfma(vset(1.0f / 24), x[0], vmul(vset(1.0f / 6), x[2]));
+    to[0] = vmul(vset(0.25f), x[0]);
+    to[1] = vmul(sixth, vadd(ends, x[1]));
+    to[2] = vmul(sixth, vsub(ends, x[1]));
+    to[3] = vadd(even, odd);
+    to[4] = vsub(even, odd);
+    to[5] = x[2];
+}
+
+INLINE void to_weights(int side, const vf *x, vf *to) {
+    if (side == 4)
+        to_weights_2(x, to);
+    else
+        to_weights_4(x, to);
+}
+
+/* A panel [tap][c][MM_COLS] to [point][c][MM_COLS], points `point` floats apart. */
+INLINE void weights_of(int side, const float *from, int64_t channels, float *to, int64_t point) {
+    int64_t tap = channels * MM_COLS;
+    for (int64_t j = 0; j < tap; j += VL) {
+        vf half[SIDE_MOST * 3], made[SIDE_MOST];
+        UNROLL for (int t = 0; t < 3; t++) {
+            const vf x[3] = {vload(from + j + t * tap), vload(from + j + (3 + t) * tap), vload(from + j + (6 + t) * tap)};
+            to_weights(side, x, made);
+            UNROLL for (int i = 0; i < side; i++) half[i * 3 + t] = made[i];
+        }
+        UNROLL for (int i = 0; i < side; i++) {
+            to_weights(side, half + i * 3, made);
+            UNROLL for (int k = 0; k < side; k++) vstore(to + (i * side + k) * point + j, made[k]);
+        }
+    }
 }
 
 /* ---- from pixels to points: V = Bᵀ·x·B ---- */
@@ -249,18 +255,19 @@ INLINE void output_tile(const struct conv_forward *job, const struct winograd *g
 INLINE void run_block(const struct conv_forward *job, const struct winograd *g, int side, int64_t first, int64_t rows,
                       int64_t cols[2], float *scratch) {
     int64_t points = (int64_t)side * side, c = job->s.c;
-    float *values = scratch, *sums = values + points * g->point, *zeros = sums + points * g->sums;
+    float *values = scratch, *sums = values + points * g->point, *weights = sums + points * g->sums;
+    float *zeros = weights + points * g->weights;
     view_zero(zeros, c);
     for (int64_t i = 0; i < rows; i++) input_tile(job, g, side, first + i, zeros, values + i * g->stride);
     for (int64_t col = cols[0]; col < cols[1]; col += MM_COLS) {
-        const float *weights = job->packed + col * c * points;
+        weights_of(side, job->packed + matmul_panel(9 * c, col), c, weights, g->weights);
         for (int64_t e = 0; e < points; e++) {
             struct matmul m = {.rows = rows,
                                .depth = c,
                                .cols = MM_COLS,
                                .a = values + e * g->point,
                                .lda = g->stride,
-                               .b = weights + e * c * MM_COLS,
+                               .b = weights + e * g->weights,
                                .c = sums + e * g->sums,
                                .ldc = MM_COLS};
             KERNEL_NAME(matmul)(&m);

@@ -17,9 +17,7 @@ static void pack_conv(struct rewrite *rewrite, const struct kernels *kernels, in
     int in[NODE_INPUTS];
     rewrite_inputs(rewrite, node, in);
     if (!conv_is_depthwise(&attr.shape) && !attr.packed) {
-        enum pack_direction direction =
-            attr.winograd == 0 ? PACK_FORWARD : attr.winograd == 2 ? PACK_WINOGRAD_2 : PACK_WINOGRAD_4;
-        in[CONV_W] = pack(rewrite->to, kernels, in[CONV_W], &attr.shape, direction, old->name);
+        in[CONV_W] = pack(rewrite->to, kernels, in[CONV_W], &attr.shape, PACK_FORWARD, old->name);
         attr.packed = true;
     }
     rewrite_as(rewrite, node, &attr, sizeof attr, in);

@@ -1,8 +1,8 @@
 /* pass_winograd.c — inference: which 3x3 convolutions are made by Winograd's transforms (src/kernels/winograd.h).
  *
  * The shape of a picture's tensors decides, not their number and no clock: bits are the same in every batch and on every
- * machine. Tiles of 4 x 4 outputs need a quarter of the products and four times the weights, tiles of 2 x 2 less than half
- * and twice the weights; where weights are many and pixels few, reading them takes longer than multiplying.
+ * machine. Tiles of 4 x 4 outputs need a quarter of the products, tiles of 2 x 2 less than half. Transformed weights, made on
+ * the way, are four times and twice as many; where they are many and pixels few, making them takes longer than multiplying.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 #include "plan/passes.h"

@@ -47,7 +47,7 @@ static void expect(const struct winograd_case *t, const struct conv_shape *s, st
 static float *run(const struct kernels *kernels, const struct winograd_case *t, const struct numbers *a, int side,
                   int threads) {
     struct conv_shape s = shape_of(t);
-    struct pack_job pack = {.s = s, .direction = side == 2 ? PACK_WINOGRAD_2 : PACK_WINOGRAD_4, .w = a->w};
+    struct pack_job pack = {.s = s, .direction = PACK_FORWARD, .w = a->w};
     int64_t panels = (int64_t)(kernels->packed_bytes(&s, pack.direction) / sizeof(float));
     float *packed = case_output(panels), *y = case_output(a->out);
     pack.packed = packed;
