@@ -17,7 +17,7 @@
 #include "base/text.h"
 
 static pthread_once_t detected = PTHREAD_ONCE_INIT;
-static unsigned features;
+static unsigned features, left_out;
 static char model_name[64];
 static struct cpu_caches caches;
 
@@ -181,7 +181,11 @@ static void detect(void) {
 
 unsigned cpu_features(void) {
     pthread_once(&detected, detect);
-    return features;
+    return features & ~left_out;
+}
+
+void cpu_leave_out(unsigned some) {
+    left_out = some;
 }
 
 const char *cpu_model_name(void) {

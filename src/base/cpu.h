@@ -24,6 +24,8 @@ enum cpu_feature {
 
 /* Bits of cpu_feature that the machine and its operating system really offer. */
 unsigned cpu_features(void);
+/* For tests: from now on the machine is said to lack these. */
+void cpu_leave_out(unsigned some);
 
 /* True where the machine has all that a level needs. */
 bool cpu_has_isa(enum isa isa);

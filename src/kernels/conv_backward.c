@@ -8,7 +8,11 @@
 #include "kernels/im2col.h"
 #include "kernels/variants.h"
 
-enum { TILES_A_THREAD = 2, REDUCE_TILE = 1 << 14 };
+enum {
+    TILES_A_THREAD = 2,
+    REDUCE_TILE = 1 << 14,
+    SUM_FLOATS = 192 << 10, /* of weights that a tile adds to, block after block: they stay in L2 */
+};
 
 static int64_t output_rows(const struct conv_shape *s) {
     return s->n * s->p * s->q;
@@ -49,7 +53,8 @@ static size_t plan_pointwise(struct conv_backward *job, int threads) {
     int64_t rows = output_rows(s), panels = ceil_div(s->c, MM_COLS);
     int64_t parts = wants_weights(job) ? conv_chunks(rows) : conv_blocks(rows);
     int64_t want = threads > 1 ? (int64_t)threads * TILES_A_THREAD : 1;
-    int64_t splits = min_i64(panels, ceil_div(want, parts));
+    int64_t splits = ceil_div(want, parts), fitting = job->dw ? ceil_div(s->c * s->k, SUM_FLOATS) : 1;
+    splits = min_i64(panels, splits > fitting ? splits : fitting);
     job->col_tile = ceil_div(panels, splits) * MM_COLS;
     job->dx_tiles = 0;
     job->dw_tiles = parts;

@@ -112,9 +112,24 @@ static void dx_row_f32(const struct dw_row *d) {
         dx_any(d);
 }
 
+DW_LINES(lines_1_1, 1, 1, 1, true)
+DW_LINES(lines_1_2, 1, 2, 1, true)
+DW_LINES(lines_2_1, 2, 1, 1, true)
+DW_LINES(lines_2_2, 2, 2, 1, true)
+DW_LINES(lines_3_3, 3, 3, 1, true)
+
+static void dx_row_stored(const struct dw_row *given) {
+    static int64_t (*const lines[4][4])(const struct dw_row *d) = {
+        [1][1] = lines_1_1, [1][2] = lines_1_2, [2][1] = lines_2_1, [2][2] = lines_2_2, [3][3] = lines_3_3};
+    struct dw_row d = *given;
+    bool known = dw_row_has_lines(&d) && d.taps_r < 4 && d.taps_s < 4 && d.dilation == 1;
+    if (known && lines[d.taps_r][d.taps_s]) d.from = lines[d.taps_r][d.taps_s](&d);
+    KERNEL_NAME(depthwise_stored)(&d, dx_row_f32);
+}
+
 static void dx_row(const struct dw_row *d) {
     if (dw_row_is_stored(d))
-        KERNEL_NAME(depthwise_stored)(d, dx_row_f32);
+        dx_row_stored(d);
     else
         dx_row_f32(d);
 }

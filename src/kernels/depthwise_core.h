@@ -107,7 +107,7 @@ struct dw_row {
     const float *scale, *shift; /* (channels) or NULL */
     struct dw_ahead *ahead;     /* or NULL */
     float *part;                /* dw_part_floats(count), where y, add or x is bf16: depthwise_stored */
-    int64_t from;               /* the first channel; y begins with it. Others than 0 are depthwise_stored's */
+    int64_t from;               /* the first channel; as f32, y begins with it. Others than 0 are depthwise_stored's */
     bool stream;                /* y goes past the caches; dw_stream_pays, and vstream_end() at the end */
 };
 static inline int64_t dw_row_tiles(int64_t count, int64_t channels) {
@@ -200,19 +200,18 @@ DW_INLINE void dw_finish(const struct dw_row *d, struct dw_lane *k, const vf *ac
     }
 }
 
-/* `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. Taps beyond DW_TAPS_HELD
- * come from L1, a row of them for all outputs. */
-DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *held, int64_t column, int taps_r,
-                       int taps_s, int stride, int tile) {
-    vf acc[DW_TILE_MAX];
+/* The sums of `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. Taps beyond
+ * DW_TAPS_HELD come from L1, a row of them for all outputs. */
+DW_INLINE void dw_sums(const struct dw_row *d, int64_t channel, const vf *held, int64_t column, int taps_r, int taps_s,
+                       int stride, int tile, vf *acc) {
     DW_UNROLL for (int t = 0; t < tile; t++) acc[t] = vzero();
     DW_UNROLL for (int r = 0; r < taps_r; r++) {
         vf w[DW_TILE_MAX];
         DW_UNROLL for (int s = 0; s < taps_s; s++) {
             int tap = r * taps_s + s;
-            w[s] = taps_r * taps_s <= DW_TAPS_HELD ? held[tap] : vload(d->w + tap * d->step + k->channel);
+            w[s] = taps_r * taps_s <= DW_TAPS_HELD ? held[tap] : vload(d->w + tap * d->step + channel);
         }
-        const float *x = d->rows[r] + column * stride * d->step + k->channel;
+        const float *x = d->rows[r] + column * stride * d->step + channel;
         DW_UNROLL for (int j = 0; j < (tile - 1) * stride + taps_s; j++) {
             vf v = vload(x + j * d->step);
             DW_UNROLL for (int t = 0; t < tile; t++) {
@@ -221,6 +220,11 @@ DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *held
             }
         }
     }
+}
+DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, int64_t column, int taps_r, int taps_s,
+                       int stride, int tile) {
+    vf acc[DW_TILE_MAX];
+    dw_sums(d, k->channel, w, column, taps_r, taps_s, stride, tile, acc);
     dw_finish(d, k, acc, column, tile);
 }
 
@@ -308,8 +312,95 @@ DW_INLINE void dw_row_any(const struct dw_row *given, bool smooth) {
     }
 }
 
-/* Rows with tensors of bf16: `row`, which knows f32 alone, makes the plain sums of some channels at a time, which lie in
- * L1 until they are finished and stored. */
+/* ---- rows whose tensors are bf16 ---- */
+
+/* Of rows that lines can serve: two vectors of channels at once go from registers to a line of bf16. */
+static inline bool dw_row_has_lines(const struct dw_row *d) {
+    return DW_INSTANCES && SIMD_REGISTERS == 32 && act_is_clamp(d->act) && d->y_bf16 && (!d->x || d->x_bf16) &&
+           (!d->add || d->add_bf16);
+}
+
+/* What ends one vector of sums, as dw_finish_forward and dw_finish_gradient, and rounded. */
+DW_INLINE vf dw_line_end(const struct dw_row *d, struct dw_lane *k, vf sum, int64_t column, bool gradient,
+                         enum stored_form form) {
+    int64_t at = column * d->y_step + k->channel;
+    vf x = vzero();
+    if (!gradient) {
+        if (d->bias) sum = vadd(sum, k->bias);
+        sum = vclamp(sum, k->low, k->high);
+    } else {
+        if (d->add) sum = vadd(sum, stored_load(d->add, true, at, VL));
+        if (d->x) x = stored_load(d->x, true, at, VL);
+        if (d->x && d->act != ACT_NONE) sum = vkeep_between(sum, vfma(x, k->scale, k->shift), k->low, k->high);
+    }
+    sum = stored_round_as(sum, form);
+    k->sum = vadd(k->sum, sum);
+    k->square = vfma(sum, gradient ? x : sum, k->square);
+    return sum;
+}
+
+struct dw_lines {
+    struct dw_lane a, b;
+    vf wa[DW_TAPS_HELD], wb[DW_TAPS_HELD];
+};
+
+DW_INLINE void dw_line_tile(const struct dw_row *d, struct dw_lines *l, int64_t column, int taps_r, int taps_s,
+                            int stride, int tile, bool gradient, enum stored_form form) {
+    vf a[DW_TILE], b[DW_TILE];
+    uint16_t *to = (uint16_t *)d->y + column * d->y_step + l->a.channel;
+    dw_sums(d, l->a.channel, l->wa, column, taps_r, taps_s, stride, tile, a);
+    DW_UNROLL for (int t = 0; t < tile; t++) a[t] = dw_line_end(d, &l->a, a[t], column + t, gradient, form);
+    dw_sums(d, l->b.channel, l->wb, column, taps_r, taps_s, stride, tile, b);
+    DW_UNROLL for (int t = 0; t < tile; t++) {
+        b[t] = dw_line_end(d, &l->b, b[t], column + t, gradient, form);
+        stored_lines(to + t * d->y_step, a[t], b[t], d->stream, form == STORED_NATIVE);
+    }
+}
+
+/* The channels that make whole lines, of a kernel of at most nine taps; returns the first one that is left. */
+DW_INLINE int64_t dw_row_lines(const struct dw_row *given, int taps_r, int taps_s, int stride, bool gradient,
+                               enum stored_form form) {
+    struct dw_row d = *given;
+    const int in_registers = taps_r * taps_s <= DW_TAPS_HELD ? taps_r * taps_s : 0;
+    int64_t c = 0;
+    for (; c + 2 * VL <= d.channels; c += 2 * VL) {
+        struct dw_lines l;
+        int64_t j = 0;
+        dw_lane_open(&d, &l.a, c);
+        dw_lane_open(&d, &l.b, c + VL);
+        DW_UNROLL for (int i = 0; i < in_registers; i++) {
+            l.wa[i] = vload(d.w + i * d.step + c), l.wb[i] = vload(d.w + i * d.step + c + VL);
+        }
+        for (; j + DW_TILE <= d.count; j += DW_TILE) {
+            dw_line_tile(&d, &l, j, taps_r, taps_s, stride, DW_TILE, gradient, form);
+            if (d.ahead) dw_ahead_step(d.ahead), dw_ahead_step(d.ahead);
+        }
+        if (d.count - j == 3)
+            dw_line_tile(&d, &l, j, taps_r, taps_s, stride, 3, gradient, form);
+        else if (d.count - j == 2)
+            dw_line_tile(&d, &l, j, taps_r, taps_s, stride, 2, gradient, form);
+        else if (d.count - j == 1)
+            dw_line_tile(&d, &l, j, taps_r, taps_s, stride, 1, gradient, form);
+        dw_lane_close(&d, &l.a);
+        dw_lane_close(&d, &l.b);
+    }
+    return c;
+}
+
+/* An instance by the processor's own rounding, and one without. */
+#define DW_LINES(name, taps_r, taps_s, stride, gradient)                                                               \
+    static __attribute__((noinline)) int64_t name##_native(const struct dw_row *d) {                                   \
+        return dw_row_lines(d, taps_r, taps_s, stride, gradient, SIMD_CONVERTS ? STORED_NATIVE : STORED_BF16);         \
+    }                                                                                                                  \
+    static __attribute__((noinline)) int64_t name##_rounding(const struct dw_row *d) {                                 \
+        return dw_row_lines(d, taps_r, taps_s, stride, gradient, STORED_BF16);                                         \
+    }                                                                                                                  \
+    static int64_t name(const struct dw_row *d) {                                                                      \
+        return stored_form_of(true) == STORED_NATIVE ? name##_native(d) : name##_rounding(d);                          \
+    }
+
+/* Any other, and channels d->from … that make no line: `row`, which knows f32 alone, makes the plain sums of some channels
+ * at a time, which lie in L1 until they are finished and stored. */
 enum { DW_PART = 32 };
 static inline int64_t dw_part_floats(int64_t count) {
     return 2 * count * DW_PART;

@@ -135,10 +135,8 @@ DW_INLINE void part_ends(const struct dw_row *d, int64_t from, int64_t to, bool 
             int64_t at = j * d->y_step;
             vf first = part_end(d, &a, j, from, gradient, smooth);
             vf second = two ? part_end(d, &b, j, from, gradient, smooth) : first;
-            if (whole && d->stream) {
-                vstream_bf16_two((uint16_t *)d->y + at + c, first, second);
-            } else if (whole) {
-                vstore_bf16_two((uint16_t *)d->y + at + c, first, second);
+            if (whole) {
+                stored_lines((uint16_t *)d->y + at + c, first, second, d->stream, false);
             } else {
                 stored_store(d->y, d->y_bf16, at + a.channel, first, a.lanes);
                 if (two) stored_store(d->y, d->y_bf16, at + b.channel, second, b.lanes);
@@ -151,7 +149,7 @@ DW_INLINE void part_ends(const struct dw_row *d, int64_t from, int64_t to, bool 
 
 void KERNEL_NAME(depthwise_stored)(const struct dw_row *d, void (*row)(const struct dw_row *d)) {
     bool smooth = !act_is_clamp(d->act);
-    for (int64_t from = 0; from < d->channels; from += DW_PART) {
+    for (int64_t from = d->from; from < d->channels; from += DW_PART) {
         int64_t to = dw_min(from + DW_PART, d->channels);
         part_sums(d, from, to, row);
         if (smooth) part_smooth(d, from, to);
@@ -208,9 +206,20 @@ static void row_f32(const struct dw_row *d) {
         (smooth ? smooth_any : row_any)(d);
 }
 
+DW_LINES(lines_3_1, 3, 3, 1, false)
+DW_LINES(lines_3_2, 3, 3, 2, false)
+
+static void row_stored(const struct dw_row *given) {
+    struct dw_row d = *given;
+    bool lines = dw_row_has_lines(&d) && d.taps_r == 3 && d.taps_s == 3 && d.dilation == 1;
+    if (lines && d.stride == 1) d.from = lines_3_1(&d);
+    if (lines && d.stride == 2) d.from = lines_3_2(&d);
+    KERNEL_NAME(depthwise_stored)(&d, row_f32);
+}
+
 void KERNEL_NAME(depthwise_row)(const struct dw_row *d) {
     if (dw_row_is_stored(d))
-        KERNEL_NAME(depthwise_stored)(d, row_f32);
+        row_stored(d);
     else
         row_f32(d);
 }

@@ -31,7 +31,8 @@ INLINE void mm_step(struct mm_sums *acc, const float *const *a, int64_t lda, int
 }
 
 /* One vector of columns of a tile, at column `at`: what follows the sum. bf16: of all tensors but A and B. */
-INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes, bool bf16) {
+INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes,
+                       enum stored_form form) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
     if (m->bias) {
         vf bias = mm_load(m->bias + at, lanes);
@@ -44,12 +45,12 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     }
     if (m->add) {
         UNROLL for (int i = 0; i < rows; i++) c[i] =
-            vadd(c[i], stored_load(m->add, bf16, (row + i) * m->ldadd + at, lanes));
+            vadd(c[i], stored_load(m->add, form != STORED_F32, (row + i) * m->ldadd + at, lanes));
     }
     if (m->act != ACT_NONE && m->add_first) {
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
-    UNROLL for (int i = 0; i < rows; i++) c[i] = stored_round(c[i], bf16);
+    UNROLL for (int i = 0; i < rows; i++) c[i] = stored_round_as(c[i], form);
     if (!m->sums) return;
     float *sums = m->sums + at;
     bool first = row == 0 && !m->sums_go_on;
@@ -62,7 +63,8 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     mm_store(sums + m->ldsums, square, lanes);
 }
 
-INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes, bool bf16) {
+INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes,
+                        enum stored_form form) {
     float *sums = m->sums + at;
     bool first = !m->sums || (row == 0 && !m->sums_go_on);
     vf sum = first ? vzero() : mm_load(sums, lanes), product = first ? vzero() : mm_load(sums + m->ldsums, lanes);
@@ -70,10 +72,10 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
     vf low = m->act == ACT_NONE ? vset(-INFINITY) : vzero(), high = vset(act_high(m->act));
     UNROLL for (int i = 0; i < rows; i++) {
-        vf x = stored_load(m->x, bf16, (row + i) * m->ldx + at, lanes);
-        if (m->add) c[i] = vadd(c[i], stored_load(m->add, bf16, (row + i) * m->ldadd + at, lanes));
+        vf x = stored_load(m->x, form != STORED_F32, (row + i) * m->ldx + at, lanes);
+        if (m->add) c[i] = vadd(c[i], stored_load(m->add, form != STORED_F32, (row + i) * m->ldadd + at, lanes));
         if (m->act != ACT_NONE) c[i] = vkeep_between(c[i], vfma(scale, x, shift), low, high);
-        c[i] = stored_round(c[i], bf16);
+        c[i] = stored_round_as(c[i], form);
         sum = vadd(sum, c[i]);
         product = vfma(c[i], x, product);
     }
@@ -82,23 +84,28 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
     mm_store(sums + m->ldsums, product, lanes);
 }
 
-/* Two whole vectors of columns, rounded: a line of bf16 a row. */
-INLINE void mm_store_lines(const struct matmul *m, struct mm_sums *acc, int64_t row, int64_t col, int rows) {
+/* Whole vectors of columns, rounded: two are a line of bf16 a row. */
+INLINE void mm_store_lines(const struct matmul *m, struct mm_sums *acc, int64_t row, int64_t col, int rows, int vectors,
+                           bool native) {
     uint16_t *to = (uint16_t *)m->c + row * m->ldc + col;
-    if (m->stream) {
-        UNROLL for (int i = 0; i < rows; i++) vstream_bf16_two(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i]);
+    if (vectors == 1) {
+        UNROLL for (int i = 0; i < rows; i++) vstore_bf16(to + i * m->ldc, acc->whole[0][i]);
+    } else if (m->stream) {
+        UNROLL for (int i = 0; i < rows; i++)
+            stored_lines(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i], true, native);
     } else {
-        UNROLL for (int i = 0; i < rows; i++) vstore_bf16_two(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i]);
+        UNROLL for (int i = 0; i < rows; i++)
+            stored_lines(to + i * m->ldc, acc->whole[0][i], acc->whole[1][i], false, native);
     }
 }
 
-/* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. bf16: of C and
- * what its end reads; then there are two whole vectors. */
+/* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. form: of C and
+ * what its end reads; as bf16 there are one or two whole vectors. */
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool half, int lanes0,
-                    int lanes1, bool bf16) {
+                    int lanes1, enum stored_form form) {
     struct mm_sums acc;
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
-    float *c = bf16 ? NULL : (float *)m->c + row * m->ldc + col;
+    float *c = form != STORED_F32 ? NULL : (float *)m->c + row * m->ldc + col;
     int64_t lda = m->lda, ldc = m->ldc, ldheld = m->held ? m->ldheld : ldc;
     const float *held = m->held ? m->held + row * ldheld + col : c;
     UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * lda;
@@ -123,17 +130,17 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     UNROLL for (int v = 0; v < vectors + half; v++) {
         int lanes = v ? lanes1 : lanes0;
         if (m->x)
-            mm_gradient(m, acc.whole[v], row, col + v * VL, rows, lanes, bf16);
+            mm_gradient(m, acc.whole[v], row, col + v * VL, rows, lanes, form);
         else
-            mm_forward(m, acc.whole[v], row, col + v * VL, rows, lanes, bf16);
-        if (bf16) continue;
+            mm_forward(m, acc.whole[v], row, col + v * VL, rows, lanes, form);
+        if (form != STORED_F32) continue;
         if (m->stream && lanes == VL) {
             UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc.whole[v][i]);
         } else {
             UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc.whole[v][i], lanes);
         }
     }
-    if (bf16) mm_store_lines(m, &acc, row, col, rows);
+    if (form != STORED_F32) mm_store_lines(m, &acc, row, col, rows, vectors, form == STORED_NATIVE);
 }
 
 /* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. Only the
@@ -144,15 +151,15 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
         if (rows == MM_ROWS && left >= 2 * VL)                                                                         \
-            mm_tile(m, row, col, rows, 2, false, VL, VL, false);                                                       \
+            mm_tile(m, row, col, rows, 2, false, VL, VL, STORED_F32);                                                  \
         else if (rows == MM_ROWS && left <= HL)                                                                        \
-            mm_tile(m, row, col, rows, 0, true, (int)left, 0, false);                                                  \
+            mm_tile(m, row, col, rows, 0, true, (int)left, 0, STORED_F32);                                             \
         else if (rows == MM_ROWS && left <= VL)                                                                        \
-            mm_tile(m, row, col, rows, 1, false, (int)left, 0, false);                                                 \
+            mm_tile(m, row, col, rows, 1, false, (int)left, 0, STORED_F32);                                            \
         else if (rows == MM_ROWS && left - VL <= HL)                                                                   \
-            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL), false);                                          \
+            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL), STORED_F32);                                     \
         else                                                                                                           \
-            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL), false);                          \
+            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL), STORED_F32);                     \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)
@@ -189,12 +196,17 @@ INLINE void mm_ahead(const struct matmul *m, int64_t row, int64_t col) {
         if (m->x) __builtin_prefetch(x, 0, 3), __builtin_prefetch(x + MM_COLS - 1, 0, 3);
     }
 }
-static __attribute__((noinline, no_sanitize("undefined"))) void mm_stored(const struct matmul *m, int64_t row,
-                                                                          int64_t col) {
-    if (!MM_STORED) return;
-    mm_ahead(m, row + MM_ROWS, col);
-    mm_tile(m, row, col, MM_ROWS, 2, false, VL, VL, true);
-}
+#define MM_STORED_INSTANCE(name, vectors, form)                                                                        \
+    static __attribute__((noinline, no_sanitize("undefined"))) void name(const struct matmul *m, int64_t row,          \
+                                                                         int64_t col) {                                \
+        if (!MM_STORED || (form == STORED_NATIVE && !SIMD_CONVERTS)) return;                                           \
+        mm_ahead(m, row + MM_ROWS, col);                                                                               \
+        mm_tile(m, row, col, MM_ROWS, vectors, false, VL, VL, form);                                                   \
+    }
+MM_STORED_INSTANCE(mm_stored, 2, STORED_BF16)
+MM_STORED_INSTANCE(mm_stored_one, 1, STORED_BF16)
+MM_STORED_INSTANCE(mm_native, 2, STORED_NATIVE)
+MM_STORED_INSTANCE(mm_native_one, 1, STORED_NATIVE)
 
 /* ---- the same where a tile's end is more: an activation that is no clamp, or tails of bf16. Sums go to a buffer in
  * L1, and from there on ---- */
@@ -309,10 +321,7 @@ INLINE void mm_tile_end(const struct mm_finish *f, bool gradient, bool smooth, b
         vf cb = mm_end(f, &b, i, gradient, smooth, x_bf16, c_bf16);
         if (c_bf16 && b.lanes == VL) {
             uint16_t *to = (uint16_t *)m->c + (f->row + i) * m->ldc + a.at;
-            if (m->stream)
-                vstream_bf16_two(to, ca, cb);
-            else
-                vstore_bf16_two(to, ca, cb);
+            stored_lines(to, ca, cb, m->stream, false);
             continue;
         }
         mm_put(m, f->row + i, &a, ca, c_bf16);
@@ -333,13 +342,16 @@ static void mm_ends(const struct mm_finish *f, bool smooth) {
 static void mm_through_buffer(const struct matmul *m) {
     struct mm_finish f = {0};
     bool smooth = !act_is_clamp(m->act), stored = mm_is_stored(m);
+    bool native = stored_form_of(stored) == STORED_NATIVE;
+    void (*const ends[])(const struct matmul *m, int64_t row, int64_t col) = {native ? mm_native_one : mm_stored_one,
+                                                                              native ? mm_native : mm_stored};
     mm_finish_open(&f, m);
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
             f.row = row, f.rows = (int)(m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS);
             f.col = col, f.cols = (int)(m->cols - col < MM_COLS ? m->cols - col : MM_COLS);
-            if (stored && f.rows == MM_ROWS && f.cols == MM_COLS) {
-                mm_stored(m, row, col);
+            if (stored && f.rows == MM_ROWS && f.cols % VL == 0) {
+                ends[f.cols / VL - 1](m, row, col);
                 continue;
             }
             mm_product(&f);

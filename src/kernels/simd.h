@@ -115,6 +115,23 @@ static inline __m512i simd_cut_two(vf a, vf b) {
 }
 static inline void vstore_bf16_two(uint16_t *p, vf a, vf b) { _mm512_storeu_si512(p, simd_cut_two(a, b)); }
 static inline void vstream_bf16_two(uint16_t *p, vf a, vf b) { _mm512_stream_si512((void *)p, simd_cut_two(a, b)); }
+/* One instruction rounds and packs where the processor has AVX512_BF16 (CPU_AVX512_BF16); by assembler, since the level is
+ * compiled for processors without it, too. The bits are vround_bf16's where denormals are flushed, as compute threads do. */
+enum { SIMD_CONVERTS = 1 };
+static inline vf vround_bf16_native(vf x) {
+    __m256i half;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(x));
+    return simd_widen(half);
+}
+static inline __m512i simd_cut_two_native(vf a, vf b) {
+    __m512i both;
+    __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(both) : "v"(a), "v"(b));
+    return both;
+}
+static inline void vstore_bf16_two_native(uint16_t *p, vf a, vf b) { _mm512_storeu_si512(p, simd_cut_two_native(a, b)); }
+static inline void vstream_bf16_two_native(uint16_t *p, vf a, vf b) {
+    _mm512_stream_si512((void *)p, simd_cut_two_native(a, b));
+}
 /* Half a vector, which costs half where no more columns are left. */
 enum { HL = 8 };
 typedef __m256 vh;
@@ -408,6 +425,11 @@ static __attribute__((noinline, unused)) void vstore_bf16_n(uint16_t *p, vf x, i
 /* Two vectors side by side: a whole line of bf16 where a vector of floats is one. */
 static inline void vstore_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16(p, a), vstore_bf16(p + VL, b); }
 static inline void vstream_bf16_two(uint16_t *p, vf a, vf b) { vstore_bf16_two(p, a, b); }
+/* No instruction for it: SIMD_CONVERTS = 0 says that these are never reached. */
+enum { SIMD_CONVERTS = 0 };
+static inline vf vround_bf16_native(vf x) { return vround_bf16(x); }
+static inline void vstore_bf16_two_native(uint16_t *p, vf a, vf b) { vstore_bf16_two(p, a, b); }
+static inline void vstream_bf16_two_native(uint16_t *p, vf a, vf b) { vstream_bf16_two(p, a, b); }
 /* No windows: WINDOW = 0 says that these are never reached. */
 enum { WINDOW = 0 };
 typedef vi vwindow;

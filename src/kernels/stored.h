@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/cpu.h"
 #include "kernels/simd.h"
 
 #define STORED_INLINE static inline __attribute__((always_inline))
@@ -31,6 +32,26 @@ STORED_INLINE vf stored_load(const void *p, bool bf16, int64_t at, int lanes) {
 
 STORED_INLINE vf stored_round(vf x, bool bf16) {
     return bf16 ? vround_bf16(x) : x;
+}
+
+/* How the kernels that store most see to it: as f32, as bf16, or as bf16 by the processor's own instructions. */
+enum stored_form { STORED_F32, STORED_BF16, STORED_NATIVE };
+static inline enum stored_form stored_form_of(bool bf16) {
+    return !bf16 ? STORED_F32 : SIMD_CONVERTS && (cpu_features() & CPU_AVX512_BF16) ? STORED_NATIVE : STORED_BF16;
+}
+STORED_INLINE vf stored_round_as(vf x, enum stored_form form) {
+    return form == STORED_NATIVE ? vround_bf16_native(x) : stored_round(x, form == STORED_BF16);
+}
+/* Two rounded vectors side by side, `stream`ed where they are a whole line. */
+STORED_INLINE void stored_lines(uint16_t *p, vf a, vf b, bool stream, bool native) {
+    if (native && stream)
+        vstream_bf16_two_native(p, a, b);
+    else if (native)
+        vstore_bf16_two_native(p, a, b);
+    else if (stream)
+        vstream_bf16_two(p, a, b);
+    else
+        vstore_bf16_two(p, a, b);
 }
 
 /* x is rounded. */

@@ -8,6 +8,7 @@
 #include "ops/attrs.h"
 #include "ops/build.h"
 #include "ops/gradients.h"
+#include "ops/scalar.h"
 
 struct dropout_attr {
     double p;
@@ -65,8 +66,9 @@ static void dropout_reference(const struct reference_call *call) {
 struct dropout_job {
     struct dropout_attr attr;
     int64_t size;
-    const float *x;
-    float *y;
+    const void *x;
+    void *y;
+    bool x_bf16, y_bf16;
 };
 
 static sk_status dropout_plan(const struct plan_request *request, struct step_plan *step) {
@@ -75,6 +77,8 @@ static sk_status dropout_plan(const struct plan_request *request, struct step_pl
     if (!job) return SK_EMEMORY;
     job->attr = *(const struct dropout_attr *)request->node->attr;
     job->size = shape_elements(shape) / shape->dim[0];
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[0]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {shape->dim[0]}};
     return SK_OK;
 }
@@ -84,19 +88,30 @@ static void dropout_bind(const struct bind_request *request, void *to) {
     job->x = request->in[0], job->y = request->out[0];
 }
 
+/* Zeros are not products: what is dropped may be infinite. */
+static void row_f32(const struct dropout_job *job, int64_t from, float keep) {
+    const float *x = (const float *)job->x + from;
+    float *y = (float *)job->y + from;
+    if (keep == 0)
+        memset(y, 0, (size_t)job->size * sizeof *y);
+    else
+        for (int64_t j = 0; j < job->size; j++) y[j] = x[j] * keep;
+}
+
 static void dropout_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct dropout_job *job = from;
     (void)kernels, (void)phase;
     struct rng rng = row_numbers(&job->attr, lane->env, tile);
     float keep = (float)(1 / (1 - job->attr.p));
-    const float *x = job->x + tile * job->size;
-    float *y = job->y + tile * job->size;
-    if (!job->attr.rows)
-        for (int64_t j = 0; j < job->size; j++) y[j] = rng_float(&rng) < job->attr.p ? 0 : x[j] * keep;
-    else if (rng_float(&rng) < job->attr.p)
-        memset(y, 0, (size_t)job->size * sizeof *y);
-    else
-        for (int64_t j = 0; j < job->size; j++) y[j] = x[j] * keep;
+    bool rows = job->attr.rows, dropped = rows && rng_float(&rng) < job->attr.p;
+    if (rows && !job->x_bf16 && !job->y_bf16) {
+        row_f32(job, tile * job->size, dropped ? 0 : keep);
+        return;
+    }
+    for (int64_t j = tile * job->size; j < (tile + 1) * job->size; j++) {
+        bool zero = rows ? dropped : rng_float(&rng) < job->attr.p;
+        scalar_put(job->y, job->y_bf16, j, zero ? 0 : scalar_at(job->x, job->x_bf16, j) * keep);
+    }
 }
 
 const struct op op_dropout = {
@@ -108,4 +123,6 @@ const struct op op_dropout = {
     .plan = dropout_plan,
     .bind = dropout_bind,
     .run = dropout_run,
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(0),
 };

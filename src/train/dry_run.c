@@ -77,6 +77,8 @@ sk_status dry_run(const struct loop_options *options, double limit, struct dry_r
         status = evaluator_probe(loop->evaluator, EVAL_BATCHES, &result->eval_pictures);
         result->eval_seconds = clock_seconds() - began;
     }
+    if (status == SK_OK)
+        status = precision_read(options->recipe, loop->network, options->recipe->batch_size, &result->precision);
     if (status == SK_OK) foresee(loop, result);
     loop_release(loop);
     block_free(loop);

@@ -5,6 +5,7 @@
 #define SK_TRAIN_DRY_RUN_H
 
 #include "train/loop.h"
+#include "train/precision.h"
 
 enum { DRY_STEPS = 20 };
 
@@ -21,6 +22,7 @@ struct dry_result {
     size_t state_bytes; /* parameters, optimizer and moving average */
     size_t peak_bytes;  /* that this process has taken at most */
     int threads, workers;
+    struct precision precision; /* of a whole batch */
 };
 
 /* `options` as for loop_run; nothing is written, `run` and `resume` are not looked at. Stops early after `limit` seconds,

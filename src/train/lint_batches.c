@@ -4,6 +4,7 @@
 #include "data/data.h"
 #include "data/data.h"
 #include "train/lint_rows.h"
+#include "train/precision.h"
 
 /* Who reads a key. */
 enum reader {
@@ -105,6 +106,17 @@ bool lint_finds_batch_keys_unused(const struct lint *l, struct text *t) {
         if (why) return lint_say(t, "%s is set, but %s: it has no effect", recipe_key_name(keys[i].id), why);
     }
     return false;
+}
+
+bool lint_finds_precision_idle(const struct lint *l, struct text *t) {
+    struct precision precision;
+    if (precision_read(l->recipe, NULL, 1, &precision) != SK_OK) {
+        status_clear(); /* what is wrong there is another finding */
+        return false;
+    }
+    return precision.bf16 && !precision.census.bf16 &&
+           lint_say(t, "bf16: nothing that is trained has pixels (what is frozen runs as inference does, in f32), so that "
+                       "nothing is kept as bf16; leave the key out");
 }
 
 bool lint_finds_buffer_unsharded(const struct lint *l, struct text *t) {

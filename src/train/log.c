@@ -57,6 +57,7 @@ sk_status run_log_write(struct run_log *log, const struct log_line *line) {
     struct json_writer w = {0};
     jw_object(&w, NULL);
     jw_string(&w, "kind", line->epoch_line ? "epoch" : "step");
+    if (log->bytes == 0 && log->precision) jw_string(&w, "precision", log->precision);
     jw_integer(&w, "epoch", line->epoch);
     jw_integer(&w, "step", line->step);
     jw_number(&w, "lr", line->lr);

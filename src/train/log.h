@@ -14,6 +14,7 @@
 struct run_log {
     struct file_log file;
     int64_t bytes; /* length so far */
+    const char *precision; /* for the first line; or NULL */
     struct board board;
 };
 

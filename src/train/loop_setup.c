@@ -11,6 +11,7 @@
 #include "train/from_recipe.h"
 #include "train/loop_average.h"
 #include "train/loop_scores.h"
+#include "train/precision.h"
 #include "train/run_folder.h"
 
 void loop_say(const struct loop *loop, const char *kind, const char *format, ...) {
@@ -313,7 +314,7 @@ sk_status loop_build(struct loop *loop) {
     enum isa isa;
     TRY(cpu_isa(&isa));
     loop->at = (struct checkpoint){.best_top1 = -1, .best_ema_top1 = -1, .level = cpu_isa_name(isa)};
-    loop->at.precision = loop->options.recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32";
+    loop->at.precision = precision_name(loop->options.recipe);
     loop->saved_epoch = loop->saved_batch = -1;
     loop->progress = (struct progress){.on_event = loop->options.on_event, .user = loop->options.user};
     FAIL_IF(loop->options.recipe->device != CHOICE_DEVICE_CPU, SK_EUSAGE,
@@ -331,6 +332,7 @@ sk_status loop_prepare(struct loop *loop) {
     TRY(loop->options.resume ? find_position(loop) : begin_run(loop));
     TRY(checkpoint_tidy(loop->options.run, INT64_MAX));
     TRY(run_log_open(&loop->log, loop->options.run, loop->at.log_bytes));
+    loop->log.precision = loop->at.precision;
     if (!loop->options.recipe->log_tensorboard) return SK_OK;
     return board_begin(&loop->log.board, loop->options.run, trainer_position(loop->trainer).step);
 }

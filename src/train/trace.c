@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "train/optimizer.h"
+#include "train/precision.h"
 #include "train/recipe_policy.h"
 #include "train/schedule.h"
 #include "train/trace_batches.h"
@@ -26,6 +27,7 @@ struct trace {
     size_t tensor_count;
     double *target; /* of label 0 */
     int64_t classes, val_images;
+    struct precision precision;
 };
 
 static sk_status trace_make(struct trace *trace, const struct trace_input *input, struct arena *arena) {
@@ -40,6 +42,7 @@ static sk_status trace_make(struct trace *trace, const struct trace_input *input
     TRY(schedule_make(&trace->schedule, recipe, &trace->plan));
     TRY(optimizer_make(&trace->optimizer, recipe));
     TRY(trace_step_check(&(struct trace_step){recipe, &trace->plan, &trace->schedule}));
+    TRY(precision_read(recipe, NULL, 1, &trace->precision));
     trace->decisions = arena_array(arena, trace->tensor_count, sizeof *trace->decisions);
     trace->target = arena_array(arena, (size_t)trace->classes, sizeof *trace->target);
     if (!trace->decisions || !trace->target) return SK_EMEMORY;
@@ -102,7 +105,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
         json_steps(&trace, w);
         json_optimizer(&trace, w);
         status = trace_step_json(&(struct trace_step){trace.recipe, &trace.plan, &trace.schedule}, w);
-        jw_string(w, "precision", trace.recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32");
+        precision_json(&trace.precision, w);
         jw_array(w, "lr");
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
         jw_end_array(w);
@@ -173,9 +176,8 @@ static void text_rest(const struct trace *trace, struct text *text) {
     text_addf(text, "loss target of %lld classes\n  the label %.9g", (long long)trace->classes, trace->target[0]);
     if (trace->classes > 1) text_addf(text, ", every other class %.9g", trace->target[1]);
     text_add(text, "\n");
-    bool bf16 = trace->recipe->precision == CHOICE_PRECISION_BF16;
-    text_addf(text, "activations and their gradients are kept as %s; weights, sums, optimizer and evaluation f32\n",
-              bf16 ? "bf16" : "f32");
+    precision_text(&trace->precision, text);
+    text_add(text, "\n");
 }
 
 sk_status trace_text(const struct trace_input *input, struct text *text) {

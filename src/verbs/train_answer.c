@@ -73,6 +73,10 @@ static void dry_tell(const struct call *call, const struct dry_result *r) {
                 "memory: %.0f MB of activations and gradients, %.0f MB of weights and optimizer; the program took %.0f "
                 "MB at most",
                 (double)r->plan_bytes / 1e6, (double)r->state_bytes / 1e6, (double)r->peak_bytes / 1e6);
+    struct text kept = {0};
+    precision_text(&r->precision, &kept);
+    if (text_check(&kept) == SK_OK) call_result(call, "%s", kept.data);
+    text_free(&kept);
 }
 
 void dry_answer(struct call *call, const struct dry_result *r) {
@@ -85,5 +89,6 @@ void dry_answer(struct call *call, const struct dry_result *r) {
     jw_number(w, "total_seconds", r->total_seconds);
     JW_INTEGERS(w, {"plan_bytes", (int64_t)r->plan_bytes}, {"state_bytes", (int64_t)r->state_bytes},
                 {"peak_bytes", (int64_t)r->peak_bytes}, {"threads", r->threads}, {"workers", r->workers});
+    precision_json(&r->precision, w);
     dry_tell(call, r);
 }

@@ -7,6 +7,7 @@
 #include "base/team.h"
 #include "plan/plan.h"
 #include "train/from_recipe.h"
+#include "train/precision.h"
 #include "train/progress.h"
 #include "train/trainer.h"
 #include "verbs/bench_data.h"
@@ -114,7 +115,7 @@ static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct
     recipe->accumulate = 1;
     const char *precision = call_option(b->call, "precision");
     if (precision) TRY(recipe_set(recipe, "precision", precision));
-    b->precision = recipe->precision == CHOICE_PRECISION_BF16 ? "bf16" : "f32";
+    b->precision = precision_name(recipe);
     if (!recipe_is_set(recipe, RECIPE_schedule_lr)) recipe->schedule_lr = 1e-3; /* noise must not diverge */
     TRY(epoch_plan_make(plan, recipe, b->batch * 1000, 1));
     struct trainer_options options = {recipe, b->network, b->team, plan, .profile = b->layers};
@@ -152,6 +153,7 @@ static void answer(struct bench *b) {
     jw_string(w, "model", b->network->args.name);
     jw_string(w, "mode", b->train ? "train" : "inference");
     jw_string(w, "dtype", b->precision);
+    jw_string(w, "precision", b->precision);
     jw_integer(w, "batch", b->batch);
     jw_integer(w, "threads", team_size(b->team));
     jw_number(w, "images_per_s", (double)b->batch / median);

@@ -7,6 +7,7 @@
 #include "base/team.h"
 #include "plan/plan.h"
 #include "train/freeze.h"
+#include "train/precision.h"
 #include "verbs/layers.h"
 #include "verbs/model_arg.h"
 
@@ -99,6 +100,27 @@ static sk_status frozen_parameters(const struct call *call, const struct network
     return status;
 }
 
+/* How training would keep activations, under the recipe keys of the command line. */
+static sk_status say_precision(struct call *call, const struct network *network, int64_t batch) {
+    struct arena arena = {0};
+    struct recipe recipe;
+    struct precision precision;
+    struct text text = {0};
+    sk_status status = recipe_default(&recipe, &arena);
+    if (status == SK_OK) status = call_overrides(call, &recipe);
+    if (status == SK_OK) status = precision_read(&recipe, network, batch, &precision);
+    if (status == SK_OK) {
+        precision_json(&precision, &call->json);
+        text_add(&text, "in training, ");
+        precision_text(&precision, &text);
+        status = text_check(&text);
+    }
+    if (status == SK_OK) call_result(call, "%s", text.data);
+    text_free(&text);
+    arena_free(&arena);
+    return status;
+}
+
 /* What is worth knowing about these arguments beyond their numbers. */
 static sk_status say_notes(struct call *call, const struct model_args *args) {
     const struct model_family *family;
@@ -169,6 +191,7 @@ static sk_status summary(struct call *call, const struct network *network, struc
     call_result(call, "%s, input %lld x %lld x %lld, batch %lld", args->name, (long long)args->height,
                 (long long)args->width, (long long)args->in_channels, (long long)batch);
     say_sums(call, network, &layers, frozen, &memory);
+    TRY(say_precision(call, network, batch));
     return say_notes(call, args);
 }
 

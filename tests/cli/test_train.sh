@@ -67,6 +67,13 @@ fi
 [ "$(sha mixed/last.safetensors)" = "$(sha mixed2/last.safetensors)" ]
 [ "$(sha mixed/last.safetensors)" != "$(sha whole/last.safetensors)" ]
 grep -aq 'precision bf16' mixed/last.safetensors
+head -n 1 mixed/log.jsonl | grep -q '"precision": *"bf16"'
+head -n 1 whole/log.jsonl | grep -q '"precision": *"f32"'
+[ "$(grep -c precision mixed/log.jsonl)" = 1 ]
+expect 0 'are kept as bf16 (' "$SISKIN" train tiny.yaml precision=bf16 --dry-run
+expect 0 'in training, activations and their gradients are kept as bf16 (' "$SISKIN" summary mobilenet_v2 precision=bf16
+expect 0 '"precision": "bf16",' "$SISKIN" summary mobilenet_v2 precision=bf16 --json
+expect 0 'are kept as bf16 (' "$SISKIN" recipe trace tiny.yaml precision=bf16 --images 64
 grep -aq '"F32"' mixed/last.safetensors
 [ "$(grep -ac '"BF16"' mixed/last.safetensors)" = 0 ]
 sed -i 's/^precision: bf16/precision: f32/' mixed/recipe.yaml

@@ -171,7 +171,9 @@ static void nodes_equal_references(void **state) {
 /* ---- levels and threads ---- */
 
 static void levels_and_threads_change_no_bit(void **state) {
+    enum isa best;
     (void)state;
+    ok(cpu_isa(&best));
     for (const struct json *item = next_network(NULL); item; item = next_network(item)) {
         struct mixed plain;
         mixed_run(&plain, item, kernels_of(ISA_PLAIN), 1, true, false);
@@ -185,6 +187,12 @@ static void levels_and_threads_change_no_bit(void **state) {
                                 4);
             mixed_free(&other);
         }
+        struct mixed without; /* the processor's own rounding, at the level in force */
+        cpu_leave_out(CPU_AVX512_BF16);
+        mixed_run(&without, item, kernels_of(best), 3, true, false);
+        cpu_leave_out(0);
+        assert_memory_equal(plain.e.gradients.data, without.e.gradients.data, (size_t)plain.e.graph->param_elements * 4);
+        mixed_free(&without);
         mixed_free(&plain);
     }
 }

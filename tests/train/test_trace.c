@@ -250,6 +250,9 @@ static const struct {
     {{"data.shuffle_buffer=512", "data.spec=folder:nowhere"}, "images_left_out buffer_unsharded", 2},
     {{"data.shuffle_buffer=512", "data.spec=idx:nowhere"}, "images_left_out buffer_unsharded", 2},
     {{"data.shuffle_buffer=512", "sampling=balanced"}, "images_left_out buffer_unsharded", 2},
+    {{"precision=bf16"}, "images_left_out", 0},
+    {{"precision=bf16", "freeze=backbone", "init_from=a.safetensors"}, "images_left_out precision_idle", 1},
+    {{"precision=bf16", "freeze=backbone", "unfreeze=1: features.18"}, "images_left_out frozen_fresh", 1},
 };
 
 static void test_lints(void **state) {
@@ -317,7 +320,7 @@ static void test_excuses(void **state) {
 /* Every row of the table fires in some case above: the names are all covered. */
 static void test_table(void **state) {
     (void)state;
-    assert_int_equal(lint_count(), 45);
+    assert_int_equal(lint_count(), 46);
     for (size_t i = 0; i < lint_count(); i++) {
         assert_true(strlen(lint_about(i)) > 10);
         for (size_t j = 0; j < i; j++) assert_string_not_equal(lint_name(i), lint_name(j));
