@@ -19,11 +19,20 @@ static int conv_by_hand(struct graph *g, int x, const struct json *one) {
     const struct shape *in = value_shape(g, x);
     const struct json *w = json_get(one, "w"), *pad = json_get(one, "pad_top_bottom_left_right");
     int stride = (int)json_integer(one, "stride", 0), dilation = (int)json_integer(one, "dilation", 0);
-    struct conv_attr attr = {.shape = {.n = in->dim[0], .h = in->dim[1], .w = in->dim[2], .c = in->dim[3],
-                                       .k = item(w, 0), .r = (int)item(w, 2), .s = (int)item(w, 3),
-                                       .stride_h = stride, .stride_w = stride, .dilation_h = dilation,
-                                       .dilation_w = dilation, .groups = (int)json_integer(one, "groups", 0),
-                                       .pad_top = (int)item(pad, 0), .pad_left = (int)item(pad, 2)}};
+    struct conv_attr attr = {.shape = {.n = in->dim[0],
+                                       .h = in->dim[1],
+                                       .w = in->dim[2],
+                                       .c = in->dim[3],
+                                       .k = item(w, 0),
+                                       .r = (int)item(w, 2),
+                                       .s = (int)item(w, 3),
+                                       .stride_h = stride,
+                                       .stride_w = stride,
+                                       .dilation_h = dilation,
+                                       .dilation_w = dilation,
+                                       .groups = (int)json_integer(one, "groups", 0),
+                                       .pad_top = (int)item(pad, 0),
+                                       .pad_left = (int)item(pad, 2)}};
     struct conv_shape *s = &attr.shape;
     s->p = (s->h + item(pad, 0) + item(pad, 1) - (s->r - 1) * dilation - 1) / stride + 1;
     s->q = (s->w + item(pad, 2) + item(pad, 3) - (s->s - 1) * dilation - 1) / stride + 1;
@@ -37,11 +46,15 @@ static int conv_by_hand(struct graph *g, int x, const struct json *one) {
 
 static int conv_layer(struct graph *g, int x, const void *with) {
     const struct json *one = with, *w = json_get(one, "w"), *pad = json_get(one, "pad_top_bottom_left_right");
-    struct conv conv = {.out = item(w, 0), .kernel_h = (int)item(w, 2), .kernel_w = (int)item(w, 3),
+    struct conv conv = {.out = item(w, 0),
+                        .kernel_h = (int)item(w, 2),
+                        .kernel_w = (int)item(w, 3),
                         .stride = (int)json_integer(one, "stride", 0),
                         .dilation = (int)json_integer(one, "dilation", 0),
-                        .groups = (int)json_integer(one, "groups", 0), .padding = PADDING_EXPLICIT,
-                        .pad_h = (int)item(pad, 0), .pad_w = (int)item(pad, 2),
+                        .groups = (int)json_integer(one, "groups", 0),
+                        .padding = PADDING_EXPLICIT,
+                        .pad_h = (int)item(pad, 0),
+                        .pad_w = (int)item(pad, 2),
                         .bias = json_boolean(one, "bias", false)};
     bool same = json_boolean(one, "same", false);
     if (!same && (item(pad, 0) != item(pad, 1) || item(pad, 2) != item(pad, 3))) return conv_by_hand(g, x, one);
@@ -80,8 +93,7 @@ static int linear_without_bias(struct graph *g, int x, const void *with) {
 
 /* A linear layer over channels and a 1x1 convolution of (N,C) are said in other ways and mean the same. */
 static int channels_layer(struct graph *g, int x, const void *with) {
-    struct conv conv = {
-        .out = item(json_get(with, "w"), 0), .bias = json_boolean(with, "bias", false), .linear = true};
+    struct conv conv = {.out = item(json_get(with, "w"), 0), .bias = json_boolean(with, "bias", false), .linear = true};
     return build_conv(g, x, conv, "layer");
 }
 
@@ -172,11 +184,12 @@ static void batch_norms(void **state) {
     for (const struct json *one = json_get(golden, "batch_norm")->child; one; one = one->next, count++)
         for (int unbiased = 0; unbiased < 2; unbiased++) {
             struct norm_case with = {one, unbiased};
-            struct subject s = {.build = norm_layer, .with = &with, .x = shape_of(json_get(one, "x")),
-                                .fill = norm_x};
+            struct subject s = {.build = norm_layer, .with = &with, .x = shape_of(json_get(one, "x")), .fill = norm_x};
             check_case(&s, one, gradients, "batch_norm");
-            if (json_boolean(one, "train", false)) check_statistics(&s, &with);
-            else assert_int_equal(s.graph->update_count, 0);
+            if (json_boolean(one, "train", false))
+                check_statistics(&s, &with);
+            else
+                assert_int_equal(s.graph->update_count, 0);
             subject_free(&s);
         }
     assert_true(count >= 12);
@@ -192,7 +205,10 @@ static void running_statistics(void **state) {
     const struct json *one = json_get(training, "batch_norm");
     for (int unbiased = 0; unbiased < 2; unbiased++) {
         bool with = unbiased;
-        struct subject s = {.build = small_norm, .with = &with, .x = {4, {2, 3, 3, 2}}, .fill = given_x,
+        struct subject s = {.build = small_norm,
+                            .with = &with,
+                            .x = {4, {2, 3, 3, 2}},
+                            .fill = given_x,
                             .fill_with = (void *)(uintptr_t)json_get(one, "x")};
         subject_reference(&s);
         double *mean = found_state(&s, "layer.running_mean").value;
@@ -232,7 +248,9 @@ static void relu6(void **state) {
     }
 }
 
-static bool same_number(double a, double b) { return (isnan(a) && isnan(b)) || a == b; }
+static bool same_number(double a, double b) {
+    return (isnan(a) && isnan(b)) || a == b;
+}
 
 /* Bounds belong to no slope; a NaN goes through. Its slope is 0, and so is the engine's at an infinity (torch says 1
  * for relu): such a step is never taken, since its loss is not finite. */
@@ -242,8 +260,12 @@ static void activation_edges(void **state) {
     static const enum act acts[] = {ACT_RELU, ACT_RELU6};
     for (int a = 0; a < 2; a++) {
         const struct json *want = json_get(edges, a ? "relu6" : "relu");
-        struct subject s = {.build = act_layer, .with = &acts[a], .x = {2, {1, (int64_t)x->count}}, .fill = given_x,
-                            .fill_with = (void *)(uintptr_t)x, .ones = true};
+        struct subject s = {.build = act_layer,
+                            .with = &acts[a],
+                            .x = {2, {1, (int64_t)x->count}},
+                            .fill = given_x,
+                            .fill_with = (void *)(uintptr_t)x,
+                            .ones = true};
         subject_reference(&s);
         subject_engine(&s, team);
         for (int engine = 0; engine < 2; engine++) {
@@ -406,11 +428,27 @@ static int gated_layer(struct graph *g, int x, const void *training) {
     return build_conv(g, y, (struct conv){.out = 4}, "b");
 }
 
+/* MobileNetV3's block: a squeeze-excite behind an expanded depthwise convolution. */
+static int squeezed_layer(struct graph *g, int x, const void *with) {
+    struct norm norm = {1e-3, 0.1, true, false};
+    int64_t hidden = 4 * value_shape(g, x)->dim[3];
+    (void)with;
+    int y = build_conv(g, x, (struct conv){.out = hidden}, "e");
+    y = build_act(g, build_batch_norm(g, y, norm, "en"), ACT_HARDSWISH, "e");
+    y = build_conv(g, y, (struct conv){.out = hidden, .kernel = 3, .groups = (int)hidden}, "d");
+    y = build_act(g, build_batch_norm(g, y, norm, "dn"), ACT_HARDSWISH, "d");
+    int gate = build_conv(g, build_gap(g, y, "pool"), (struct conv){.out = 8, .bias = true}, "fc1");
+    gate = build_conv(g, build_act(g, gate, ACT_RELU, "r"), (struct conv){.out = hidden, .bias = true}, "fc2");
+    y = build_gate(g, y, build_act(g, gate, ACT_HARDSIGMOID, "s"), "gate");
+    return build_batch_norm(g, build_conv(g, y, (struct conv){.out = 6}, "p"), norm, "pn");
+}
+
 /* ConvNeXt's end of a block: its scale goes into the weights, with a bias and without. */
 static int scaled_layer(struct graph *g, int x, const void *bias) {
+    int64_t c = value_shape(g, x)->dim[3];
     int y = build_layer_norm(g, x, 1e-6, "ln");
-    y = build_act(g, build_conv(g, y, (struct conv){.out = 12, .bias = true, .linear = true}, "a"), ACT_GELU, "g");
-    y = build_conv(g, y, (struct conv){.out = 5, .bias = bias != NULL, .linear = true}, "b");
+    y = build_act(g, build_conv(g, y, (struct conv){.out = 2 * c, .bias = true, .linear = true}, "a"), ACT_GELU, "g");
+    y = build_conv(g, y, (struct conv){.out = c, .bias = bias != NULL, .linear = true}, "b");
     return build_add(g, x, build_layer_scale(g, y, "scale"), "sum");
 }
 
@@ -438,7 +476,11 @@ static void inference_only(void **state) {
     struct subject gated = {.build = gated_layer, .x = {4, {2, 9, 7, 5}}};
     struct subject scaled = {.build = scaled_layer, .x = {4, {2, 9, 7, 5}}};
     struct subject biased = {.build = scaled_layer, .with = "bias", .x = {4, {2, 9, 7, 5}}};
+    struct subject squeezed = {.build = squeezed_layer, .x = {4, {2, 9, 7, 5}}};
+    struct subject wide = {.build = scaled_layer, .with = "bias", .x = {4, {2, 14, 7, 32}}};
     check_in_inference(&residual, 1, &op_affine);
+    check_in_inference(&squeezed, 3, &op_gap); /* expand and depthwise, the gate, the projection */
+    check_in_inference(&wide, 1, &op_layer_norm);
     check_in_inference(&gated, 5, &op_gate); /* conv, pool, two of the gate, conv */
     check_in_inference(&scaled, 3, &op_affine);
     check_in_inference(&biased, 3, &op_affine);
@@ -534,13 +576,25 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions),     cmocka_unit_test(linears),          cmocka_unit_test(batch_norms),
+        cmocka_unit_test(convolutions),
+        cmocka_unit_test(linears),
+        cmocka_unit_test(batch_norms),
         cmocka_unit_test(linears_over_channels),
-        cmocka_unit_test(running_statistics), cmocka_unit_test(max_pools),      cmocka_unit_test(max_pool_ties),
-        cmocka_unit_test(layers),           cmocka_unit_test(dropouts_have_streams_of_their_own),
-        cmocka_unit_test(average_pools),    cmocka_unit_test(relu6),            cmocka_unit_test(activation_edges),
-        cmocka_unit_test(dropouts),         cmocka_unit_test(cross_entropies),  cmocka_unit_test(inference_only),
-        cmocka_unit_test(binary_cross_entropies), cmocka_unit_test(joined_in_training), cmocka_unit_test(gated_in_training), cmocka_unit_test(table_is_whole),
+        cmocka_unit_test(running_statistics),
+        cmocka_unit_test(max_pools),
+        cmocka_unit_test(max_pool_ties),
+        cmocka_unit_test(layers),
+        cmocka_unit_test(dropouts_have_streams_of_their_own),
+        cmocka_unit_test(average_pools),
+        cmocka_unit_test(relu6),
+        cmocka_unit_test(activation_edges),
+        cmocka_unit_test(dropouts),
+        cmocka_unit_test(cross_entropies),
+        cmocka_unit_test(inference_only),
+        cmocka_unit_test(binary_cross_entropies),
+        cmocka_unit_test(joined_in_training),
+        cmocka_unit_test(gated_in_training),
+        cmocka_unit_test(table_is_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
