@@ -5,8 +5,9 @@
 
 Per round each contestant is timed for at least --seconds while the others are stopped (SIGSTOP), all pinned to
 the same cores; the order rotates. The ratio of a peer is the median over the rounds of siskin / peer within a
-round, so that a slow minute of the machine hits both. peak_mb is the most memory that the process held, of a peer
-without what it held once its library was imported; the shares are siskin's own, of the machine's peak in multiply-adds and
+round, so that a slow minute of the machine hits both. peak_mb, in training, is the most memory that the process held, of
+a peer without what it held once its library was imported (start.py has inference's: siskin's own includes what it needs to
+measure the machine); the shares are siskin's own, of the machine's peak in multiply-adds and
 of its copy bandwidth, both measured by the program in the same turn. A turn in which other processes took more than a tenth of the
 machine is repeated, up to twice; what remains disturbed is printed and not recorded. Rows are appended to
 bench/results.csv.
@@ -227,9 +228,10 @@ def report(a, mode, batch, threads, contestants):
     rows = []
     for c in sorted(contestants, key=lambda c: -middle(c, "images_per_s")):
         rate, ratio = middle(c, "images_per_s"), paired.get(c.name)
-        fma, copy, peak = middle(c, "fma_share"), middle(c, "copy_share"), max(values(c, "peak_mb"), default=None)
+        fma, copy = middle(c, "fma_share"), middle(c, "copy_share")
+        peak = max(values(c, "peak_mb"), default=None) if mode == "train" else None
         print(f"  {c.name:26s} {rate:9.2f} images/s  {middle(c, 'latency_ms'):9.3f} ms  "
-              f"[{' '.join(f'{v:.1f}' for v in rates(c))}]  {cell(peak, 0)} MB  "
+              f"[{' '.join(f'{v:.1f}' for v in rates(c))}]  {'' if peak is None else f'{peak:.0f} MB  '}"
               f"{'' if fma is None else f'{fma:.0%} of the multiply-adds  '}"
               f"{'' if copy is None else f'{copy:.0%} of the copy bandwidth  '}"
               f"{'' if ratio is None else ('best peer: ' if c.name == 'siskin' else 'siskin is ') + f'{ratio:.2f}x'}"

@@ -12,12 +12,7 @@
 #include "train/run.h"
 
 #define FOLDER SCRATCH "/pictures_of_bf16"
-enum { FEW = 4, PART = 20 };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STEPS = 60 };
-#else
-enum { STEPS = 200 };
-#endif
+enum { FEW = 4, PART = 20, STEPS = 200 };
 
 #define CALM "batch_size=16", "accumulate=1", "model.dropout=0", "label_smoothing=0", "schedule.lr=0.0005"
 static const char *const f32[] = {CALM, "precision=f32", NULL};
