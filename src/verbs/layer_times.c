@@ -5,8 +5,14 @@
 
 #include "verbs/layers.h"
 
-/* Steps that share a phase share its time by their multiply-adds and bytes. */
-static double step_seconds(const struct plan *plan, int step) {
+/* The least time that the machine's peaks allow. */
+static double bound_seconds(const struct peaks *peaks, const struct cost *cost) {
+    double compute = 2.0 * (double)cost->macs / peaks->flops, memory = (double)cost->bytes / peaks->bytes;
+    return compute > memory ? compute : memory;
+}
+
+/* Steps that share a phase share its time as their bounds stand to each other. */
+static double step_seconds(const struct plan *plan, int step, const struct peaks *peaks) {
     double sum = 0;
     for (int p = 0; p < plan->phase_count; p++) {
         const struct phase *phase = &plan->phases[p];
@@ -14,19 +20,13 @@ static double step_seconds(const struct plan *plan, int step) {
         for (int i = 0; i < phase->item_count; i++) {
             int other = plan->items[phase->first_item + i].step;
             struct cost cost = layer_cost(plan->graph, plan->steps[other].node);
-            double weight = 1 + (double)cost.macs + (double)cost.bytes;
+            double weight = 1e-12 + bound_seconds(peaks, &cost);
             all += weight;
             if (other == step) mine += weight;
         }
         if (all > 0) sum += plan->seconds[p] * mine / all;
     }
     return sum;
-}
-
-/* The least time that the machine's peaks allow. */
-static double bound_seconds(const struct peaks *peaks, const struct cost *cost) {
-    double compute = 2.0 * (double)cost->macs / peaks->flops, memory = (double)cost->bytes / peaks->bytes;
-    return compute > memory ? compute : memory;
 }
 
 static void row(struct call *call, const struct plan *plan, int step, double seconds, const struct peaks *peaks) {
@@ -52,6 +52,6 @@ void layer_times(struct call *call, const struct plan *plan, const struct peaks 
     jw_array(&call->json, "layers");
     call_result(call, "%-32s %-18s %9s %9s %8s %7s", "step", "op", "us", "GFLOP/s", "GB/s", "bound");
     for (int s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].first_phase >= 0) row(call, plan, s, step_seconds(plan, s), peaks);
+        if (plan->steps[s].first_phase >= 0) row(call, plan, s, step_seconds(plan, s, peaks), peaks);
     jw_end_array(&call->json);
 }
