@@ -26,9 +26,9 @@ static float bin_value(double start, double end, int bins, int i) {
     return i < bins / 2 ? fmaf(step, (float)i, first) : fmaf(-step, (float)(bins - i - 1), last);
 }
 
-/* 8 - (arange(bins) / ((bins - 1) / high)).round() */
-static double bin_bits(double high, int bins, int i) {
-    return 8 - (double)nearbyintf((float)i / (float)((bins - 1) / high));
+/* most - (arange(bins) / ((bins - 1) / high)).round() */
+static double bin_bits(double most, double high, int bins, int i) {
+    return most - (double)nearbyintf((float)i / (float)((bins - 1) / high));
 }
 
 static double torchvision_argument(enum level_scale scale, int bin, double sign, const struct level_context *c) {
@@ -36,7 +36,8 @@ static double torchvision_argument(enum level_scale scale, int bin, double sign,
     case LEVEL_BIN_SIGNED: return sign * (double)bin_value(0, c->high, c->bins, bin);
     case LEVEL_BIN_SIDE: return sign * (double)bin_value(0, c->high * c->side, c->bins, bin);
     case LEVEL_BIN_FACTOR: return 1.0 + sign * (double)bin_value(0, c->high, c->bins, bin);
-    case LEVEL_BIN_BITS: return bin_bits(c->high, c->bins, bin);
+    case LEVEL_BIN_BITS: return bin_bits(8, c->high, c->bins, bin);
+    case LEVEL_BIN_BITS_4: return bin_bits(4, c->high, c->bins, bin);
     case LEVEL_BIN_FALLING: return (double)bin_value(c->high, 0, c->bins, bin);
     default: return 0;
     }

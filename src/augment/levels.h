@@ -31,6 +31,7 @@ enum level_scale {
     LEVEL_BIN_SIDE,    /* +-, 0 to high * side */
     LEVEL_BIN_FACTOR,  /* 1 +-, 0 to high */
     LEVEL_BIN_BITS,    /* 8 to 8 - high */
+    LEVEL_BIN_BITS_4,  /* 4 to 4 - high */
     LEVEL_BIN_FALLING, /* high to 0 */
 };
 

@@ -20,6 +20,7 @@ sk_status pixel_apply(const struct pixel_step *step, const struct pixel_style *s
                       struct picture *picture) {
     FAIL_IF(picture->channels != 1 && picture->channels != 3, SK_EINTERNAL,
             "%s: a picture has %d channels; expected 1 or 3", ops[step->op].name, picture->channels);
+    if (style->rules == PIXEL_RULES_TENSOR) return pixel_tensor_apply(step, style, scratch, picture);
     return ops[step->op].apply(step, style, scratch, picture);
 }
 

@@ -20,12 +20,14 @@ enum pixel_op {
 
 enum pixel_filter { PIXEL_NEAREST, PIXEL_BILINEAR, PIXEL_BICUBIC };
 
-/* Whose geometry and arithmetic. torchvision and timm both call Pillow, but place shears and shifts differently. */
-enum pixel_rules { PIXEL_RULES_TORCHVISION, PIXEL_RULES_TIMM, PIXEL_RULES_TF };
+/* Whose geometry and arithmetic. torchvision and timm both call Pillow, but place shears and shifts differently; TENSOR
+ * is torchvision on tensors. */
+enum pixel_rules { PIXEL_RULES_TORCHVISION, PIXEL_RULES_TIMM, PIXEL_RULES_TF, PIXEL_RULES_TENSOR };
 
 struct pixel_style {
     enum pixel_rules rules;
     uint8_t fill[3]; /* what comes in from outside; grey pictures take the first */
+    bool filled;     /* TENSOR: blend with the fill; false: taps outside are 0 */
 };
 
 struct pixel_step {
@@ -82,6 +84,10 @@ static inline uint8_t pixel_blend(int from, int to, float factor) {
 static inline uint8_t pixel_luma(const uint8_t *rgb) {
     return (uint8_t)((rgb[0] * 19595U + rgb[1] * 38470U + rgb[2] * 7471U + 0x8000U) >> 16);
 }
+
+/* All of torchvision's operations on tensors (pixels_tensor.c). */
+sk_status pixel_tensor_apply(const struct pixel_step *step, const struct pixel_style *style, struct scratch *scratch,
+                             struct picture *picture);
 
 /* Model Garden's forms where they differ (pixels_tf.c). */
 sk_status pixel_tf_transform(const float matrix[6], struct scratch *scratch, struct picture *picture);

@@ -107,7 +107,7 @@ struct pixel_step policy_step(const struct policy *policy, const struct policy_o
 }
 
 double policy_level(const struct policy *policy, double magnitude, struct rng *rng) {
-    if (policy->of == PIXEL_RULES_TORCHVISION) return magnitude;
+    if (policy->of == PIXEL_RULES_TORCHVISION || policy->of == PIXEL_RULES_TENSOR) return magnitude;
     double level = magnitude;
     if (policy->of == PIXEL_RULES_TF) {
         if (policy->magnitude_std > 0) level = (double)(float)fmin(fmax(level + rng_normal(rng), 0.0), 10.0);
@@ -251,11 +251,7 @@ sk_status policy_check(const struct policy *p) {
                 p->layers > set_size(p->set),
             SK_EUSAGE, "policy: %d layers of %d weighted operations, each drawn at most once", p->layers,
             set_size(p->set));
-    FAIL_IF(p->kind == POLICY_MIX && (p->mix_width < 1 || p->mix_width > POLICY_CHAINS || p->mix_depth < 0 ||
-                                      p->mix_depth > POLICY_DEPTH || !(p->mix_alpha > 0)),
-            SK_EUSAGE, "augmix: width %d, depth %d, alpha %g; expected 1 to %d, 1 to %d, a number above 0",
-            p->mix_width, p->mix_depth, p->mix_alpha, POLICY_CHAINS, POLICY_DEPTH);
-    return SK_OK;
+    return p->kind == POLICY_MIX ? policy_check_mix(p) : SK_OK;
 }
 
 static sk_status check(const struct augment_options *options) {

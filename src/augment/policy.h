@@ -25,6 +25,8 @@ enum policy_set {
     POLICY_SET_TIMM_3A,
     POLICY_SET_TIMM_3AW,
     POLICY_SET_TIMM_MIX,
+    POLICY_SET_TENSOR_MIX,
+    POLICY_SET_TENSOR_MIX_FEW,
     POLICY_SET_TF,
 };
 
@@ -52,7 +54,7 @@ struct policy {
     enum policy_list list;      /* POLICY_AUTO */
     enum level_scale list_bits; /* POLICY_AUTO of timm: LEVEL_BITS, LEVEL_BITS_FALLING or LEVEL_BITS_ORIGINAL */
     int layers, bins;           /* bins: torchvision */
-    double magnitude;           /* 0 to 10, or a bin */
+    double magnitude;           /* 0 to 10, or a bin; torchvision's AugMix: bins below it are drawn */
     double magnitude_std;       /* timm: INFINITY = uniform from 0 to magnitude; tf: above 0 means 1 */
     double magnitude_max;       /* timm */
     double probability;         /* of each operation drawn */
@@ -60,6 +62,7 @@ struct policy {
     uint32_t exclude; /* tf: bit of an enum pixel_op */
     enum policy_filter filter;
     uint8_t fill[3];
+    bool filled; /* torchvision's AugMix: a fill was given; else what comes in is black */
     int mix_width, mix_depth; /* mix_depth 0: drawn from 1 to 3 for each chain */
     double mix_alpha;
     bool mix_blended;
@@ -78,6 +81,7 @@ struct policy_draw {
     int chain_end[POLICY_CHAINS];
     float weight[POLICY_CHAINS]; /* of each chain */
     float share;                 /* of their sum against the picture as it came */
+    float kept;                  /* torchvision's AugMix: weight of the picture as it came; weights have their share */
 };
 
 void policy_draw(const struct policy *policy, struct rng *rng, int height, int width, struct policy_draw *draw);
@@ -122,6 +126,7 @@ struct pixel_step policy_draw_step(const struct policy *policy, const struct pol
                                    struct rng *rng, int height, int width);
 
 /* policy_mix.c */
+sk_status policy_check_mix(const struct policy *policy);
 void policy_draw_mix(const struct policy *policy, struct rng *rng, int height, int width, struct policy_draw *draw);
 sk_status policy_apply_mix(const struct policy *policy, const struct policy_draw *draw, struct scratch *scratch,
                            struct picture *picture);

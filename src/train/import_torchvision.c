@@ -103,15 +103,15 @@ static sk_status tv_warmup(struct importing *im, const struct import_row *row) {
 static sk_status tv_policy(struct importing *im, const struct import_row *row) {
     const char *policy = import_text(im, row->key);
     if (!*policy) return import_none(im, row);
-    if (!strcmp(policy, "augmix")) {
-        import_lacks(im, "torchvision's AugMix, which computes on tensors; augment.timm_policy=augmix-m3-w3 is timm's, on bytes");
-        return SK_OK;
-    }
     TRY(import_set(im, "augment.policy_of", "torchvision"));
     if (!strcmp(policy, "ta_wide")) return import_set(im, "augment.policy", "trivialaugment");
     if (!strcmp(policy, "ra")) {
         TRY(import_set(im, "augment.policy", "randaugment"));
         return import_set(im, "augment.randaugment.magnitude", import_text(im, "ra_magnitude"));
+    }
+    if (!strcmp(policy, "augmix")) {
+        TRY(import_set(im, "augment.policy", "augmix"));
+        return import_set(im, "augment.augmix.severity", import_text(im, "augmix_severity"));
     }
     TRY(import_set(im, "augment.policy", "autoaugment"));
     return import_set(im, "augment.autoaugment", policy);

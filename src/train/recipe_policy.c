@@ -14,7 +14,7 @@
 /* ---- keys that nothing would read ---- */
 
 enum { OF_TORCHVISION = 1, OF_TIMM = 2, OF_TF = 4, OF_ALL = 7 };
-enum { IN_RAND = 1, IN_AUTO = 2, IN_TRIVIAL = 4, IN_ALL = 7 };
+enum { IN_RAND = 1, IN_AUTO = 2, IN_TRIVIAL = 4, IN_MIX = 8, IN_ALL = 15 };
 
 /* Where each key is read. */
 static const struct {
@@ -33,6 +33,11 @@ static const struct {
     {RECIPE_augment_randaugment_exclude, OF_TF, IN_RAND},
     {RECIPE_augment_randaugment_increasing, OF_TIMM, IN_RAND},
     {RECIPE_augment_randaugment_weights, OF_TIMM, IN_RAND},
+    {RECIPE_augment_augmix_severity, OF_TORCHVISION, IN_MIX},
+    {RECIPE_augment_augmix_width, OF_TORCHVISION, IN_MIX},
+    {RECIPE_augment_augmix_depth, OF_TORCHVISION, IN_MIX},
+    {RECIPE_augment_augmix_alpha, OF_TORCHVISION, IN_MIX},
+    {RECIPE_augment_augmix_all_ops, OF_TORCHVISION, IN_MIX},
     {RECIPE_augment_autoaugment, OF_ALL, IN_AUTO},
     {RECIPE_augment_policy_filter, OF_TORCHVISION | OF_TIMM, IN_ALL},
     {RECIPE_augment_policy_fill, OF_ALL, IN_ALL},
@@ -41,6 +46,7 @@ static const struct {
 static int policy_in(const struct recipe *r) {
     if (r->augment_policy == CHOICE_POLICY_RAND) return IN_RAND;
     if (r->augment_policy == CHOICE_POLICY_AUTO) return IN_AUTO;
+    if (r->augment_policy == CHOICE_POLICY_MIX) return IN_MIX;
     return r->augment_policy == CHOICE_POLICY_TRIVIAL ? IN_TRIVIAL : 0;
 }
 
@@ -209,6 +215,22 @@ static sk_status settle_trivial(const struct recipe *r, struct policy *p) {
     return SK_OK;
 }
 
+static sk_status settle_mix(const struct recipe *r, struct policy *p) {
+    if (p->of != PIXEL_RULES_TORCHVISION)
+        return recipe_fail(r, RECIPE_augment_policy_of,
+                           "augmix by these keys is torchvision's alone; timm's is augment.timm_policy=augmix-m3-w3");
+    p->kind = POLICY_MIX;
+    p->of = PIXEL_RULES_TENSOR;
+    p->set = r->augment_augmix_all_ops ? POLICY_SET_TENSOR_MIX : POLICY_SET_TENSOR_MIX_FEW;
+    p->bins = 10;
+    p->magnitude = (double)r->augment_augmix_severity;
+    p->mix_width = (int)r->augment_augmix_width;
+    p->mix_depth = r->augment_augmix_depth > 0 ? (int)r->augment_augmix_depth : 0;
+    p->mix_alpha = r->augment_augmix_alpha;
+    p->filled = r->augment_policy_fill.count > 0;
+    return SK_OK;
+}
+
 static sk_status settle_kind(const struct recipe *r, struct policy *p) {
     static const enum pixel_rules rules[] = {[CHOICE_POLICY_TORCHVISION] = PIXEL_RULES_TORCHVISION,
                                              [CHOICE_POLICY_TIMM] = PIXEL_RULES_TIMM,
@@ -222,6 +244,7 @@ static sk_status settle_kind(const struct recipe *r, struct policy *p) {
     if (r->augment_policy == CHOICE_POLICY_RAND) return settle_rand(r, p);
     if (r->augment_policy == CHOICE_POLICY_AUTO) return settle_auto(r, p);
     if (r->augment_policy == CHOICE_POLICY_TRIVIAL) return settle_trivial(r, p);
+    if (r->augment_policy == CHOICE_POLICY_MIX) return settle_mix(r, p);
     return SK_OK;
 }
 

@@ -3,13 +3,16 @@
  * The same magnitude means different things in the three sources; here they stand side by side in pixels, degrees and
  * factors of this input's size. SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "train/from_recipe.h"
 #include "train/recipe_policy.h"
 
-static const char *const sources[] = {
-    [PIXEL_RULES_TORCHVISION] = "torchvision", [PIXEL_RULES_TIMM] = "timm", [PIXEL_RULES_TF] = "TF Model Garden"};
+static const char *const sources[] = {[PIXEL_RULES_TORCHVISION] = "torchvision",
+                                      [PIXEL_RULES_TIMM] = "timm",
+                                      [PIXEL_RULES_TF] = "TF Model Garden",
+                                      [PIXEL_RULES_TENSOR] = "torchvision, on tensors"};
 static const char *const filters[] = {[POLICY_FILTER_NEAREST] = "nearest",
                                       [POLICY_FILTER_BILINEAR] = "bilinear",
                                       [POLICY_FILTER_BICUBIC] = "bicubic",
@@ -36,9 +39,9 @@ static void add_set(const struct policy *p, int side, struct text *text) {
     for (int i = 0; (op = policy_op_at(p->set, i)); i++)
         if (!(p->exclude >> op->op & 1)) sum += op->weight;
     if (p->of == PIXEL_RULES_TF && p->kind == POLICY_RAND) sum += 1;
-    double level = p->kind == POLICY_TRIVIAL
-                       ? p->bins - 1
-                       : fmin(p->magnitude, p->of == PIXEL_RULES_TIMM ? p->magnitude_max : p->magnitude);
+    double level = fmin(p->magnitude, p->of == PIXEL_RULES_TIMM ? p->magnitude_max : p->magnitude);
+    if (p->kind == POLICY_TRIVIAL) level = p->bins - 1;
+    if (p->of == PIXEL_RULES_TENSOR) level = p->magnitude - 1;
     for (int i = 0; (op = policy_op_at(p->set, i)); i++) {
         if (p->exclude >> op->op & 1) continue;
         text_addf(text, "  %6.3f ", op->weight / sum);
@@ -76,6 +79,8 @@ static void add_policy(const struct policy *p, int side, struct text *text) {
                                         [POLICY_AUTO] = "AutoAugment",
                                         [POLICY_TRIVIAL] = "TrivialAugmentWide",
                                         [POLICY_MIX] = "AugMix"};
+    char depth[16] = "1 to 3";
+    if (p->mix_depth) snprintf(depth, sizeof depth, "%d", p->mix_depth);
     text_addf(text, "policy: %s of %s", kinds[p->kind], sources[p->of]);
     if (p->kind == POLICY_RAND)
         text_addf(text, ", %d operations a picture, each applied with a probability of %g\n", p->layers,
@@ -84,8 +89,10 @@ static void add_policy(const struct policy *p, int side, struct text *text) {
     if (p->kind == POLICY_TRIVIAL)
         text_addf(text, ", one operation a picture at one of %d magnitudes; the highest\n", p->bins);
     if (p->kind == POLICY_MIX)
-        text_addf(text, ", %d chains of %s operations, shares of alpha %g%s\n", p->mix_width,
-                  p->mix_depth ? "a fixed number of" : "1 to 3", p->mix_alpha, p->mix_blended ? ", blended" : "");
+        text_addf(text, ", %d chains of %s operations, shares of alpha %g%s\n", p->mix_width, depth, p->mix_alpha,
+                  p->mix_blended ? ", blended" : "");
+    if (p->kind == POLICY_MIX && p->of == PIXEL_RULES_TENSOR)
+        text_addf(text, "  each at one of %g magnitudes; the highest below\n", p->magnitude);
     if (p->of == PIXEL_RULES_TF)
         text_add(text, "  nearest pixels, reflected at the borders\n");
     else

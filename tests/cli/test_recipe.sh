@@ -73,6 +73,7 @@ expect 0 'schedule.name cosine, schedule.unit epoch, schedule.decay_from zero, s
 expect 0 'mapped   epochs=100 -> epochs 210' "$SISKIN" recipe import --from timm -- train.py --epochs 100 --cooldown-epochs 10 --lr-cycle-limit 2
 expect 0 'schedule.warmup_form constant, schedule.warmup_epochs 5, schedule.warmup_init 0.005' "$SISKIN" recipe import --from torchvision -- train.py --lr 0.5 --lr-warmup-epochs 5
 expect 0 'schedule.cycle_decay: set, but not read by this cosine schedule' "$SISKIN" recipe lint imagenet/convnext_tiny schedule.cycle_decay=0.5
+expect 0 'augment.policy augmix, augment.augmix.severity 5' "$SISKIN" recipe import --from torchvision -- train.py --auto-augment augmix --augmix-severity 5
 expect 0 'mix.of timm, mix.rounding uint8, mix.mixup 0.8' "$SISKIN" recipe import --from timm -- train.py --mixup 0.8
 expect 0 'mix.of timm, mix.rounding none, mix.mixup 0.8' "$SISKIN" recipe import --from timm -- train.py --mixup 0.8 --no-prefetcher
 expect 0 'data.label_offset 1, model.num_classes 1001' "$SISKIN" recipe import "$imports/model_garden_mobilenet_v2.yaml"

@@ -56,6 +56,14 @@ static void torchvision(void **state) {
     fill_is(&o.policy, 7, 7, 7);
     OPTIONS(&o, "augment.policy=trivialaugment", "augment.randaugment.bins=11");
     assert_true(o.policy.kind == POLICY_TRIVIAL && o.policy.set == POLICY_SET_TRIVIAL && o.policy.bins == 11);
+    OPTIONS(&o, "augment.policy=augmix");
+    assert_true(o.policy.kind == POLICY_MIX && o.policy.of == PIXEL_RULES_TENSOR && !o.policy.filled);
+    assert_true(o.policy.set == POLICY_SET_TENSOR_MIX && o.policy.magnitude == 3 && o.policy.mix_width == 3);
+    assert_true(o.policy.mix_depth == 0 && o.policy.mix_alpha == 1 && o.policy.filter == POLICY_FILTER_BILINEAR);
+    OPTIONS(&o, "augment.policy=augmix", "augment.augmix.severity=7", "augment.augmix.width=2", "augment.augmix.depth=4",
+            "augment.augmix.alpha=0.5", "augment.augmix.all_ops=false", "augment.policy_fill=[0]");
+    assert_true(o.policy.set == POLICY_SET_TENSOR_MIX_FEW && o.policy.magnitude == 7 && o.policy.mix_width == 2);
+    assert_true(o.policy.mix_depth == 4 && o.policy.mix_alpha == 0.5 && o.policy.filled);
 }
 
 static void timm(void **state) {
@@ -102,6 +110,9 @@ static void refused(void **state) {
     (void)state;
     REFUSED("no list 'v0r'", "augment.policy=autoaugment", "augment.autoaugment=v0r");
     REFUSED("torchvision's alone", "augment.policy=trivialaugment", "augment.policy_of=timm");
+    REFUSED("torchvision's alone", "augment.policy=augmix", "augment.policy_of=timm");
+    REFUSED("nearest and bilinear alone", "augment.policy=augmix", "augment.policy_filter=bicubic");
+    REFUSED("depth 40", "augment.policy=augmix", "augment.augmix.depth=40");
     REFUSED("leave augment.policy at none", "augment.policy=randaugment", "augment.timm_policy=v0");
     REFUSED("expected m, n, p", "augment.timm_policy=rand-x9");
     REFUSED("Cutout", "augment.policy=randaugment", "augment.policy_of=tf", "augment.randaugment.exclude=[Cutot]");
@@ -130,6 +141,12 @@ static void traced(void **state) {
     assert_non_null(strstr(text.data, "Posterize 3"));
     assert_non_null(strstr(text.data, "0.059 nothing"));
     assert_non_null(strstr(text.data, "a deviation of 1 whatever"));
+    text.length = 0;
+    static const char *const mix[] = {"augment.policy=augmix", "augment.augmix.severity=5", "augment.augmix.depth=2", NULL};
+    ok(options_of(mix, &o, &text));
+    assert_non_null(strstr(text.data, "AugMix of torchvision, on tensors, 3 chains of 2 operations, shares of alpha 1"));
+    assert_non_null(strstr(text.data, "each at one of 5 magnitudes; the highest below"));
+    assert_non_null(strstr(text.data, "0.077 Posterize 2\n"));
     text_free(&text);
 }
 
