@@ -131,20 +131,54 @@ static bool forward_has_runs(const struct conv_forward *job) {
            in.last - in.first >= RUN_ROWS && !stride_is_bad(s->stride_w * s->c);
 }
 
-/* A block in row order: inner runs read in place, the rest gathered. */
+/* Where the whole depth is one piece, pixels at the edges become such a matrix too: their windows are copied with zeros
+ * around them, a register tile of pixels at a time. */
+static bool forward_pads(const struct conv_shape *s) {
+    struct pieces pieces = pieces_of(s, s->c);
+    return pieces.step_taps == pieces.taps && pieces.step_channels == s->c && s->stride_w <= s->s;
+}
+/* What the output row behind this one reads besides comes while this one is made. (__builtin_prefetch: C has no other
+ * word for it.) */
+static void forward_ahead(const struct conv_shape *s, const float *x, int64_t top) {
+    int64_t from = top + (s->r - 1) * s->dilation_h + 1, to = min_i64(from + s->stride_h, s->h);
+    for (int64_t i = from * s->w * s->c; i < to * s->w * s->c; i += 16) __builtin_prefetch(x + i, 0, 2);
+}
+static void forward_padded(const struct conv_forward *job, const struct forward_block *b, int64_t top, float *tile,
+                           struct matmul *m) {
+    const struct conv_shape *s = &job->s;
+    int64_t left = b->row % s->q * s->stride_w - s->pad_left, columns = (b->rows - 1) * s->stride_w + s->s;
+    int64_t width = columns * s->c, begin = left < 0 ? -left * s->c : 0, end = min_i64(columns, s->w - left) * s->c;
+    const float *x = (const float *)job->in.x + b->row / (s->q * s->p) * s->h * s->w * s->c;
+    if (left < 0 && top >= 0) forward_ahead(s, x, top);
+    for (int64_t r = 0, h = top; r < s->r; r++, h += s->dilation_h) {
+        float *to = tile + r * width;
+        if (h < 0 || h >= s->h || begin >= end) {
+            view_zero(to, width);
+            continue;
+        }
+        view_zero(to, begin);
+        memcpy(to + begin, x + (h * s->w + left) * s->c + begin, (size_t)(end - begin) * sizeof *to);
+        view_zero(to + end, width - end);
+    }
+    m->a = tile, m->run_stride = width;
+}
+
+/* A block in row order: inner runs read in place, the rest padded or gathered. */
 static void forward_runs(const struct conv_forward *job, const struct forward_block *b, float *tile) {
     const struct conv_shape *s = &job->s;
     struct inner in = inner_columns(s);
     struct forward_block part = *b;
+    bool pads = forward_pads(s);
     for (int64_t row = b->row; row < b->row + b->rows; row += part.rows) {
         int64_t q = row % s->q, p = row / s->q % s->p, n = row / (s->q * s->p), left = b->row + b->rows - row;
         int64_t top = p * s->stride_h - s->pad_top, bottom = top + (s->r - 1) * s->dilation_h;
         bool inside = top >= 0 && bottom < s->h && q >= in.first && q < in.last;
         int64_t until = inside ? in.last : q < in.first && top >= 0 && bottom < s->h ? in.first : s->q;
+        if (!inside && pads) until = min_i64(q + MM_ROWS, s->q);
         part.row = row;
         part.rows = min_i64(left, until - q);
         part.first = row == b->row;
-        if (!inside) {
+        if (!inside && !pads) {
             forward_gathered(job, &part, tile);
             continue;
         }
@@ -153,6 +187,7 @@ static void forward_runs(const struct conv_forward *job, const struct forward_bl
         m.lda = s->stride_w * s->c;
         m.runs = s->r;
         m.run_stride = s->dilation_h * s->w * s->c;
+        if (!inside) forward_padded(job, &part, top, tile, &m);
         KERNEL_NAME(matmul)(&m);
     }
 }

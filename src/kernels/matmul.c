@@ -99,10 +99,17 @@ INLINE void mm_store_lines(const struct matmul *m, struct mm_sums *acc, int64_t 
     }
 }
 
+/* The first layer of most networks, 3x3 over three colours: runs of nine, written out. The rows' distance stays a variable:
+ * were it known, compilers would keep what two rows share, and spill it. */
+enum { MM_WINDOW_RUN = 9, MM_WINDOWS = VL > 1 };
+INLINE bool mm_is_window(const struct matmul *m) {
+    return MM_WINDOWS && m->runs > 0 && m->depth == m->runs * MM_WINDOW_RUN;
+}
+
 /* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. form: of C and
  * what its end reads; as bf16 there are one or two whole vectors. */
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool half, int lanes0,
-                    int lanes1, enum stored_form form) {
+                    int lanes1, enum stored_form form, bool window) {
     struct mm_sums acc;
     const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
     float *c = form != STORED_F32 ? NULL : (float *)m->c + row * m->ldc + col;
@@ -122,6 +129,12 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
     for (int64_t run = 0; run < runs; run++) {
         int64_t at = run * m->run_stride;
+        if (window) {
+            UNROLL for (int d = 0; d < MM_WINDOW_RUN; d++)
+                mm_step(&acc, a, lda, at + d, b + d * MM_COLS, rows, vectors, false);
+            b += MM_WINDOW_RUN * MM_COLS;
+            continue;
+        }
         for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(&acc, a, lda, d, b, rows, vectors, half);
     }
     if (half) {
@@ -143,6 +156,15 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     if (form != STORED_F32) mm_store_lines(m, &acc, row, col, rows, vectors, form == STORED_NATIVE);
 }
 
+/* Whole rows of a window, and one or two whole vectors of columns. */
+#define MM_WINDOW_INSTANCE(name, vectors)                                                                              \
+    static __attribute__((noinline, no_sanitize("undefined"))) void name(const struct matmul *m, int64_t row,          \
+                                                                         int64_t col) {                                \
+        mm_tile(m, row, col, MM_ROWS, vectors, false, VL, VL, STORED_F32, true);                                       \
+    }
+MM_WINDOW_INSTANCE(mm_window, 2)
+MM_WINDOW_INSTANCE(mm_window_one, 1)
+
 /* An instance per number of rows, empty beyond MM_ROWS; noinline keeps the register allocation of each apart. Only the
  * whole tile has a form per column tail, which keeps compiling short. */
 #define MM_INSTANCE(rows)                                                                                              \
@@ -150,16 +172,20 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
                                                                               int64_t col) {                           \
         int64_t left = m->cols - col;                                                                                  \
         if (rows > MM_ROWS) return;                                                                                    \
+        if (rows == MM_ROWS && mm_is_window(m) && (left == VL || left >= 2 * VL)) {                                    \
+            (left == VL ? mm_window_one : mm_window)(m, row, col);                                                     \
+            return;                                                                                                    \
+        }                                                                                                              \
         if (rows == MM_ROWS && left >= 2 * VL)                                                                         \
-            mm_tile(m, row, col, rows, 2, false, VL, VL, STORED_F32);                                                  \
+            mm_tile(m, row, col, rows, 2, false, VL, VL, STORED_F32, false);                                           \
         else if (rows == MM_ROWS && left <= HL)                                                                        \
-            mm_tile(m, row, col, rows, 0, true, (int)left, 0, STORED_F32);                                             \
+            mm_tile(m, row, col, rows, 0, true, (int)left, 0, STORED_F32, false);                                      \
         else if (rows == MM_ROWS && left <= VL)                                                                        \
-            mm_tile(m, row, col, rows, 1, false, (int)left, 0, STORED_F32);                                            \
+            mm_tile(m, row, col, rows, 1, false, (int)left, 0, STORED_F32, false);                                     \
         else if (rows == MM_ROWS && left - VL <= HL)                                                                   \
-            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL), STORED_F32);                                     \
+            mm_tile(m, row, col, rows, 1, true, VL, (int)(left - VL), STORED_F32, false);                              \
         else                                                                                                           \
-            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL), STORED_F32);                     \
+            mm_tile(m, row, col, rows, 2, false, lanes_of(left), lanes_of(left - VL), STORED_F32, false);              \
     }
 MM_INSTANCE(1)
 MM_INSTANCE(2)
@@ -201,7 +227,7 @@ INLINE void mm_ahead(const struct matmul *m, int64_t row, int64_t col) {
                                                                          int64_t col) {                                \
         if (!MM_STORED || (form == STORED_NATIVE && !SIMD_CONVERTS)) return;                                           \
         mm_ahead(m, row + MM_ROWS, col);                                                                               \
-        mm_tile(m, row, col, MM_ROWS, vectors, false, VL, VL, form);                                                   \
+        mm_tile(m, row, col, MM_ROWS, vectors, false, VL, VL, form, false);                                            \
     }
 MM_STORED_INSTANCE(mm_stored, 2, STORED_BF16)
 MM_STORED_INSTANCE(mm_stored_one, 1, STORED_BF16)

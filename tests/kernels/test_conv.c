@@ -504,7 +504,13 @@ static void general(void **state) {
     static const struct conv_case cases[] = {
         /* Wide rows whose inner pixels are read in place. */
         {.n = 2, .h = 9, .w = 70, .c = 3, .k = 33, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {1, 1, 1, 1}},
+        {.n = 2, .h = 6, .w = 70, .c = 3, .k = 16, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {1, 1, 1, 1}},
+        {.n = 1, .h = 5, .w = 91, .c = 3, .k = 48, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {0, 0, 2, 1}},
+        {.n = 2, .h = 6, .w = 47, .c = 3, .k = 32, .r = 3, .s = 3, .dilation_h = 2, .pad = {2, 1, 2, 3}},
         {.n = 1, .h = 7, .w = 40, .c = 16, .k = 20, .r = 3, .s = 3, .pad = {1, 1, 1, 1}},
+        /* The same, but too deep, or too far apart, for zeros around their edges. */
+        {.n = 1, .h = 4, .w = 40, .c = 64, .k = 20, .r = 3, .s = 3, .pad = {1, 1, 1, 1}},
+        {.n = 1, .h = 5, .w = 100, .c = 4, .k = 9, .r = 2, .s = 2, .stride_h = 3, .stride_w = 3, .pad = {1, 1, 1, 1}},
         {.n = 2, .h = 8, .w = 33, .c = 5, .k = 9, .r = 5, .s = 3, .dilation_h = 2, .pad = {4, 0, 4, 4}},
         {.n = 1, .h = 6, .w = 64, .c = 5, .k = 7, .r = 1, .s = 1, .stride_h = 2, .stride_w = 2},
         {.n = 2, .h = 17, .w = 15, .c = 3, .k = 32, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad = {1, 1, 1, 1}},
