@@ -18,6 +18,7 @@ enum {
     HEAD_MAP = 784,    /* hidden pixels up to which a block without projection goes by groups */
     PROJECT_ROWS = 28, /* rows of a tile of the second phase */
     STRIP_PIXELS = 112,
+    BAND_ROWS = 6,     /* input rows of a thread's band from which on its edges, expanded twice, cost less than groups */
 };
 
 static int64_t pieces(int64_t whole, int64_t piece) {
@@ -72,11 +73,11 @@ static size_t plan_small(struct inverted_residual *job, int threads) {
 static size_t plan_rows(struct inverted_residual *job, int threads) {
     int64_t step = dw_step(job->hidden), bands = job->n >= 2 * threads ? 1 : threads;
     job->strip = dw_min(job->p, dw_max(1, STRIP_PIXELS / job->q));
-    if (job->k) { /* bands of equal strips; without projection, strips are those of the sums */
-        int64_t band = dw_max(1, pieces(job->p, bands));
-        job->strip = pieces(band, pieces(band, job->strip));
-    }
-    job->band = dw_max(1, pieces(pieces(job->p, bands), job->strip)) * job->strip;
+    job->band = dw_max(1, pieces(job->p, bands));
+    if (job->k) /* bands of nearly equal strips; without projection, strips are those of the sums */
+        job->strip = pieces(job->band, pieces(job->band, job->strip));
+    else
+        job->band = pieces(job->band, job->strip) * job->strip;
     job->tiles = job->n * pieces(job->p, job->band);
     int64_t ring = (ring_slots(job) + 1) * padded_columns(job) + job->strip * job->q + job->r * job->r;
     size_t dense = job->dense.k ? KERNEL_NAME(conv_rows_scratch)(&job->dense) : 0;
@@ -87,6 +88,9 @@ size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int th
     job->phases = 1, job->shared_floats = 0, job->group = 0, job->images = 1;
     bool shared = !job->k && threads > 1 && pieces(job->hidden, PANEL) >= 2 * threads;
     int64_t small = shared ? HEAD_MAP : BLOCK_SMALL_MAP;
+    /* Groups of one image hand the whole hidden tensor from core to core; bands of rows, only their edges. */
+    bool bands = job->k && threads > 1 && job->n < 2 * threads && pieces(job->h, threads) >= BAND_ROWS;
+    if (bands) small = 0;
     return !job->dense.k && job->h * job->w <= small ? plan_small(job, threads) : plan_rows(job, threads);
 }
 
