@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 enum { ALIGNMENT = 16, CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
+enum { MAPPED_LEAST = 256 << 10 }; /* bytes of a region that is mapped: it takes pages where it is written, not at once */
 enum { ANY_PAGE = 64 << 10 }; /* a multiple of the page of every usual system */
 
 struct arena_chunk {
@@ -106,7 +108,7 @@ void arena_free(struct arena *arena) {
 }
 
 /* Address space for `bytes` that begins on a huge page; what stands out on either side is given back. */
-static void *map_pages(size_t bytes) {
+static void *map_pages(size_t bytes, bool sparse) {
     if (bytes > SIZE_MAX / 2) return NULL;
     uint8_t *map = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) return NULL;
@@ -114,27 +116,35 @@ static void *map_pages(size_t bytes) {
     if (before) munmap(map, before);
     if (after) munmap(map + before + bytes, after);
     /* Only advice: a kernel without huge pages is slower, not wrong. */
-    (void)madvise(map + before, bytes, MADV_HUGEPAGE);
+    (void)madvise(map + before, bytes, sparse || bytes < HUGE_PAGE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     return map + before;
 }
 
-/* Up to a huge page the heap serves: it is watched by the sanitizers and costs no page that is not full. */
-sk_status region_new(struct region *region, size_t bytes) {
+/* Up to some pages the heap serves: it is watched by the sanitizers and costs no page that is not full. */
+static sk_status region_make(struct region *region, size_t bytes, bool sparse) {
     *region = (struct region){0};
     size_t whole = (bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE;
     void *data = NULL;
-    if (bytes >= HUGE_PAGE)
-        data = whole < bytes ? NULL : map_pages(whole);
+    if (bytes >= MAPPED_LEAST)
+        data = whole < bytes ? NULL : map_pages(whole, sparse);
     else if (posix_memalign(&data, ANY_PAGE, bytes ? bytes : 1) != 0)
         data = NULL;
     FAIL_IF(!data, SK_EMEMORY, "cannot get a region of %zu bytes of memory", bytes);
-    if (bytes < HUGE_PAGE) memset(data, 0, bytes);
+    if (bytes < MAPPED_LEAST) memset(data, 0, bytes);
     *region = (struct region){.data = data, .bytes = bytes};
     return SK_OK;
 }
 
+sk_status region_new(struct region *region, size_t bytes) {
+    return region_make(region, bytes, false);
+}
+
+sk_status region_new_sparse(struct region *region, size_t bytes) {
+    return region_make(region, bytes, true);
+}
+
 void region_free(struct region *region) {
-    if (region->bytes >= HUGE_PAGE)
+    if (region->bytes >= MAPPED_LEAST)
         munmap(region->data, (region->bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE);
     else
         free(region->data);

@@ -33,13 +33,15 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
 /* Free everything; the arena may be used again. */
 void arena_free(struct arena *arena);
 
-/* A large zeroed block: activations, packed weights, parameters. From 2 MiB on it is aligned to that, with MADV_HUGEPAGE,
- * and takes memory from the system where it is first written; a smaller one is aligned to 64 KiB. */
+/* A large zeroed block: activations, packed weights, parameters. From 256 KiB on it is aligned to 2 MiB and takes
+ * memory from the system where it is first written, from 2 MiB on by MADV_HUGEPAGE; a smaller one is aligned to 64 KiB. */
 struct region {
     void *data;
     size_t bytes;
 };
 sk_status region_new(struct region *region, size_t bytes);
+/* The same in small pages: for a block of which little, here and there, will be written. */
+sk_status region_new_sparse(struct region *region, size_t bytes);
 void region_free(struct region *region);
 /* A part of a region that nobody reads again before it is written: its whole pages go back to the system. */
 void region_drop(void *part, size_t bytes);

@@ -60,19 +60,23 @@ static bool is_state(enum param_kind kind) {
     return kind == STATE_MEAN || kind == STATE_VARIANCE || kind == STATE_COUNTER;
 }
 
-int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, const char *name, ...) {
-    if (graph->status != SK_OK) return 0;
-    char full[256];
-    va_list args;
-    va_start(args, name);
-    vsnprintf(full, sizeof full, name, args);
-    va_end(args);
-    if (graph_find_param(graph, full))
-        return graph_fail(graph, status_fail(SK_EINTERNAL, "the model names the parameter %s twice", full));
+static uint32_t name_hash(const char *name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    while (*name) hash = (hash ^ (unsigned char)*name++) * 16777619u;
+    return hash;
+}
+
+static bool is_taken(const struct graph *graph, const char *name, uint32_t hash) {
+    for (size_t i = 0; i < graph->param_count; i++)
+        if (graph->params[i].hash == hash && strcmp(graph->params[i].name, name) == 0) return true;
+    return false;
+}
+
+/* `name` lives as long as the graph. */
+static int add_param(struct graph *graph, enum param_kind kind, struct shape shape, const char *name, uint32_t hash) {
     struct param *grown =
         arena_grow(graph->arena, graph->params, &graph->param_capacity, graph->param_count + 1, sizeof *grown);
-    char *kept = arena_strdup(graph->arena, full);
-    if (!grown || !kept) return graph_fail(graph, SK_EMEMORY);
+    if (!grown) return graph_fail(graph, SK_EMEMORY);
     graph->params = grown;
 
     bool state = is_state(kind);
@@ -87,12 +91,53 @@ int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, c
     int id = new_value(graph, value);
     if (!id) return 0;
     int64_t count = shape_elements(&shape);
-    graph->params[index] = (struct param){
-        .name = kept, .kind = kind, .value = id, .shape = shape, .offset = *block, .count = count, .state = state};
-    if (!state && graph->freezing) graph->params[index].frozen = graph->freezing->param(graph->freezing->user, kept);
+    graph->params[index] = (struct param){.name = name,
+                                          .hash = hash,
+                                          .kind = kind,
+                                          .value = id,
+                                          .shape = shape,
+                                          .offset = *block,
+                                          .count = count,
+                                          .state = state};
     graph->param_count++;
     *block += (count + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
     return id;
+}
+
+int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, const char *name, ...) {
+    if (graph->status != SK_OK) return 0;
+    char full[256];
+    va_list args;
+    va_start(args, name);
+    vsnprintf(full, sizeof full, name, args);
+    va_end(args);
+    uint32_t hash = name_hash(full);
+    if (is_taken(graph, full, hash))
+        return graph_fail(graph, status_fail(SK_EINTERNAL, "the model names the parameter %s twice", full));
+    char *kept = arena_strdup(graph->arena, full);
+    if (!kept) return graph_fail(graph, SK_EMEMORY);
+    int id = add_param(graph, kind, shape, kept, hash);
+    if (!id) return 0;
+    struct param *param = &graph->params[graph->param_count - 1];
+    if (!param->state && graph->freezing) param->frozen = graph->freezing->param(graph->freezing->user, kept);
+    return id;
+}
+
+int graph_param_of(struct graph *graph, const struct param *other) {
+    if (graph->status != SK_OK) return 0;
+    int id = add_param(graph, other->kind, other->shape, other->name, other->hash);
+    if (id) graph->params[graph->param_count - 1].frozen = other->frozen;
+    return id;
+}
+
+void graph_reserve(struct graph *graph, size_t nodes, size_t values, size_t params) {
+    struct node *n = arena_grow(graph->arena, graph->nodes, &graph->node_capacity, nodes, sizeof *n);
+    struct value *v = arena_grow(graph->arena, graph->values, &graph->value_capacity, values, sizeof *v);
+    struct param *p = arena_grow(graph->arena, graph->params, &graph->param_capacity, params, sizeof *p);
+    if (n) graph->nodes = n;
+    if (v) graph->values = v;
+    if (p) graph->params = p;
+    if (!n || !v || !p) graph_fail(graph, SK_EMEMORY);
 }
 
 int graph_append(struct graph *graph, const struct op *op, const void *attr, const int *in, int in_count,

@@ -63,6 +63,7 @@ enum param_kind {
 
 struct param {
     const char *name;
+    uint32_t hash; /* of the name */
     enum param_kind kind;
     int value;
     struct shape shape; /* in memory */
@@ -123,6 +124,11 @@ int graph_input(struct graph *graph, enum dtype dtype, struct shape shape);
 /* A parameter or state tensor by name; asking for a name twice is a failure. */
 int graph_param(struct graph *graph, enum param_kind kind, struct shape shape, const char *name, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same parameter as another graph's, whose names outlive this graph and differ from each other. */
+int graph_param_of(struct graph *graph, const struct param *other);
+/* Room for so many at once. */
+void graph_reserve(struct graph *graph, size_t nodes, size_t values, size_t params);
 
 /* Append a node: inputs by slot (0 = absent). Shapes of its outputs come from the op's rule through the caller
  * (op_node in ops/op.h); here only the record is made. Returns the node's index, or -1. */

@@ -15,6 +15,7 @@
 #ifndef SK_KERNELS_KERNELS_H
 #define SK_KERNELS_KERNELS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -106,12 +107,21 @@ struct conv_backward {
 /* Whether Winograd's transforms can make it: 3x3, stride 1, one group. */
 bool winograd_takes(const struct conv_shape *s);
 
+/* What a norm with running statistics multiplies a channel by. */
+static inline double norm_factor(double eps, double weight, double variance) {
+    return weight / sqrt(variance + eps);
+}
+
 enum pack_direction { PACK_FORWARD, PACK_BACKWARD };
-/* Weights (R,S,C/groups,K) to panels; tiles may run in parallel. */
+/* Weights (R,S,C/groups,K) to panels; tiles may run in parallel. PACK_FORWARD may read them as files hold them, and may
+ * multiply filter k by norm_factor(eps, weight[k], variance[k]) on the way. */
 struct pack_job {
     struct conv_shape s;
     enum pack_direction direction;
     const float *w;
+    const float *file;              /* (K,C/groups,R,S), instead of w; or NULL */
+    const float *weight, *variance; /* (K) of a norm that is folded in, or NULL; without a variance: a layer scale */
+    double eps;
     float *packed;
     int64_t tiles; /* by pack_plan */
 };

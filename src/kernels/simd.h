@@ -140,6 +140,26 @@ static inline vh vhload(const float *p) { return _mm256_loadu_ps(p); }
 static inline vh vhload_n(const float *p, int n) { return _mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1u), p); }
 static inline vh vhfma(float a, vh b, vh c) { return _mm256_fmadd_ps(_mm256_set1_ps(a), b, c); }
 static inline vf vwiden(vh x) { return _mm512_zextps256_ps512(x); }
+/* Row i of r becomes its column i: pairs, then fours within quarters of a vector, then the quarters. */
+static inline void vtranspose(vf r[VL]) {
+    vf b[VL];
+    for (int q = 0; q < VL; q += 4) {
+        __m512d low0 = _mm512_castps_pd(_mm512_unpacklo_ps(r[q], r[q + 1]));
+        __m512d low2 = _mm512_castps_pd(_mm512_unpacklo_ps(r[q + 2], r[q + 3]));
+        __m512d high0 = _mm512_castps_pd(_mm512_unpackhi_ps(r[q], r[q + 1]));
+        __m512d high2 = _mm512_castps_pd(_mm512_unpackhi_ps(r[q + 2], r[q + 3]));
+        b[q] = _mm512_castpd_ps(_mm512_unpacklo_pd(low0, low2));
+        b[q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low0, low2));
+        b[q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high0, high2));
+        b[q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high0, high2));
+    }
+    for (int m = 0; m < 4; m++) {
+        vf even0 = _mm512_shuffle_f32x4(b[m], b[4 + m], 0x88), odd0 = _mm512_shuffle_f32x4(b[m], b[4 + m], 0xdd);
+        vf even8 = _mm512_shuffle_f32x4(b[8 + m], b[12 + m], 0x88), odd8 = _mm512_shuffle_f32x4(b[8 + m], b[12 + m], 0xdd);
+        r[m] = _mm512_shuffle_f32x4(even0, even8, 0x88), r[8 + m] = _mm512_shuffle_f32x4(even0, even8, 0xdd);
+        r[4 + m] = _mm512_shuffle_f32x4(odd0, odd8, 0x88), r[12 + m] = _mm512_shuffle_f32x4(odd0, odd8, 0xdd);
+    }
+}
 #elif SK_ISA_NUMBER == SK_IS_avx2
 /* ---- AVX2 + FMA: 8 lanes, 16 registers ---- */
 #include <immintrin.h>
@@ -200,6 +220,23 @@ static inline vf vload_bf16(const uint16_t *p) {
 static inline void vstore_bf16(uint16_t *p, vf x) {
     __m256i low = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
     _mm_storeu_si128((__m128i *)p, _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
+static inline void vtranspose(vf r[VL]) {
+    vf b[VL];
+    for (int q = 0; q < VL; q += 4) {
+        __m256d low0 = _mm256_castps_pd(_mm256_unpacklo_ps(r[q], r[q + 1]));
+        __m256d low2 = _mm256_castps_pd(_mm256_unpacklo_ps(r[q + 2], r[q + 3]));
+        __m256d high0 = _mm256_castps_pd(_mm256_unpackhi_ps(r[q], r[q + 1]));
+        __m256d high2 = _mm256_castps_pd(_mm256_unpackhi_ps(r[q + 2], r[q + 3]));
+        b[q] = _mm256_castpd_ps(_mm256_unpacklo_pd(low0, low2));
+        b[q + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low0, low2));
+        b[q + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high0, high2));
+        b[q + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high0, high2));
+    }
+    for (int m = 0; m < 4; m++) {
+        r[m] = _mm256_permute2f128_ps(b[m], b[4 + m], 0x20);
+        r[4 + m] = _mm256_permute2f128_ps(b[m], b[4 + m], 0x31);
+    }
 }
 #elif SK_ISA_NUMBER == SK_IS_neon
 /* ---- NEON (aarch64): 4 lanes, 32 registers ---- */
@@ -273,6 +310,13 @@ static inline vf vround_bf16(vf x) {
 }
 static inline vf vload_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
 static inline void vstore_bf16(uint16_t *p, vf x) { vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(x), 16)); }
+static inline void vtranspose(vf r[VL]) {
+    float32x4x2_t low = vtrnq_f32(r[0], r[1]), high = vtrnq_f32(r[2], r[3]);
+    r[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+    r[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+    r[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+    r[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
+}
 #else
 /* ---- plain C: one lane; the meaning of all the others ---- */
 enum { VL = 1, SIMD_REGISTERS = 16 };
@@ -282,6 +326,7 @@ static inline vf vset(float x) { return x; }
 static inline vf vload(const float *p) { return *p; }
 static inline void vstore(float *p, vf x) { *p = x; }
 static inline void vstream(float *p, vf x) { *p = x; }
+static inline void vtranspose(vf r[VL]) { (void)r; } /* rows of r become its columns */
 static inline void vstream_end(void) {}
 static inline vf vload_n(const float *p, int n) { return n > 0 ? *p : 0.0f; }
 static inline void vstore_n(float *p, vf x, int n) {

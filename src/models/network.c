@@ -5,27 +5,36 @@
 
 #include <string.h>
 
-sk_status network_new(struct network **out, const struct model_args *args) {
+static sk_status make(struct network *network, bool lent) {
+    TRY(model_graph(&network->arena, &network->args, &(struct model_request){.batch = 1}, &network->graph));
+    const struct graph *graph = network->graph;
+    TRY((lent ? region_new_sparse : region_new)(&network->params_region, (size_t)graph->param_elements * sizeof(float)));
+    TRY(region_new(&network->state_region, (size_t)graph->state_elements * sizeof(float)));
+    network->params = network->params_region.data;
+    network->state = network->state_region.data;
+    if (lent) network->files = arena_array(&network->arena, graph->param_count + 1, sizeof *network->files);
+    return !lent || network->files ? SK_OK : SK_EMEMORY;
+}
+
+static sk_status network_make(struct network **out, const struct model_args *args, bool lent) {
     struct network *network = block_new(sizeof *network);
     if (!network) return SK_EMEMORY;
     network->args = *args;
-    sk_status status = model_graph(&network->arena, args, &(struct model_request){.batch = 1}, &network->graph);
+    sk_status status = make(network, lent);
     if (status == SK_OK)
-        status = region_new(&network->params_region, (size_t)network->graph->param_elements * sizeof(float));
-    if (status == SK_OK)
-        status = region_new(&network->state_region, (size_t)network->graph->state_elements * sizeof(float));
-    if (status != SK_OK) {
+        *out = network;
+    else
         network_free(network);
-        return status;
-    }
-    network->params = network->params_region.data;
-    network->state = network->state_region.data;
-    *out = network;
-    return SK_OK;
+    return status;
+}
+
+sk_status network_new(struct network **out, const struct model_args *args) {
+    return network_make(out, args, false);
 }
 
 void network_free(struct network *network) {
     if (!network) return;
+    network_settle(network);
     region_free(&network->params_region);
     region_free(&network->state_region);
     arena_free(&network->arena);
@@ -51,6 +60,11 @@ static sk_status take_tensor(struct network *network, const struct param *param,
         return SK_OK;
     }
     FAIL_IF(tensor->dtype == I64, SK_EFORMAT, "%s: %s holds integers, but the model wants numbers", what, tensor->name);
+    bool packed = param->kind == PARAM_CONV || param->kind == PARAM_LINEAR; /* the others are small, or read as they are */
+    if (tensor->dtype == F32 && network->files && packed) {
+        network->files[param - network->graph->params] = tensor->data;
+        return SK_OK;
+    }
     if (tensor->dtype == F32) {
         param_from_file(param, tensor->data, to);
         return SK_OK;
@@ -65,17 +79,19 @@ static sk_status take_tensor(struct network *network, const struct param *param,
 
 sk_status network_take(struct network *network, const struct weights *weights, const char *what) {
     const struct graph *graph = network->graph;
-    size_t used = 0;
+    size_t used = 0, next = 0; /* files mostly hold tensors in the graph's order */
     for (size_t i = 0; i < graph->param_count; i++) {
         const struct param *param = &graph->params[i];
-        const struct tensor *tensor = weights_find(weights, param->name);
+        const struct tensor *tensor = next < weights->count ? &weights->tensors[next] : NULL;
+        if (!tensor || strcmp(tensor->name, param->name) != 0) tensor = weights_find(weights, param->name);
+        next = tensor ? (size_t)(tensor - weights->tensors) + 1 : next;
         if (!tensor && param->kind == STATE_COUNTER) {
             network->state[param->offset] = 0;
             continue;
         }
         FAIL_IF(!tensor, SK_EFORMAT, "%s has no tensor %s, which a %s needs", what, param->name, network->args.name);
         TRY(take_tensor(network, param, tensor, what));
-        file_drop(&weights->bytes, tensor->data, (size_t)param->count * dtype_size(tensor->dtype));
+        if (!network->files) file_drop(&weights->bytes, tensor->data, (size_t)param->count * dtype_size(tensor->dtype));
         used++;
     }
     for (size_t i = 0; used < weights->count && i < weights->count; i++)
@@ -139,7 +155,8 @@ static sk_status fill(struct network *network, const struct weights *weights, co
     return classes ? read_classes(network, classes, what) : SK_OK;
 }
 
-static sk_status parse(struct arena *arena, const struct file_bytes *bytes, const char *what, struct network **out) {
+static sk_status parse(struct arena *arena, const struct file_bytes *bytes, const char *what, bool lent,
+                       struct network **out) {
     struct weights weights;
     TRY(safetensors_parse(arena, bytes->data, bytes->size, what, &weights));
     weights.bytes = *bytes;
@@ -153,7 +170,7 @@ static sk_status parse(struct arena *arena, const struct file_bytes *bytes, cons
     struct model_args args;
     TRY(model_args_read(json, what, &args));
     struct network *network;
-    TRY(network_new(&network, &args));
+    TRY(network_make(&network, &args, lent));
     sk_status status = fill(network, &weights, what);
     if (status == SK_OK)
         *out = network;
@@ -162,21 +179,46 @@ static sk_status parse(struct arena *arena, const struct file_bytes *bytes, cons
     return status;
 }
 
-static sk_status parse_file(const struct file_bytes *bytes, const char *what, struct network **network) {
+/* A lent network keeps what was parsed, for weights may lie there, too (those that the file does not align). */
+static sk_status parse_file(const struct file_bytes *bytes, const char *what, bool lent, struct network **network) {
     struct arena arena = {0};
-    sk_status status = parse(&arena, bytes, what, network);
-    arena_free(&arena);
+    sk_status status = parse(&arena, bytes, what, lent, network);
+    if (status == SK_OK && lent)
+        (*network)->file_arena = arena;
+    else
+        arena_free(&arena);
     return status;
 }
 
 sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network) {
-    return parse_file(&(struct file_bytes){.data = bytes, .size = size}, what, network);
+    return parse_file(&(struct file_bytes){.data = bytes, .size = size}, what, false, network);
+}
+
+sk_status network_lend(const void *bytes, size_t size, const char *what, struct network **network) {
+    return parse_file(&(struct file_bytes){.data = bytes, .size = size}, what, true, network);
 }
 
 sk_status network_open(const char *path, struct network **network) {
     struct file_bytes bytes;
     TRY(file_map(path, &bytes));
-    sk_status status = parse_file(&bytes, path, network);
+    sk_status status = parse_file(&bytes, path, false, network);
     file_unmap(&bytes);
     return status;
+}
+
+sk_status network_lend_file(const char *path, struct network **network) {
+    struct file_bytes bytes;
+    TRY(file_map(path, &bytes));
+    sk_status status = parse_file(&bytes, path, true, network);
+    if (status == SK_OK)
+        (*network)->file = bytes;
+    else
+        file_unmap(&bytes);
+    return status;
+}
+
+void network_settle(struct network *network) {
+    network->files = NULL;
+    if (network->file.data) file_unmap(&network->file);
+    arena_free(&network->file_arena);
 }

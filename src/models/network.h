@@ -21,6 +21,10 @@ struct network {
     const char *recipe;     /* the resolved recipe's text, or NULL */
     const char *provenance; /* where the weights come from, or NULL */
     const char *golden;     /* JSON text: an input's seed and its logits, or NULL */
+    /* While a network is lent its file: see network_lend. */
+    const float **files;    /* [parameter]: what was left in the file; NULL: all parameters are in the blocks */
+    struct file_bytes file;
+    struct arena file_arena;
 };
 
 /* A network whose blocks are zero: to be filled by model_initialise or network_take. */
@@ -30,6 +34,14 @@ void network_free(struct network *network); /* NULL is fine */
 /* A model file in memory; `what` names it in sentences. The bytes are not kept. */
 sk_status network_parse(const void *bytes, size_t size, const char *what, struct network **network);
 sk_status network_open(const char *path, struct network **network);
+
+/* The same for one runner that is made with `once`: convolutions' and linear layers' weights stay where the file holds them,
+ * and the runner packs them from there. What else it needs of them it copies. After it is made, network_settle gives the
+ * file back; the bytes must stay till then. A mapped file that another process cuts short meanwhile ends this one by SIGBUS, as
+ * it would while it is copied: model files are replaced whole (file_replace), never written in place. */
+sk_status network_lend(const void *bytes, size_t size, const char *what, struct network **network);
+sk_status network_lend_file(const char *path, struct network **network);
+void network_settle(struct network *network);
 
 /* Take named tensors (torchvision's names, file order) into the blocks. A tensor that is missing, left over or of
  * another shape is an error; only num_batches_tracked may be missing (then 0). */

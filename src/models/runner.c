@@ -58,17 +58,32 @@ static sk_status runner_graph(struct runner *runner, int64_t batch, const struct
     return graph_check(*graph);
 }
 
+/* Of what a lent network left in its file: what others than packing read is copied after all. */
+static void copy_lent(const struct runner *runner, const struct plan *plan) {
+    const struct network *network = runner->network;
+    for (size_t i = 0; network->files && i < network->graph->param_count; i++) {
+        const struct param *param = &network->graph->params[i];
+        if (!network->files[i] || (plan && plan_packs_alone(plan, (int)i))) continue;
+        param_from_file(param, network->files[i], network->params + param->offset);
+        network->files[i] = NULL;
+    }
+}
+
 static sk_status lane_new(struct runner *runner, struct runner_lane *lane, const struct graph *lowered,
                           const struct plan_options *options, bool profile) {
     struct plan *plan;
     TRY(plan_new(&runner->arena, lowered, options, &plan));
     if (profile) TRY(plan_profile(plan, &runner->arena));
+    copy_lent(runner, plan);
     workspace_want(&lane->workspace, plan);
     TRY(workspace_allocate(&lane->workspace));
     struct model_blocks blocks = {.params = runner->network->params,
                                   .state = runner->network->state,
-                                  .constants = runner->lanes[0].bound.constants.data};
+                                  .constants = runner->lanes[0].bound.constants.data,
+                                  .files = runner->network->files,
+                                  .files_mapped = runner->network->file.mapped};
     TRY(bound_plan_new(&lane->bound, &runner->arena, plan, &lane->workspace, &blocks));
+    if (runner->chunk == 1) return SK_OK; /* always full */
     return region_new(&lane->padded, (size_t)(runner->chunk * runner->image_floats) * sizeof(float));
 }
 
@@ -108,6 +123,7 @@ static sk_status prepare(struct runner *runner, const struct runner_options *opt
         struct graph *graph;
         TRY(runner_graph(runner, runner->batch, options, &graph));
         TRY(reference_new(&runner->arena, graph, &runner->reference));
+        copy_lent(runner, NULL);
     } else {
         TRY(plan_engine(runner, options));
     }

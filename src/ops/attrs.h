@@ -39,8 +39,11 @@ struct conv_grad_attr {
     bool want_dx, want_sums, want_dw, want_dbias;
 };
 
-/* panels: w -> panels for the machine's kernels; only in lowered graphs. */
+/* panels: w -> panels for the machine's kernels; only in lowered graphs. With a norm's weight and running variance (or a
+ * layer scale's weight alone) filters are multiplied on the way, as fold_norm does. */
+enum { PN_W, PN_WEIGHT, PN_VARIANCE, PN_INPUTS };
 struct pack_attr {
+    double eps; /* of the norm */
     struct conv_shape shape;
     enum pack_direction direction;
     int64_t elements; /* of the panels, from the kernels in force */
@@ -68,7 +71,7 @@ enum { NCG_SUMS, NCG_MEAN, NCG_VARIANCE, NCG_WEIGHT, NCG_INPUTS };
 enum { NCG_DWEIGHT, NCG_DBIAS, NCG_B, NCG_C };
 
 /* fold_norm: conv weight (R,S,C,K), bias or 0, norm weight, bias, running mean, variance -> folded weight and bias.
- * Of a layer scale: its weight alone, the others 0. */
+ * Of a layer scale: its weight alone, the others 0. Where `panels` multiplies the weights, the bias alone is made. */
 enum { FN_W, FN_CONV_BIAS, FN_WEIGHT, FN_BIAS, FN_MEAN, FN_VARIANCE, FN_INPUTS };
 enum { FN_FOLDED_W, FN_FOLDED_BIAS };
 struct fold_norm_attr {

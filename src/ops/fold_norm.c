@@ -3,18 +3,12 @@
  * w'[r,s,c,k] = w*weight[k]/sqrt(var[k]+eps); bias'[k] = bias[k] + (conv bias - mean)*that factor. A layer scale has
  * neither statistics nor bias: the factor is its weight. Depends on parameters alone, so it runs once when weights
  * change. SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
-
 #include "ops/attrs.h"
 
 static sk_status fold_norm_infer(struct graph *graph, int node) {
     graph_output(graph, node, FN_FOLDED_W, F32, *value_shape(graph, graph->nodes[node].in[FN_W]));
     graph_output(graph, node, FN_FOLDED_BIAS, F32, *value_shape(graph, graph->nodes[node].in[FN_WEIGHT]));
     return graph->status;
-}
-
-static double fold_factor(double eps, double weight, double variance) {
-    return weight / sqrt(variance + eps);
 }
 
 /* What a layer scale has not: variance 1 and eps 0 make its weight the factor. */
@@ -27,12 +21,12 @@ static void fold_norm_reference(const struct reference_call *call) {
     int64_t count = value_elements(call->graph, call->node->in[FN_W]);
     int64_t k = value_elements(call->graph, call->node->in[FN_WEIGHT]);
     for (int64_t j = 0; j < k; j++) {
-        double f = fold_factor(attr->eps, call->in[FN_WEIGHT][j], given(call->in[FN_VARIANCE], j, 1));
+        double f = norm_factor(attr->eps, call->in[FN_WEIGHT][j], given(call->in[FN_VARIANCE], j, 1));
         double bias = given(call->in[FN_CONV_BIAS], j, 0) - given(call->in[FN_MEAN], j, 0);
         call->out[FN_FOLDED_BIAS][j] = given(call->in[FN_BIAS], j, 0) + bias * f;
     }
     for (int64_t j = 0; j < count; j++)
-        call->out[FN_FOLDED_W][j] = call->in[FN_W][j] * fold_factor(attr->eps, call->in[FN_WEIGHT][j % k],
+        call->out[FN_FOLDED_W][j] = call->in[FN_W][j] * norm_factor(attr->eps, call->in[FN_WEIGHT][j % k],
                                                                     given(call->in[FN_VARIANCE], j % k, 1));
 }
 
@@ -47,7 +41,7 @@ static sk_status fold_norm_plan(const struct plan_request *request, struct step_
     struct fold_norm_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     job->eps = ((const struct fold_norm_attr *)request->node->attr)->eps;
-    job->count = value_elements(request->graph, request->node->in[FN_W]);
+    job->count = request->node->in[FN_W] ? value_elements(request->graph, request->node->in[FN_W]) : 0;
     job->k = value_elements(request->graph, request->node->in[FN_WEIGHT]);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {1}};
     return SK_OK;
@@ -70,7 +64,7 @@ static void fold_norm_run(const struct kernels *kernels, const void *from, int p
         double f[FOLD_COLUMNS];
         for (int64_t j = 0; j < columns; j++) {
             int64_t k = first + j;
-            f[j] = fold_factor(job->eps, job->weight[k], job->variance ? job->variance[k] : 1);
+            f[j] = norm_factor(job->eps, job->weight[k], job->variance ? job->variance[k] : 1);
             double bias = (job->conv_bias ? job->conv_bias[k] : 0) - (job->mean ? job->mean[k] : 0);
             job->folded_bias[k] = (float)((job->bias ? job->bias[k] : 0) + bias * f[j]);
         }

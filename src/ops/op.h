@@ -57,6 +57,7 @@ struct bind_request {
     const struct node *node;
     const struct kernels *kernels;
     void *in[NODE_INPUTS];
+    const float *file[NODE_INPUTS]; /* a parameter that lies in its file's order and nowhere else: of `panels` alone */
     void *out[NODE_OUTPUTS];
     void *shared;
 };

@@ -1,6 +1,7 @@
 /* panels.c — weights into the panels that the machine's matrix kernel reads; only in lowered graphs.
  *
- * In inference its input is a parameter (or a folded one), so it runs once; in training, every step.
+ * In inference its input is a parameter, so it runs once, and may read it as the model's file holds it; in training, every
+ * step.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 
@@ -14,7 +15,7 @@ static sk_status panels_plan(const struct plan_request *request, struct step_pla
     const struct pack_attr *attr = request->node->attr;
     struct pack_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
-    *job = (struct pack_job){.s = attr->shape, .direction = attr->direction};
+    *job = (struct pack_job){.s = attr->shape, .direction = attr->direction, .eps = attr->eps};
     request->kernels->pack_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -22,7 +23,9 @@ static sk_status panels_plan(const struct plan_request *request, struct step_pla
 
 static void panels_bind(const struct bind_request *request, void *to) {
     struct pack_job *job = to;
-    job->w = request->in[0];
+    job->w = request->in[PN_W];
+    job->file = request->file[PN_W];
+    job->weight = request->in[PN_WEIGHT], job->variance = request->in[PN_VARIANCE];
     job->packed = request->out[0];
 }
 

@@ -1,5 +1,6 @@
 /* pass_pack.c — weights to panels: a `panels` node before every matrix kernel, for the kernels in force.
  *
+ * Weights that a norm or a layer scale was folded into are multiplied as they are packed: fold_norm then makes the bias alone.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
 #include "plan/passes.h"
@@ -8,7 +9,13 @@ static int pack(struct graph *to, const struct kernels *kernels, int w, const st
                 enum pack_direction direction, const char *name) {
     struct pack_attr attr = {.shape = *shape, .direction = direction};
     attr.elements = (int64_t)(kernels->packed_bytes(shape, direction) / sizeof(float));
-    return op_value(to, &op_panels, &attr, sizeof attr, &w, 1, name);
+    int in[PN_INPUTS] = {[PN_W] = w};
+    const struct node *fold = direction == PACK_FORWARD ? producer(to, w, &op_fold_norm) : NULL;
+    if (fold) {
+        in[PN_W] = fold->in[FN_W], in[PN_WEIGHT] = fold->in[FN_WEIGHT], in[PN_VARIANCE] = fold->in[FN_VARIANCE];
+        attr.eps = ((const struct fold_norm_attr *)fold->attr)->eps;
+    }
+    return op_value(to, &op_panels, &attr, sizeof attr, in, PN_INPUTS, name);
 }
 
 static void pack_conv(struct rewrite *rewrite, const struct kernels *kernels, int node) {
@@ -76,6 +83,19 @@ static void pack_mlp(struct rewrite *rewrite, const struct kernels *kernels, int
     rewrite_as(rewrite, node, &attr, sizeof attr, in);
 }
 
+/* Folded weights that nobody reads are not made. */
+static sk_status drop_unread(struct graph *graph, struct arena *arena) {
+    bool *read = arena_array(arena, graph->value_count + 1, sizeof *read);
+    if (!read) return SK_EMEMORY;
+    for (size_t i = 0; i < graph->node_count; i++)
+        for (int slot = 0; slot < NODE_INPUTS; slot++) read[graph->nodes[i].in[slot]] = true;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        struct node *node = &graph->nodes[i];
+        if (node->op == &op_fold_norm && !read[node->out[FN_FOLDED_W]]) node->out[FN_FOLDED_W] = node->in[FN_W] = 0;
+    }
+    return SK_OK;
+}
+
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to) {
     struct rewrite rewrite;
     TRY(rewrite_begin(arena, from, &rewrite));
@@ -95,5 +115,6 @@ sk_status pass_pack(struct arena *arena, const struct graph *from, const struct 
         else
             rewrite_copy(&rewrite, node);
     }
-    return rewrite_end(&rewrite, to);
+    TRY(rewrite_end(&rewrite, to));
+    return drop_unread(*to, arena);
 }

@@ -4,18 +4,36 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/passes.h"
 
-static pass *const inference[] = {pass_fold_norm, pass_fold_scale, pass_lower,   pass_merge, pass_store,
-                                  pass_gate,      pass_block,      pass_squeeze, pass_mlp,   pass_winograd};
+struct row {
+    pass *run;
+    const struct op *wants; /* a graph without this op is left as it is; NULL: none is */
+};
+
+static const struct row inference[] = {
+    {pass_fold_norm, NULL},     {pass_fold_scale, &op_layer_scale},
+    {pass_lower, NULL},         {pass_merge, NULL},
+    {pass_store, NULL},         {pass_gate, &op_gate},
+    {pass_block, NULL},         {pass_squeeze, NULL},
+    {pass_mlp, &op_layer_norm}, {pass_winograd, NULL},
+};
 /* Fusion for training happens before the gradient: a fused op has its own rule. */
-static pass *const training[] = {pass_lower, pass_merge, pass_stats, pass_views};
+static const struct row training[] = {{pass_lower, NULL}, {pass_merge, NULL}, {pass_stats, NULL}, {pass_views, NULL}};
+
+static bool has_op(const struct graph *graph, const struct op *op) {
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i].op == op) return true;
+    return false;
+}
 
 sk_status passes_run(struct arena *arena, const struct graph *from, const struct lowering *lowering,
                      struct graph **to) {
-    pass *const *list = lowering->training ? training : inference;
+    const struct row *list = lowering->training ? training : inference;
     size_t count = lowering->training ? sizeof training / sizeof *training : sizeof inference / sizeof *inference;
     struct graph *graph = NULL;
     for (size_t i = 0; i < count; i++) {
-        TRY(list[i](arena, graph ? graph : from, &graph));
+        const struct graph *now = graph ? graph : from;
+        if (list[i].wants && !has_op(now, list[i].wants)) continue;
+        TRY(list[i].run(arena, now, &graph));
     }
     if (lowering->training && !lowering->forward) {
         FAIL_IF(!lowering->kernels->conv_backward_plan, SK_EINTERNAL,

@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/plan.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "plan/memory.h"
+#include "plan/prepare.h"
 
 static size_t value_bytes(const struct graph *graph, int value) {
     return (size_t)value_elements(graph, value) * dtype_size(graph->values[value].dtype);
@@ -78,7 +80,7 @@ static sk_status fill_phases(struct plan *plan, struct arena *arena) {
 static void find_last_uses(struct plan *plan) {
     for (int i = 0; i < plan->step_count; i++) {
         const struct step *step = &plan->steps[i];
-        int when = step->first_phase < 0 ? i : plan->step_count;
+        int when = step->first_phase < 0 ? step->last_level : INT_MAX;
         for (int slot = 0; slot < NODE_INPUTS; slot++) {
             int *last = &plan->last_use[step->node->in[slot]];
             if (when > *last) *last = when;
@@ -86,7 +88,7 @@ static void find_last_uses(struct plan *plan) {
     }
 }
 
-/* What the run reads lies one after the other; what only other constants are made of shares the rest, by lifetime in steps. */
+/* What the run reads lies one after the other; what only other constants are made of shares the rest, by lifetime in levels. */
 static sk_status place_constants(struct plan *plan, struct arena *arena, const bool *constant) {
     const struct graph *graph = plan->graph;
     struct memory_item *items = arena_array(arena, graph->value_count, sizeof *items);
@@ -98,9 +100,11 @@ static sk_status place_constants(struct plan *plan, struct arena *arena, const b
             int v = plan->steps[i].node->out[slot];
             if (!v || !constant[v]) continue;
             size_t bytes = value_bytes(graph, v);
-            if (plan->last_use[v] < plan->step_count && !graph->values[v].keep) {
+            int first = plan->steps[i].first_level, last = plan->last_use[v];
+            if (last < INT_MAX && !graph->values[v].keep) {
                 value_of[count] = v;
-                items[count++] = (struct memory_item){bytes, i, plan->last_use[v] > i ? plan->last_use[v] : i, 0};
+                if (last < plan->steps[i].last_level) last = plan->steps[i].last_level; /* nobody reads it */
+                items[count++] = (struct memory_item){bytes, first, last, 0};
                 continue;
             }
             plan->offsets[v] = plan->constant_bytes;
@@ -192,6 +196,7 @@ sk_status plan_new(struct arena *arena, const struct graph *graph, const struct 
     TRY(make_steps(plan, arena, constant));
     assign_phases(plan, constant, made_in);
     TRY(fill_phases(plan, arena));
+    TRY(preparation_new(plan, arena));
     find_last_uses(plan);
     TRY(place_constants(plan, arena, constant));
     TRY(place_values(plan, arena, constant));

@@ -23,6 +23,7 @@ struct step {
     struct step_plan plan;
     size_t shared_offset;
     int first_phase, last_phase; /* -1: constant, run by plan_prepare */
+    int first_level, last_level; /* of a constant step: its phases among those of plan_prepare */
 };
 
 /* One phase of one step; the items of a phase share its tile counter. */
@@ -51,7 +52,8 @@ struct plan {
     struct phase *phases;
     int item_count, phase_count;
     size_t *offsets; /* [value]: bytes in the arena or the constants */
-    int *last_use;   /* [value]: the last constant step that reads it; step_count where others read it, too */
+    int *last_use;   /* [value]: the last level whose constant steps read it; INT_MAX where the run does, too */
+    struct preparation *preparation; /* plan/prepare.c's */
     size_t arena_bytes, constant_bytes, lane_bytes;
     size_t kept_bytes;  /* the front part of the constants: the rest is used by plan_prepare alone */
     size_t bound_bytes; /* the largest sum of bytes alive at once, for the report */
@@ -67,6 +69,8 @@ struct plan_memory {
     void *constants;                   /* at least constant_bytes; this plan's own */
     void *lanes;                       /* threads * lane_bytes */
     void **inputs;                     /* [value], set for PLACE_INPUT values */
+    const float *const *files;         /* [parameter]: where it lies in its file's order instead; or NULL */
+    bool files_mapped;                 /* pages of a map, which may go once they were read */
 };
 
 sk_status plan_new(struct arena *arena, const struct graph *graph, const struct plan_options *options,
@@ -74,11 +78,14 @@ sk_status plan_new(struct arena *arena, const struct graph *graph, const struct 
 
 /* Resolve every pointer. To be called again when memory->inputs or a block's address changed. */
 void plan_bind(struct plan *plan, struct plan_memory *memory);
-/* Run the constant steps: after loading weights or changing them. */
+/* Run the constant steps, on all of the team: after loading weights or changing them. */
 void plan_prepare(struct plan *plan, struct team *team);
 void plan_run(struct plan *plan, struct team *team, const struct run_env *env);
 /* The whole run on the calling thread, with the scratch of lane 0: for plans that several threads run side by side. */
 void plan_run_alone(struct plan *plan, const struct run_env *env);
+
+/* Whether a parameter is read by packing alone, which can read it in its file's order. */
+bool plan_packs_alone(const struct plan *plan, int param);
 
 /* The numbers of a value after plan_bind. */
 void *plan_value(const struct plan *plan, int value);

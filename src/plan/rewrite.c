@@ -35,6 +35,7 @@ sk_status rewrite_begin(struct arena *arena, const struct graph *from, struct re
     rewrite->uses = arena_array(arena, from->value_count, sizeof *rewrite->uses);
     rewrite->live = arena_array(arena, from->node_count + 1, sizeof *rewrite->live);
     if (!rewrite->map || !rewrite->uses || !rewrite->live) return SK_EMEMORY;
+    graph_reserve(rewrite->to, from->node_count, from->value_count, from->param_count);
     find_live(rewrite);
     for (size_t v = 1; v < from->value_count; v++) {
         const struct value *value = &from->values[v];
@@ -42,9 +43,7 @@ sk_status rewrite_begin(struct arena *arena, const struct graph *from, struct re
         if (value->place == PLACE_INPUT) {
             rewrite->map[v] = graph_input(rewrite->to, value->dtype, value->shape);
         } else {
-            const struct param *param = &from->params[value->param];
-            rewrite->map[v] = graph_param(rewrite->to, param->kind, param->shape, "%s", param->name);
-            if (rewrite->map[v]) rewrite->to->params[value->param].frozen = param->frozen;
+            rewrite->map[v] = graph_param_of(rewrite->to, &from->params[value->param]);
         }
     }
     rewrite->to->random_nodes = from->random_nodes;

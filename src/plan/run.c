@@ -19,12 +19,21 @@ void *plan_value(const struct plan *plan, int value) {
     }
 }
 
+static const float *file_value(const struct plan *plan, int value) {
+    const struct value *v = &plan->graph->values[value];
+    bool known = value && v->place == PLACE_PARAM && plan->memory->files;
+    return known ? plan->memory->files[v->param] : NULL;
+}
+
 void plan_bind(struct plan *plan, struct plan_memory *memory) {
     plan->memory = memory;
     for (int i = 0; i < plan->step_count; i++) {
         struct step *step = &plan->steps[i];
         struct bind_request request = {.graph = plan->graph, .node = step->node, .kernels = plan->options.kernels};
-        for (int slot = 0; slot < NODE_INPUTS; slot++) request.in[slot] = plan_value(plan, step->node->in[slot]);
+        for (int slot = 0; slot < NODE_INPUTS; slot++) {
+            request.in[slot] = plan_value(plan, step->node->in[slot]);
+            request.file[slot] = file_value(plan, step->node->in[slot]);
+        }
         for (int slot = 0; slot < NODE_OUTPUTS; slot++) request.out[slot] = plan_value(plan, step->node->out[slot]);
         if (step->plan.shared_scratch) request.shared = (char *)memory->arena + step->shared_offset;
         step->node->op->bind(&request, step->plan.job);
@@ -98,32 +107,6 @@ void plan_run_alone(struct plan *plan, const struct run_env *env) {
     struct lane lane = {0, plan->memory->lanes, env};
     for (int p = 0; p < plan->phase_count; p++)
         for (int64_t tile = 0; tile < plan->phases[p].tiles; tile++) run_tile(plan, &plan->phases[p], tile, &lane);
-}
-
-/* The parameters that step i is the last to read, but for the run, give their memory back. */
-static void release_inputs(const struct plan *plan, int i) {
-    for (int slot = 0; slot < NODE_INPUTS; slot++) {
-        int v = plan->steps[i].node->in[slot];
-        if (!v || plan->graph->values[v].place != PLACE_PARAM || plan->last_use[v] != i) continue;
-        region_drop(plan_value(plan, v), (size_t)value_elements(plan->graph, v) * sizeof(float));
-    }
-}
-
-/* Constant steps are few and run once: in order, their tiles on the calling thread. */
-void plan_prepare(struct plan *plan, struct team *team) {
-    (void)team;
-    struct run_env env = {0};
-    struct lane lane = {0, plan->memory->lanes, &env};
-    for (int i = 0; i < plan->step_count; i++) {
-        const struct step *step = &plan->steps[i];
-        if (step->first_phase >= 0) continue;
-        for (int phase = 0; phase < step->plan.phases; phase++)
-            for (int64_t tile = 0; tile < step->plan.tiles[phase]; tile++)
-                step->node->op->run(plan->options.kernels, step->plan.job, phase, tile, &lane);
-        if (plan->options.release) release_inputs(plan, i);
-    }
-    if (plan->options.release)
-        region_drop((char *)plan->memory->constants + plan->kept_bytes, plan->constant_bytes - plan->kept_bytes);
 }
 
 sk_status plan_profile(struct plan *plan, struct arena *arena) {

@@ -28,7 +28,9 @@ sk_status bound_plan_new(struct bound_plan *bound, struct arena *arena, struct p
                                          .gradients = blocks->gradients,
                                          .arena = workspace->arena.data,
                                          .constants = blocks->constants ? blocks->constants : bound->constants.data,
-                                         .lanes = workspace->lanes.data};
+                                         .lanes = workspace->lanes.data,
+                                         .files = blocks->files,
+                                         .files_mapped = blocks->files_mapped};
     bound->memory.inputs = arena_array(arena, plan->graph->value_count, sizeof *bound->memory.inputs);
     if (!bound->memory.inputs) return SK_EMEMORY;
     plan_bind(plan, &bound->memory);

@@ -25,6 +25,8 @@ struct bound_plan {
 struct model_blocks {
     float *params, *state, *gradients; /* gradients: NULL in inference */
     void *constants;                   /* another bound plan's, made from an equal graph; NULL: its own */
+    const float *const *files;         /* as in plan_memory */
+    bool files_mapped;
 };
 sk_status bound_plan_new(struct bound_plan *bound, struct arena *arena, struct plan *plan,
                          const struct workspace *workspace, const struct model_blocks *blocks);

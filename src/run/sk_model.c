@@ -52,8 +52,10 @@ static sk_status prepare(struct sk_model *model, const struct sk_load_options *o
     TRY(read_preprocess(model));
     TRY(team_new(&model->team, o->threads ? o->threads : cpu_cores()));
     model->batch = o->batch ? o->batch : 1;
-    return runner_new(&model->runner, model->network,
-                      &(struct runner_options){.batch = model->batch, .team = model->team, .once = true});
+    TRY(runner_new(&model->runner, model->network,
+                   &(struct runner_options){.batch = model->batch, .team = model->team, .once = true}));
+    network_settle(model->network);
+    return SK_OK;
 }
 
 /* Takes the network, also on failure. */
@@ -79,7 +81,7 @@ sk_status sk_load(const void *bytes, size_t size, const struct sk_load_options *
     FAIL_IF(!bytes, SK_EUSAGE, "sk_load was given no bytes");
     if (!options) options = &defaults;
     TRY(check_options(options));
-    TRY(network_parse(bytes, size, "the model", &network));
+    TRY(network_lend(bytes, size, "the model", &network));
     return make_model(network, options, model);
 }
 
@@ -90,7 +92,7 @@ sk_status sk_load_file(const char *path, const struct sk_load_options *options, 
     FAIL_IF(!path, SK_EUSAGE, "sk_load_file was given no path");
     if (!options) options = &defaults;
     TRY(check_options(options));
-    TRY(network_open(path, &network));
+    TRY(network_lend_file(path, &network));
     return make_model(network, options, model);
 }
 

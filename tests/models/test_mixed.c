@@ -53,7 +53,8 @@ static void mixed_run(struct mixed *m, const struct json *item, const struct ker
     workspace_want(&e->workspace, e->plan);
     ok(workspace_allocate(&e->workspace));
     memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
-    struct model_blocks blocks = {e->params.data, e->state.data, e->gradients.data, NULL};
+    struct model_blocks blocks = {
+        .params = e->params.data, .state = e->state.data, .gradients = e->gradients.data};
     ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
     formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
     float *images = arena_array(&e->arena, (size_t)(batch * args.height * args.width * 3), sizeof *images);

@@ -152,7 +152,8 @@ static void subject_engine(struct subject *s, struct team *team) {
     workspace_want(&s->workspace, s->plan);
     ok(workspace_allocate(&s->workspace));
     memset(s->workspace.arena.data, 0xff, s->workspace.arena.bytes); /* what is read before written becomes NaN */
-    struct model_blocks blocks = {s->params.data, s->state.data, s->gradients.data, NULL};
+    struct model_blocks blocks = {
+        .params = s->params.data, .state = s->state.data, .gradients = s->gradients.data};
     ok(bound_plan_new(&s->bound, &s->arena, s->plan, &s->workspace, &blocks));
     int dy = graph_find_port(s->graph, "dy"), x = graph_find_port(s->graph, "x");
     if (dy)

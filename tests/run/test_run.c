@@ -86,6 +86,52 @@ static void runs_as_the_engine(void **state) {
     team_free(team);
 }
 
+/* Weights that are packed from the file's bytes, as they lie or one byte off, against weights that were copied. */
+static void packs_from_the_file_what_others_copy(void **state) {
+    static const char *names[] = {"mobilenet_v3_small", "efficientnet_b0", "resnet18", "convnext_tiny"};
+    enum { MANY = 5 };
+    static float images[MANY * FLOATS], expected[MANY * CLASSES], found[MANY * CLASSES];
+    (void)state;
+    struct rng rng = rng_at(4, RNG_TEST, 0, 0);
+    for (int i = 0; i < MANY * FLOATS; i++) images[i] = 2 * rng_float(&rng) - 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct arena arena = {0};
+        struct model_args args;
+        struct network *network;
+        struct team *team;
+        struct runner *runner;
+        struct weights weights;
+        sk_model *model;
+        uint8_t *bytes;
+        size_t size, off = i % 2; /* an odd address: every tensor is copied */
+        ok(model_defaults(names[i], &args));
+        args.num_classes = CLASSES, args.height = args.width = SIDE;
+        ok(network_new(&network, &args));
+        model_initialise(network->graph, &args, INIT_TORCHVISION, 5, network->params, network->state);
+        for (int64_t j = 0; j < network->graph->state_elements; j++) network->state[j] += 0.25f; /* folding shows */
+        ok(team_new(&team, 2));
+        ok(runner_new(&runner, network, &(struct runner_options){.batch = MANY, .team = team}));
+        runner_run(runner, MANY, images, expected);
+        ok(model_tensors(&arena, network, &weights));
+        ok(model_metadata(&arena, network, &weights));
+        ok(safetensors_encode(&arena, &weights, &bytes, &size));
+        uint8_t *moved = arena_alloc(&arena, size + 1);
+        memcpy(moved + off, bytes, size);
+        for (int batch = 1; batch <= MANY; batch += MANY - 1) { /* by the team, and by lanes */
+            ok(sk_load(moved + off, size, &(struct sk_load_options){.threads = 2, .batch = batch}, &model));
+            ok(sk_run(model, batch, images, found));
+            assert_memory_equal(found, expected, (size_t)batch * CLASSES * sizeof *found);
+            sk_free(model);
+        }
+        assert_memory_equal(moved + off, bytes, size); /* the caller's bytes are only read */
+        assert_true(found[0] != found[1]);
+        runner_free(runner);
+        team_free(team);
+        network_free(network);
+        arena_free(&arena);
+    }
+}
+
 static void allocates_nothing_once_loaded(void **state) {
     static float images[(BATCH + 1) * FLOATS], logits[BATCH * CLASSES];
     struct file_bytes bytes;
@@ -182,6 +228,7 @@ static void refuses_what_is_no_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packs_from_the_file_what_others_copy),
         cmocka_unit_test(runs_as_the_engine),        cmocka_unit_test(allocates_nothing_once_loaded),
         cmocka_unit_test(says_what_it_takes),        cmocka_unit_test(preprocesses_as_the_file_says),
         cmocka_unit_test(survives_a_lack_of_memory), cmocka_unit_test(refuses_what_is_no_model),
