@@ -228,12 +228,13 @@ def report(a, mode, batch, threads, contestants):
     rows = []
     for c in sorted(contestants, key=lambda c: -middle(c, "images_per_s")):
         rate, ratio = middle(c, "images_per_s"), paired.get(c.name)
-        fma, copy = middle(c, "fma_share"), middle(c, "copy_share")
+        fma, copy, bound = middle(c, "fma_share"), middle(c, "copy_share"), middle(c, "bound_share")
         peak = max(values(c, "peak_mb"), default=None) if mode == "train" else None
         print(f"  {c.name:26s} {rate:9.2f} images/s  {middle(c, 'latency_ms'):9.3f} ms  "
               f"[{' '.join(f'{v:.1f}' for v in rates(c))}]  {'' if peak is None else f'{peak:.0f} MB  '}"
               f"{'' if fma is None else f'{fma:.0%} of the multiply-adds  '}"
               f"{'' if copy is None else f'{copy:.0%} of the copy bandwidth  '}"
+              f"{'' if bound is None else f'{bound:.0%} of the bound  '}"
               f"{'' if ratio is None else ('best peer: ' if c.name == 'siskin' else 'siskin is ') + f'{ratio:.2f}x'}"
               f"  {c.version} {c.note}"
               f"{f' (others took up to {max(c.foreign):.0%} of the machine)' if max(c.foreign) > DISTURBED else ''}")

@@ -18,7 +18,7 @@ enum {
     HEAD_MAP = 784,    /* hidden pixels up to which a block without projection goes by groups */
     PROJECT_ROWS = 28, /* rows of a tile of the second phase */
     STRIP_PIXELS = 112,
-    BAND_ROWS = 6,     /* input rows of a thread's band from which on its edges, expanded twice, cost less than groups */
+    BAND_ROWS = 6, /* input rows of a thread's band from which on its edges, expanded twice, cost less than groups */
 };
 
 static int64_t pieces(int64_t whole, int64_t piece) {

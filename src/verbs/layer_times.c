@@ -3,12 +3,25 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "verbs/layer_times.h"
 
+#include "base/cpu.h"
 #include "verbs/layers.h"
 
 /* The least time that the machine's peaks allow. */
 static double bound_seconds(const struct peaks *peaks, const struct cost *cost) {
     double compute = 2.0 * (double)cost->macs / peaks->flops, memory = (double)cost->bytes / peaks->bytes;
     return compute > memory ? compute : memory;
+}
+
+double layer_bounds(const struct plan *plan, const struct peaks *peaks, size_t bytes) {
+    bool memory = bytes > (size_t)cpu_caches().l3;
+    double sum = 0;
+    for (int s = 0; s < plan->step_count; s++) {
+        if (plan->steps[s].first_phase < 0) continue;
+        struct cost cost = layer_cost(plan->graph, plan->steps[s].node);
+        if (!memory) cost.bytes = 0;
+        sum += bound_seconds(peaks, &cost);
+    }
+    return sum;
 }
 
 /* Steps that share a phase share its time as their bounds stand to each other. */

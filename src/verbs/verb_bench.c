@@ -45,6 +45,7 @@ struct bench {
     int64_t runs;
     int64_t macs, bytes; /* of one run; bytes of the fused steps, inference alone */
     size_t peak_bytes;
+    double bound; /* seconds of a run that the peaks allow */
 };
 
 static sk_status one_run(struct bench *b) {
@@ -121,6 +122,7 @@ static sk_status prepare_training(struct bench *b, struct recipe *recipe, struct
     struct trainer_options options = {recipe, b->network, b->team, plan, .profile = b->layers};
     TRY(trainer_new(&b->trainer, &options, 0));
     trainer_memory(b->trainer, &b->peak_bytes, &bound);
+    b->bound = layer_bounds(trainer_full_plan(b->trainer), &b->peaks, b->peak_bytes);
     return SK_OK;
 }
 
@@ -143,6 +145,8 @@ static sk_status prepare(struct bench *b, struct recipe *recipe, struct epoch_pl
     for (int s = 0; s < made->step_count; s++)
         if (made->steps[s].first_phase >= 0) b->bytes += layer_cost(made->graph, made->steps[s].node).bytes;
     b->bytes = b->bytes * b->batch / runner_chunk(b->runner);
+    b->bound = layer_bounds(made, &b->peaks, made->kept_bytes + b->peak_bytes);
+    b->bound *= (double)b->batch / (double)runner_chunk(b->runner);
     return SK_OK;
 }
 
@@ -168,8 +172,8 @@ static void answer(struct bench *b) {
     jw_number(w, "peak_gbytes", 1e-9 * b->peaks.bytes);
     jw_number(w, "fma_share", flops / b->peaks.flops);
     if (b->bytes) jw_number(w, "copy_share", (double)b->bytes / median / b->peaks.bytes);
-    if (b->layers)
-        layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), &b->peaks);
+    jw_number(w, "bound_share", b->bound / median);
+    if (b->layers) layer_times(b->call, b->train ? trainer_full_plan(b->trainer) : runner_plan(b->runner), &b->peaks);
     call_result(b->call, "%s, %s %s, input %lld x %lld, batch %lld, %d threads", b->network->args.name,
                 b->train ? "training" : "inference", b->precision, (long long)b->network->args.height,
                 (long long)b->network->args.width, (long long)b->batch, team_size(b->team));
@@ -182,6 +186,8 @@ static void answer(struct bench *b) {
         call_result(b->call, "%.1f GB/s between fused steps, %.0f %% of the %.1f GB/s that it copies",
                     1e-9 * (double)b->bytes / median, 100 * (double)b->bytes / median / b->peaks.bytes,
                     1e-9 * b->peaks.bytes);
+    call_result(b->call, "%.0f %% of the bound: the sum over the steps of what multiply-adds or memory allow, %.3f ms",
+                100 * b->bound / median, 1e3 * b->bound);
 }
 
 sk_status verb_bench(struct call *call) {
