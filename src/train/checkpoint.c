@@ -32,9 +32,11 @@ static uint32_t block_crc(const void *data, size_t bytes) {
 #define CHECKPOINT_INTEGERS(X)                                                                                         \
     X(position.step)                                                                                                   \
     X(position.micro_step)                                                                                             \
-    X(position.gathered) X(epoch) X(batch) X(right) X(images) X(corrupt) X(line_right) X(line_images) X(log_bytes) X(best_epoch)  \
-        X(best_ema_epoch) X(train_images) X(val_images) X(seed)
-#define CHECKPOINT_NUMBERS(X) X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1) X(best_ema_top1)
+    X(position.gathered) X(epoch) X(batch) X(right) X(images) X(corrupt) X(line_right) X(line_images) X(log_bytes)     \
+        X(best_epoch) X(best_ema_epoch) X(train_images) X(val_images) X(seed) X(plateau.fed) X(plateau.better)         \
+            X(plateau.waited) X(plateau.cooling)
+#define CHECKPOINT_NUMBERS(X)                                                                                          \
+    X(loss_sum) X(line_loss) X(lr) X(seconds) X(best_top1) X(best_ema_top1) X(plateau.best) X(plateau.lr)
 
 static void write_metadata(const struct checkpoint *c, const struct trainer_block *blocks, int count,
                            struct json_writer *w) {
@@ -175,6 +177,7 @@ static sk_status read_metadata(struct arena *arena, const char *text, const char
     CHECKPOINT_INTEGERS(X)
 #undef X
     if (!json_get(json, "best_ema_epoch")) c->best_ema_epoch = 0; /* of a run that knew of no averages */
+    if (!json_get(json, "plateau.fed")) c->plateau = (struct plateau){0};
 #define X(field) c->field = json_number(json, #field, -1);
     CHECKPOINT_NUMBERS(X)
 #undef X

@@ -8,6 +8,7 @@
 #define SK_TRAIN_CHECKPOINT_H
 
 #include "base/arena.h"
+#include "train/plateau.h"
 #include "train/trainer.h"
 
 /* What a run must know to go on as if it had never stopped; beside the trainer's blocks. */
@@ -28,6 +29,7 @@ struct checkpoint {
     int64_t best_ema_epoch;
     int64_t train_images, val_images; /* of the data, to notice when they change */
     int64_t seed;
+    struct plateau plateau;
     const char *level;     /* numeric level: cpu_isa_name */
     const char *precision; /* what activations were kept as: f32 or bf16 */
 };

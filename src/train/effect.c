@@ -113,11 +113,15 @@ void tell_curve(const struct effect_facts *f, struct text *t) {
     if (is_schedule(f, "cosine polynomial") && r->schedule_exponent != 1)
         text_addf(t, ", exponent %.6g", r->schedule_exponent);
     if (is_schedule(f, "cosine polynomial tanh wsd")) add_end(f, t);
+    if (schedule_follows_run(&f->schedule))
+        text_addf(t, ", falling after %lld evaluations whose %s is no better, not below %.6g",
+                  (long long)f->schedule.patience + 1, recipe_word(RECIPE_schedule_metric, r->schedule_metric),
+                  f->schedule.end);
     text_add(t, r->schedule_unit == CHOICE_UNIT_EPOCH ? ", moves once an epoch" : ", moves each step");
 }
 
 void tell_decay_rate(const struct effect_facts *f, struct text *t) {
-    if (is_schedule(f, "exponential step multistep inverse_time"))
+    if (is_schedule(f, "exponential step multistep inverse_time plateau"))
         text_addf(t, "%.6g", f->schedule.rate);
     else
         text_add(t, "none");
@@ -145,6 +149,8 @@ void tell_decay_from(const struct effect_facts *f, struct text *t) {
     double steps = s->by_epoch ? s->origin * (double)f->plan.steps : s->origin;
     if (is_schedule(f, "constant"))
         text_add(t, "none");
+    else if (schedule_follows_run(s))
+        text_add(t, "where evaluations no longer get better");
     else
         text_addf(t, "epoch %.4g (step %.10g)", steps / (double)f->plan.steps, steps);
 }

@@ -216,14 +216,25 @@ static sk_status timm_curve(struct importing *im) {
     return import_set(im, "schedule.cooldown_epochs", import_text(im, "cooldown_epochs"));
 }
 
+/* Its own cool-down is 0 there, its threshold PyTorch's. */
+static sk_status timm_plateau(struct importing *im) {
+    const char *metric = import_text(im, "eval_metric");
+    TRY(import_set(im, "schedule.name", "plateau"));
+    TRY(import_set(im, "schedule.unit", "epoch"));
+    TRY(import_set(im, "schedule.metric", strcmp(metric, "top5") && strcmp(metric, "loss") ? "top1" : metric));
+    TRY(import_set(im, "schedule.patience_epochs", import_text(im, "patience_epochs")));
+    TRY(import_set(im, "schedule.decay_rate", import_text(im, "decay_rate")));
+    return import_set(im, "schedule.end_lr", import_text(im, "min_lr"));
+}
+
 static sk_status timm_schedule(struct importing *im, const struct import_row *row) {
     const char *name = import_text(im, row->key);
     bool poly = !strcmp(name, "poly"), step = !strcmp(name, "step"), multistep = !strcmp(name, "multistep");
     bool constant = !strcmp(name, "constant"), none = !strcmp(name, "none");
+    if (!strcmp(name, "plateau")) return timm_plateau(im);
     if (!timm_cyclic(im) && !timm_wsd(im) && !step && !multistep && !constant && !none) {
-        import_lacks(
-            im, "no schedule of that name (plateau follows the accuracy); cosine, tanh, poly, step, multistep, wsd, "
-                "rsqrt and constant there are");
+        import_lacks(im, "no schedule of that name; cosine, tanh, poly, step, multistep, wsd, rsqrt, plateau and constant "
+                         "there are");
         return SK_OK;
     }
     TRY(import_set(im, "schedule.name", poly ? "polynomial" : timm_wsd(im) ? "wsd" : none ? "constant" : name));
@@ -241,6 +252,13 @@ static sk_status timm_schedule(struct importing *im, const struct import_row *ro
     if (timm_wsd(im)) TRY(import_set(im, "schedule.end_lr", import_text(im, "min_lr")));
     if (timm_wsd(im)) return timm_stable(im);
     return multistep ? timm_milestones(im) : SK_OK;
+}
+
+/* Beside the best model, which goes by top-1 here, it is what plateau watches. */
+static sk_status timm_metric(struct importing *im, const struct import_row *row) {
+    if (!import_is(im, "sched", "plateau")) return import_ignore(im, row);
+    text_add(&im->ours, "with sched");
+    return SK_OK;
 }
 
 /* Bends cosine and poly. */

@@ -59,6 +59,13 @@ bool lint_finds_decay_unused(const struct lint *l, struct text *t) {
         if (s->milestones && s->milestone[0] + s->origin < s->total) return false;
         return lint_say(t, "no milestone lies within the run: the learning rate stays at %g", s->peak);
     }
+    if (lint_is_schedule(l, "plateau")) {
+        double after = (double)l->plan.epochs - l->recipe->schedule_warmup_epochs;
+        double fed = after / (double)l->recipe->eval_every_epochs;
+        if ((double)s->patience + 2 < fed) return false; /* the first one sets the best, the last one comes too late */
+        return lint_say(t, "patience for %lld evaluations, and about %.0f count: the learning rate stays at %g",
+                        (long long)s->patience, floor(fed), s->peak);
+    }
     bool stairs = lint_is_schedule(l, "step") || (lint_is_schedule(l, "exponential") && s->staircase);
     if (!stairs || s->origin + s->decay_every < s->total) return false;
     return lint_say(t, "the first decay comes after the last of %lld epochs: the learning rate stays at %g",
@@ -70,13 +77,17 @@ static const struct {
     enum recipe_key_id id;
     const char *readers;
 } schedule_keys[] = {
-    {RECIPE_schedule_decay_rate, "exponential step multistep inverse_time"},
+    {RECIPE_schedule_decay_rate, "exponential step multistep inverse_time plateau"},
     {RECIPE_schedule_decay_epochs, "exponential step inverse_time wsd"},
     {RECIPE_schedule_decay_steps, "exponential step inverse_time wsd"},
     {RECIPE_schedule_decay_shift, "exponential step inverse_time"},
     {RECIPE_schedule_staircase, "exponential inverse_time"},
     {RECIPE_schedule_milestones, "multistep"},
-    {RECIPE_schedule_end_lr, "cosine polynomial tanh wsd"},
+    {RECIPE_schedule_end_lr, "cosine polynomial tanh wsd plateau"},
+    {RECIPE_schedule_metric, "plateau"},
+    {RECIPE_schedule_patience_epochs, "plateau"},
+    {RECIPE_schedule_threshold, "plateau"},
+    {RECIPE_schedule_plateau_cooldown, "plateau"},
     {RECIPE_schedule_exponent, "cosine polynomial"},
     {RECIPE_schedule_decay_from, "exponential step multistep inverse_time cosine polynomial tanh wsd"},
     {RECIPE_schedule_cooldown_epochs, "cosine polynomial tanh wsd"},

@@ -9,6 +9,7 @@
 #include "train/judge.h"
 #include "train/loop_average.h"
 #include "train/loop_ema.h"
+#include "train/loop_plateau.h"
 #include "train/loop_scores.h"
 #include "train/loop_setup.h"
 #include "train/model_file.h"
@@ -210,6 +211,7 @@ static sk_status end_epoch(struct loop *loop) {
     tell_corrupt(loop, &line);
     if (line.val) check_expectation(loop, number, of_ema && line.ema ? ema.top1 : val.top1);
     TRY(loop_average_keep(loop, of_ema && line.ema ? line.ema : line.val));
+    loop_plateau_feed(loop, of_ema && line.ema ? line.ema : line.val);
     loop->result->loss = line.loss;
     loop->result->top1 = line.top1;
     *at = (struct checkpoint){.epoch = number,
@@ -220,6 +222,7 @@ static sk_status end_epoch(struct loop *loop) {
                               .train_images = at->train_images,
                               .val_images = at->val_images,
                               .seed = at->seed,
+                              .plateau = at->plateau,
                               .level = at->level,
                               .precision = at->precision};
     if (last) TRY(save_model(loop, "last.safetensors"));

@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "train/from_recipe.h"
 #include "train/loop_average.h"
+#include "train/loop_plateau.h"
 #include "train/loop_scores.h"
 #include "train/precision.h"
 #include "train/run_folder.h"
@@ -289,6 +290,7 @@ static sk_status find_position(struct loop *loop) {
             (long long)found.seed, loop->options.run, (long long)fresh.seed);
     found.level = fresh.level, found.precision = fresh.precision;
     loop->at = found;
+    loop_plateau_resume(loop);
     loop->saved_epoch = found.epoch;
     loop->saved_batch = found.batch;
     if (found.epoch == loop->options.recipe->epochs)
@@ -323,6 +325,7 @@ sk_status loop_build(struct loop *loop) {
     TRY(open_data(loop));
     TRY(make_network(loop));
     TRY(make_machinery(loop));
+    TRY(loop_plateau_check(loop));
     return loop_average_check(loop);
 }
 

@@ -108,6 +108,11 @@ static double curve_wsd(const struct schedule *s, double at) {
     return s->end + (stable - s->end) * wsd_left(s, fmin(falling / s->fall, 1));
 }
 
+static double curve_plateau(const struct schedule *s, double at) {
+    (void)at;
+    return s->reached;
+}
+
 static const struct schedule_kind kinds[] = {
 #define SCHEDULE(name_) {.name = #name_, .curve = curve_##name_},
 #include "train/schedules.def"
@@ -302,7 +307,12 @@ sk_status schedule_make(struct schedule *s, const struct recipe *recipe, const s
         .tanh_low = recipe->schedule_tanh_bounds.item[0],
         .tanh_high = recipe->schedule_tanh_bounds.item[1],
         .steps_per_epoch = plan->steps,
+        .threshold = recipe->schedule_threshold,
+        .patience = recipe->schedule_patience_epochs,
+        .quiet = recipe->schedule_plateau_cooldown,
+        .metric_falls = recipe->schedule_metric == CHOICE_METRIC_LOSS,
     };
+    s->reached = s->peak;
     TRY(find_kind(&s->kind, recipe));
     s->warmup = units(s, recipe->schedule_warmup_epochs);
     s->warmup_span = recipe->schedule_warmup_reaches_end && s->warmup > 1 ? s->warmup - 1 : s->warmup;
@@ -322,6 +332,10 @@ static double decayed(const struct schedule *s, double at) {
     return s->kind->curve(s, at > s->origin ? at - s->origin : 0);
 }
 
+bool schedule_follows_run(const struct schedule *s) {
+    return s->kind->curve == curve_plateau;
+}
+
 static double unit_of(const struct schedule *s, int64_t step) {
     return (double)(s->by_epoch ? step / s->steps_per_epoch : step);
 }
@@ -335,6 +349,7 @@ double schedule_noise(const struct schedule *s, int64_t step) {
     struct torch_random random;
     double at = unit_of(s, step), noise;
     if (!(at >= s->noise_begin && at < s->noise_end)) return 0;
+    if (schedule_follows_run(s) && at <= s->warmup) return 0; /* timm: not in its warm-up */
     torch_random_seed(&random, (uint64_t)(s->noise_seed + (int64_t)at));
     if (s->noise_uniform) return 2 * (torch_rand(&random) - 0.5) * s->noise_percent;
     do noise = torch_randn(&random) * s->noise_std;

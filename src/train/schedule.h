@@ -1,7 +1,8 @@
 /* schedule.h — steps of an epoch, and the learning rate of every optimizer step.
  *
  * lr(t) is a pure function of t, the number of optimizer steps already made: the first step uses lr(0), as
- * in Optax. Evaluated in double. SPDX-License-Identifier: Apache-2.0 */
+ * in Optax. Evaluated in double. One schedule waits for evaluations: its state lies beside it (train/plateau.h).
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SK_TRAIN_SCHEDULE_H
 #define SK_TRAIN_SCHEDULE_H
 
@@ -36,14 +37,14 @@ struct schedule {
     double warmup_span; /* units over which the ramp reaches its end: warmup, or warmup - 1 */
     double origin;      /* where the decay counts from */
     double decay_every, total;
-    double length;      /* of the curve: without warm-up and cool-down */
+    double length;                        /* of the curve: without warm-up and cool-down */
     double cycle, cycle_mul, cycle_decay; /* length of the first cycle, and what each has of the one before */
     int64_t cycles;
     double k_decay, tanh_low, tanh_high;
     double fall, stable_time; /* wsd: length of the decay; time of the root, 0: constant */
     int fall_form;            /* CHOICE_DECAY_… */
     bool warmup_constant;
-    double shift;       /* added to what exponential, step and inverse_time count */
+    double shift; /* added to what exponential, step and inverse_time count */
     bool staircase, by_epoch, warmup_to_decayed;
     int64_t steps_per_epoch;
     double milestone[SCHEDULE_MILESTONES];
@@ -52,10 +53,17 @@ struct schedule {
     double noise_percent, noise_std;
     bool noise_uniform;
     int64_t noise_seed;
+    /* plateau (train/plateau.h): */
+    double reached; /* what evaluations have made of the peak so far */
+    double threshold;
+    int64_t patience, quiet; /* evaluations */
+    bool metric_falls;       /* less is better */
 };
 
 sk_status schedule_make(struct schedule *schedule, const struct recipe *recipe, const struct epoch_plan *plan);
 double schedule_lr(const struct schedule *schedule, int64_t step);
+/* True of the schedule that is not known before the run: schedule_lr goes by `reached`. */
+bool schedule_follows_run(const struct schedule *schedule);
 /* True while the learning rate warms up. */
 bool schedule_warming(const struct schedule *schedule, int64_t step);
 /* timm's noise of the unit that `step` lies in, as a share of the learning rate; 0 outside its range. */

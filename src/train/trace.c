@@ -106,6 +106,7 @@ sk_status trace_json(const struct trace_input *input, struct json_writer *w) {
         json_optimizer(&trace, w);
         status = trace_step_json(&(struct trace_step){trace.recipe, &trace.plan, &trace.schedule}, w);
         precision_json(&trace.precision, w);
+        if (schedule_follows_run(&trace.schedule)) jw_bool(w, "lr_follows_run", true);
         jw_array(w, "lr");
         for (int64_t e = 0; e < trace.plan.epochs; e++) jw_number(w, NULL, epoch_lr(&trace, e));
         jw_end_array(w);
@@ -146,6 +147,11 @@ static void text_steps(const struct trace *trace, struct text *text) {
 /* Epochs of one learning rate are one line. */
 static void text_lr(const struct trace *trace, struct text *text) {
     text_add(text, "learning rate at the epoch's first step\n");
+    if (schedule_follows_run(&trace->schedule))
+        text_addf(text,
+                  "  it follows the run: after %lld evaluations in a row that are no better it is multiplied by %.9g, "
+                  "not below %.9g; here, as if that never happened:\n",
+                  (long long)trace->schedule.patience + 1, trace->schedule.rate, trace->schedule.end);
     for (int64_t e = 0; e < trace->plan.epochs;) {
         double lr = epoch_lr(trace, e);
         int64_t last = e;

@@ -260,6 +260,14 @@ void trainer_seek(struct trainer *trainer, struct trainer_position position) {
     trainer->below_known = false; /* the weights came with it */
 }
 
+const struct schedule *trainer_schedule(const struct trainer *trainer) {
+    return &trainer->schedule;
+}
+
+void trainer_reach(struct trainer *trainer, double lr) {
+    trainer->schedule.reached = lr;
+}
+
 /* ---- what lies below the cut ---- */
 
 int trainer_stage(const struct trainer *trainer, int64_t epoch) {

@@ -72,6 +72,10 @@ struct trainer_position {
 struct trainer_position trainer_position(const struct trainer *trainer);
 void trainer_seek(struct trainer *trainer, struct trainer_position position);
 
+/* schedule.name plateau: the learning rate that evaluations have led to. */
+void trainer_reach(struct trainer *trainer, double lr);
+const struct schedule *trainer_schedule(const struct trainer *trainer);
+
 /* Reference runs: bring the network's f32 blocks up to date from the doubles, before saving or evaluating. */
 void trainer_publish(struct trainer *trainer);
 
