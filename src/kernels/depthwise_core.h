@@ -410,7 +410,7 @@ static inline bool dw_row_is_stored(const struct dw_row *d) {
 }
 void KERNEL_NAME(depthwise_stored)(const struct dw_row *d, void (*row)(const struct dw_row *d));
 
-/* A row of the forward kind: 3x3, 5x5 and 7x7 of stride 1 and 2 by instances of their own, others by loops. */
+/* A row of the forward kind: 3x3 and 5x5 of stride 1 and 2 and plain 7x7 by instances of their own, others by loops. */
 void KERNEL_NAME(depthwise_row)(const struct dw_row *d);
 
 /* ---- rows on their way into L2: views applied once per element, channels padded to whole vectors ---- */

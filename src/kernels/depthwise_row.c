@@ -166,10 +166,12 @@ void KERNEL_NAME(depthwise_stored)(const struct dw_row *d, void (*row)(const str
 
 /* ---- rows of the forward kind ---- */
 
+/* Instances for what networks have: 7x7 of stride 1 with at most a clamp behind it; a large one costs 20 kB. */
 #define ROW_INSTANCE(taps, stride)                                                                                     \
     static __attribute__((noinline)) void row_##taps##_##stride(const struct dw_row *d) {                              \
         dw_row_fixed(d, taps, taps, stride, false, false);                                                             \
-    }                                                                                                                  \
+    }
+#define SMOOTH_INSTANCE(taps, stride)                                                                                  \
     static __attribute__((noinline)) void smooth_##taps##_##stride(const struct dw_row *d) {                           \
         dw_row_fixed(d, taps, taps, stride, false, true);                                                              \
     }
@@ -178,7 +180,10 @@ ROW_INSTANCE(3, 2)
 ROW_INSTANCE(5, 1)
 ROW_INSTANCE(5, 2)
 ROW_INSTANCE(7, 1)
-ROW_INSTANCE(7, 2)
+SMOOTH_INSTANCE(3, 1)
+SMOOTH_INSTANCE(3, 2)
+SMOOTH_INSTANCE(5, 1)
+SMOOTH_INSTANCE(5, 2)
 
 static __attribute__((noinline)) void row_any(const struct dw_row *d) {
     dw_row_any(d, false);
@@ -198,10 +203,8 @@ static void row_f32(const struct dw_row *d) {
         (smooth ? smooth_5_1 : row_5_1)(d);
     else if (square && d->taps_r == 5 && d->stride == 2)
         (smooth ? smooth_5_2 : row_5_2)(d);
-    else if (square && d->taps_r == 7 && d->stride == 1)
-        (smooth ? smooth_7_1 : row_7_1)(d);
-    else if (square && d->taps_r == 7 && d->stride == 2)
-        (smooth ? smooth_7_2 : row_7_2)(d);
+    else if (square && d->taps_r == 7 && d->stride == 1 && !smooth)
+        row_7_1(d);
     else
         (smooth ? smooth_any : row_any)(d);
 }

@@ -106,6 +106,22 @@ INLINE bool mm_is_window(const struct matmul *m) {
     return MM_WINDOWS && m->runs > 0 && m->depth == m->runs * MM_WINDOW_RUN;
 }
 
+/* All steps. */
+INLINE void mm_chains(const struct matmul *m, struct mm_sums *acc, const float *const *a, const float *b, int rows,
+                      int vectors, bool half, bool window) {
+    int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
+    for (int64_t run = 0; run < runs; run++) {
+        int64_t at = run * m->run_stride;
+        if (window) {
+            UNROLL for (int d = 0; d < MM_WINDOW_RUN; d++)
+                mm_step(acc, a, m->lda, at + d, b + d * MM_COLS, rows, vectors, false);
+            b += MM_WINDOW_RUN * MM_COLS;
+            continue;
+        }
+        for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(acc, a, m->lda, d, b, rows, vectors, half);
+    }
+}
+
 /* `vectors` whole vectors of columns, and half a one; the first of lanes0 lanes, the second of lanes1. form: of C and
  * what its end reads; as bf16 there are one or two whole vectors. */
 INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool half, int lanes0,
@@ -126,17 +142,7 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         UNROLL for (int i = 0; i < rows; i++) acc.half[i] =
             m->accumulate ? vhload_n(held + i * ldheld + vectors * VL, lanes) : vhzero();
     }
-    int64_t runs = m->runs ? m->runs : 1, length = m->depth / runs;
-    for (int64_t run = 0; run < runs; run++) {
-        int64_t at = run * m->run_stride;
-        if (window) {
-            UNROLL for (int d = 0; d < MM_WINDOW_RUN; d++)
-                mm_step(&acc, a, lda, at + d, b + d * MM_COLS, rows, vectors, false);
-            b += MM_WINDOW_RUN * MM_COLS;
-            continue;
-        }
-        for (int64_t d = at; d < at + length; d++, b += MM_COLS) mm_step(&acc, a, lda, d, b, rows, vectors, half);
-    }
+    mm_chains(m, &acc, a, b, rows, vectors, half, window);
     if (half) {
         UNROLL for (int i = 0; i < rows; i++) acc.whole[vectors][i] = vwiden(acc.half[i]);
     }
@@ -204,6 +210,46 @@ MM_INSTANCE(14)
 
 static void (*const mm_rows[])(const struct matmul *m, int64_t row, int64_t col) = {
     mm_1, mm_2, mm_3, mm_4, mm_5, mm_6, mm_7, mm_8, mm_9, mm_10, mm_11, mm_12, mm_13, mm_14};
+
+/* Tiles of SiLU, which inference has most of, go from registers to C. What else is smooth goes by a buffer. */
+static bool mm_is_silu(const struct matmul *m) {
+    return VL > 1 && m->act == ACT_SILU && !m->accumulate && !m->add && !m->x && !m->sums && !m->c_bf16 && !m->stream;
+}
+INLINE void mm_silu_tile(const struct matmul *m, int64_t row, int64_t col, int rows, int vectors, bool window) {
+    struct mm_sums acc;
+    const float *a[6], *b = m->b + matmul_panel(m->panel_depth ? m->panel_depth : m->depth, col);
+    float *c = (float *)m->c + row * m->ldc + col;
+    UNROLL for (int i = 0; i < rows; i += 3) a[i / 3] = m->a + (row + i) * m->lda;
+    UNROLL for (int i = 0; i < rows; i++) acc.whole[0][i] = acc.whole[1][i] = vzero();
+    mm_chains(m, &acc, a, b, rows, vectors, false, window);
+    UNROLL for (int v = 0; v < vectors; v++) {
+        vf bias = m->bias ? vload(m->bias + col + v * VL) : vzero();
+        UNROLL for (int i = 0; i < rows; i++)
+            vstore(c + i * m->ldc + v * VL, act_value_of(ACT_SILU, vadd(acc.whole[v][i], bias)));
+    }
+}
+#define MM_SILU_INSTANCE(name, rows, vectors, window)                                                                  \
+    static __attribute__((noinline, no_sanitize("undefined"))) void name(const struct matmul *m, int64_t row,          \
+                                                                         int64_t col) {                                \
+        mm_silu_tile(m, row, col, rows, vectors, window);                                                              \
+    }
+MM_SILU_INSTANCE(mm_silu, MM_ROWS, 2, false)
+MM_SILU_INSTANCE(mm_silu_window, MM_ROWS, 2, true)
+MM_SILU_INSTANCE(mm_silu_one, MM_ROWS, 1, false)
+MM_SILU_INSTANCE(mm_silu_half, MM_ROWS / 2, 2, false) /* the rest of a map of 7 x 7 */
+
+/* Whether it was one of these. */
+static bool mm_silu_made(const struct matmul *m, int64_t row, int64_t col, int rows, int cols) {
+    if (rows == MM_ROWS && cols == MM_COLS)
+        (mm_is_window(m) ? mm_silu_window : mm_silu)(m, row, col);
+    else if (rows == MM_ROWS && cols == VL)
+        mm_silu_one(m, row, col);
+    else if (rows == MM_ROWS / 2 && cols == MM_COLS)
+        mm_silu_half(m, row, col);
+    else
+        return false;
+    return true;
+}
 
 /* All that a tile's end reads and writes is bf16: whole tiles go from registers to lines. With 16 registers the buffer
  * serves as well, and keeps inference's program small. */
@@ -392,6 +438,23 @@ static void mm_through_buffer(const struct matmul *m) {
     }
 }
 
+static void mm_silus(const struct matmul *m) {
+    for (int64_t col = 0; col < m->cols; col += MM_COLS) {
+        int64_t cols = m->cols - col < MM_COLS ? m->cols - col : MM_COLS;
+        for (int64_t row = 0; row < m->rows; row += MM_ROWS) {
+            int64_t rows = m->rows - row < MM_ROWS ? m->rows - row : MM_ROWS;
+            if (mm_silu_made(m, row, col, (int)rows, (int)cols)) continue;
+            struct matmul part = *m;
+            part.rows = rows, part.cols = cols, part.a = m->a + row * m->lda;
+            part.panel_depth = m->panel_depth ? m->panel_depth : m->depth;
+            part.b = m->b + matmul_panel(part.panel_depth, col);
+            part.bias = m->bias ? m->bias + col : NULL;
+            part.c = (float *)m->c + row * m->ldc + col;
+            mm_through_buffer(&part);
+        }
+    }
+}
+
 /* What a tile's end adds is on its way while its sums are formed. */
 INLINE void mm_ahead_add(const struct matmul *m, int64_t row, int64_t rows, int64_t col) {
     const float *add = (const float *)m->add + row * m->ldadd + col;
@@ -403,6 +466,10 @@ INLINE void mm_ahead_add(const struct matmul *m, int64_t row, int64_t rows, int6
 
 /* A panel of B stays in L1 while all rows of A pass by. */
 void KERNEL_NAME(matmul)(const struct matmul *m) {
+    if (mm_is_silu(m)) {
+        mm_silus(m);
+        return;
+    }
     bool in_registers = act_is_clamp(m->act) || (m->act == ACT_HARDSWISH && !m->x);
     if (!in_registers || m->c_bf16 || m->x_bf16 || m->add_bf16) {
         mm_through_buffer(m);

@@ -22,6 +22,10 @@
 #define SK_IS_neon 4
 #define SK_ISA_NUMBER SK_PASTE(SK_IS, SK_ISA)
 
+/* vpower_eighth: the bits of 2^(k/8), less those of k/8 as an exponent, for k of 0 … 7. */
+static const uint32_t simd_eighths[8] = {0x00000000u, 0xfffb95c2u, 0xfff837f0u, 0xfff5fed7u,
+                                         0xfff504f3u, 0xfff5672au, 0xfff744fdu, 0xfffac0c7u};
+
 #if SK_ISA_NUMBER == SK_IS_avx512
 /* ---- AVX-512 (F, BW, DQ, VL): 16 lanes, 32 registers ---- */
 #include <immintrin.h>
@@ -57,6 +61,11 @@ static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
 }
 /* the number whose sign and exponent are the last nine bits of x: 2^(n - 127) where those hold n of 1 … 254, 0 for 0 */
 static inline vf vpower(vf x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)); }
+/* the same in eighths, of the last twelve bits of x: 2^((n - 1016) / 8), where those hold n of 8 … 2039 */
+static inline vf vpower_eighth(vf x) {
+    __m512i n = _mm512_castps_si512(x), table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)simd_eighths));
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(n, 20), _mm512_permutexvar_epi32(n, table)));
+}
 /* Bytes as int32: vi has VL of them, v4 always four (a pixel). Sums wrap; they are stored as bytes after a shift. */
 typedef __m512i vi;
 static inline vi viset(int32_t x) { return _mm512_set1_epi32(x); }
@@ -194,6 +203,10 @@ static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
     return _mm256_blendv_ps(b, a, _mm256_or_ps(_mm256_cmp_ps(v, bound, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q)));
 }
 static inline vf vpower(vf x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)); }
+static inline vf vpower_eighth(vf x) {
+    __m256i n = _mm256_castps_si256(x), table = _mm256_loadu_si256((const __m256i *)simd_eighths);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(n, 20), _mm256_permutevar8x32_epi32(table, n)));
+}
 typedef __m256i vi;
 static inline vi viset(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi vibytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
@@ -277,6 +290,13 @@ static inline vf vpick_over(vf v, vf bound, vf a, vf b) {
     return vbslq_f32(vorrq_u32(vcgtq_f32(v, bound), vmvnq_u32(vceqq_f32(v, v))), a, b);
 }
 static inline vf vpower(vf x) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x), 23)); }
+static inline vf vpower_eighth(vf x) {
+    uint32x4_t n = vreinterpretq_u32_f32(x), k = vandq_u32(n, vdupq_n_u32(7));
+    uint8x16_t bytes = vreinterpretq_u8_u32(vmlaq_n_u32(vdupq_n_u32(0x03020100u), k, 0x04040404u));
+    uint8x16x2_t table = {{vld1q_u8((const uint8_t *)simd_eighths), vld1q_u8((const uint8_t *)(simd_eighths + 4))}};
+    uint32x4_t eighth = vreinterpretq_u32_u8(vqtbl2q_u8(table, bytes));
+    return vreinterpretq_f32_u32(vaddq_u32(vshlq_n_u32(n, 20), eighth));
+}
 typedef int32x4_t vi;
 static inline vi viset(int32_t x) { return vdupq_n_s32(x); }
 static inline vi vibytes(const uint8_t *p) {
@@ -347,6 +367,13 @@ static inline vf vpower(vf x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     bits <<= 23;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline vf vpower_eighth(vf x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits << 20) + simd_eighths[bits & 7];
     memcpy(&x, &bits, sizeof x);
     return x;
 }
