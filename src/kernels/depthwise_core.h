@@ -200,25 +200,34 @@ DW_INLINE void dw_finish(const struct dw_row *d, struct dw_lane *k, const vf *ac
     }
 }
 
+/* What row r of the taps, `w`, adds to the sums of `tile` outputs. */
+DW_INLINE void dw_sums_row(const struct dw_row *d, const float *x, const vf *w, int taps_s, int stride, int tile,
+                           vf *acc) {
+    DW_UNROLL for (int j = 0; j < (tile - 1) * stride + taps_s; j++) {
+        vf v = vload(x + j * d->step);
+        DW_UNROLL for (int t = 0; t < tile; t++) {
+            int s = j - t * stride;
+            if (s >= 0 && s < taps_s) acc[t] = vfma(v, w[s], acc[t]);
+        }
+    }
+}
+
 /* The sums of `tile` outputs from `column` on; taps_r, taps_s, stride are constants in each instance. Taps beyond
- * DW_TAPS_HELD come from L1, a row of them for all outputs. */
+ * DW_TAPS_HELD come from L1, a row of them for all outputs, in a loop: written out, compilers would begin one row's sums
+ * before they end another's, and run out of registers. */
 DW_INLINE void dw_sums(const struct dw_row *d, int64_t channel, const vf *held, int64_t column, int taps_r, int taps_s,
                        int stride, int tile, vf *acc) {
+    int64_t at = column * stride * d->step + channel;
     DW_UNROLL for (int t = 0; t < tile; t++) acc[t] = vzero();
-    DW_UNROLL for (int r = 0; r < taps_r; r++) {
+    if (taps_r * taps_s <= DW_TAPS_HELD) {
+        DW_UNROLL for (int r = 0; r < taps_r; r++)
+            dw_sums_row(d, d->rows[r] + at, held + r * taps_s, taps_s, stride, tile, acc);
+        return;
+    }
+    _Pragma("GCC unroll 1") for (int r = 0; r < taps_r; r++) {
         vf w[DW_TILE_MAX];
-        DW_UNROLL for (int s = 0; s < taps_s; s++) {
-            int tap = r * taps_s + s;
-            w[s] = taps_r * taps_s <= DW_TAPS_HELD ? held[tap] : vload(d->w + tap * d->step + channel);
-        }
-        const float *x = d->rows[r] + column * stride * d->step + channel;
-        DW_UNROLL for (int j = 0; j < (tile - 1) * stride + taps_s; j++) {
-            vf v = vload(x + j * d->step);
-            DW_UNROLL for (int t = 0; t < tile; t++) {
-                int s = j - t * stride;
-                if (s >= 0 && s < taps_s) acc[t] = vfma(v, w[s], acc[t]);
-            }
-        }
+        DW_UNROLL for (int s = 0; s < taps_s; s++) w[s] = vload(d->w + (r * taps_s + s) * d->step + channel);
+        dw_sums_row(d, d->rows[r] + at, w, taps_s, stride, tile, acc);
     }
 }
 DW_INLINE void dw_tile(const struct dw_row *d, struct dw_lane *k, const vf *w, int64_t column, int taps_r, int taps_s,
