@@ -161,6 +161,8 @@ struct projection {
     const float *hidden; /* (rows, count), rows hidden_step apart */
     int64_t hidden_step;
     const float *next; /* as an expansion's */
+    const float *add;  /* what is added instead of x, rows add_step apart */
+    int64_t add_step;
 };
 static void project(const struct inverted_residual *job, const struct projection *e) {
     struct matmul m = {.rows = e->rows, .depth = e->count, .cols = e->cols, .a = e->hidden, .lda = e->hidden_step};
@@ -168,8 +170,8 @@ static void project(const struct inverted_residual *job, const struct projection
     m.c = job->y + e->row * job->k + e->col, m.ldc = job->k, m.accumulate = e->from > 0;
     if (e->from + e->count == job->hidden) {
         m.bias = job->project_bias ? job->project_bias + e->col : NULL;
-        m.add = job->add ? job->x + e->row * job->c + e->col : NULL;
-        m.ldadd = job->c;
+        m.add = e->add ? e->add : job->add ? job->x + e->row * job->c + e->col : NULL;
+        m.ldadd = e->add ? e->add_step : job->c;
     }
     if (job->group)
         product(&m, e->next, job->c * MM_COLS);
@@ -207,6 +209,20 @@ static void look_ahead(const struct inverted_residual *job, struct dw_ahead *ahe
     dw_ahead_spread(ahead, job->strip * dw_row_tiles(job->q, job->hidden));
 }
 
+/* Output rows p … last of an image, from the depthwise part's `hidden`. What a dense convolution made lies in the ring, a
+ * row apart from the next. */
+static void project_strip(const struct inverted_residual *job, const struct dw_ring *ring, int64_t image,
+                          const int64_t strip[2], const float *hidden) {
+    bool ringed = job->add && job->dense.k;
+    int64_t p = strip[0], step = ring->load.out_step, rows = ringed ? 1 : strip[1] - p;
+    for (; p < strip[1]; p += rows, hidden += rows * job->q * step) {
+        struct projection e = {.row = (image * job->p + p) * job->q, .rows = rows * job->q, .hidden = hidden};
+        e.hidden_step = step, e.count = job->hidden, e.cols = job->k;
+        if (ringed) e.add = dw_ring_row(ring, p) + ring->left, e.add_step = step;
+        project(job, &e);
+    }
+}
+
 static void run_rows(const struct inverted_residual *job, int64_t tile, void *scratch) {
     int64_t bands = pieces(job->p, job->band), image = tile / bands, first = tile % bands * job->band;
     int64_t end = dw_min(job->p, first + job->band), step = dw_step(job->hidden), columns = padded_columns(job);
@@ -242,10 +258,7 @@ static void run_rows(const struct inverted_residual *job, int64_t tile, void *sc
             sums_of_row(job, &row, image, i, 0);
             KERNEL_NAME(depthwise_row)(&row);
         }
-        if (!job->k) continue;
-        struct projection e = {.row = (image * job->p + p) * job->q, .rows = (last - p) * job->q, .hidden = d};
-        e.hidden_step = step, e.count = job->hidden, e.cols = job->k;
-        project(job, &e);
+        if (job->k) project_strip(job, &ring, image, (int64_t[]){p, last}, d);
     }
 }
 

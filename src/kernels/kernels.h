@@ -178,7 +178,7 @@ struct inverted_residual {
     const float *expand, *expand_bias;           /* PACK_FORWARD (1,1,C,hidden), (hidden); NULL: none */
     const float *depthwise, *depthwise_bias;     /* (R,R,hidden), (hidden) */
     const float *project, *project_bias;         /* PACK_FORWARD (1,1,hidden,K), (K) */
-    bool add;                                    /* the residual: + x */
+    bool add;                                    /* the residual: + x, or + what the dense convolution makes */
     float *y;                                    /* (N,P,Q,K), or where k = 0: (N,P,Q,hidden) */
     float *sums;                                 /* k = 0: (strip_count(N,P,Q), 2, hidden) of y and y*y; or NULL */
     float *shared;                               /* shared_floats that all tiles share, where phases > 1 */

@@ -1,7 +1,7 @@
 /* pass_block.c — inference: expand, depthwise, project -> one fused_inverted_residual.
  *
  * The expanded tensor is then never stored; nor is the output of the first convolution, where a block without
- * expansion follows it.
+ * expansion follows it, with a residual or without.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/block.h"
 #include "plan/passes.h"
@@ -25,6 +25,22 @@ static bool expands(const struct conv_shape *s) {
     return conv_is_pointwise(s) || block_takes(s);
 }
 
+static void half_expand(const struct rewrite *rewrite, struct block_half *half, const struct node *expand) {
+    half->attr.expand = attr_of(expand)->shape, half->attr.expand_act = attr_of(expand)->out_act;
+    half->x = expand->in[CONV_X];
+    half->in[IR_X] = rewrite->map[half->x];
+    half->in[IR_EXPAND] = rewrite->map[expand->in[CONV_W]];
+    half->in[IR_EXPAND_BIAS] = rewrite->map[expand->in[CONV_BIAS]];
+}
+
+/* A residual of what a dense convolution made, which nobody else reads: the block can hold that, too. */
+static void half_add_dense(const struct rewrite *rewrite, struct block_half *half) {
+    const struct node *dense = rewrite->uses[half->x] == 2 ? block_conv(rewrite, half->x) : NULL;
+    if (!half->attr.expand.k && dense && !conv_is_pointwise(&attr_of(dense)->shape) &&
+        block_takes(&attr_of(dense)->shape))
+        half_expand(rewrite, half, dense);
+}
+
 bool block_half(const struct rewrite *rewrite, const struct node *depthwise, struct block_half *half) {
     const struct conv_shape *s = &attr_of(depthwise)->shape;
     if (!conv_is_depthwise(s) || !square(s)) return false;
@@ -32,11 +48,9 @@ bool block_half(const struct rewrite *rewrite, const struct node *depthwise, str
     int hidden = depthwise->in[CONV_X];
     const struct node *expand = rewrite->uses[hidden] == 1 ? block_conv(rewrite, hidden) : NULL;
     if (expand && !expands(&attr_of(expand)->shape)) expand = NULL;
-    if (expand) half->attr.expand = attr_of(expand)->shape, half->attr.expand_act = attr_of(expand)->out_act;
-    half->x = expand ? expand->in[CONV_X] : hidden;
-    half->in[IR_X] = rewrite->map[half->x];
-    half->in[IR_EXPAND] = expand ? rewrite->map[expand->in[CONV_W]] : 0;
-    half->in[IR_EXPAND_BIAS] = expand ? rewrite->map[expand->in[CONV_BIAS]] : 0;
+    half->x = hidden;
+    half->in[IR_X] = rewrite->map[hidden];
+    if (expand) half_expand(rewrite, half, expand);
     half->in[IR_DEPTHWISE] = rewrite->map[depthwise->in[CONV_W]];
     half->in[IR_DEPTHWISE_BIAS] = rewrite->map[depthwise->in[CONV_BIAS]];
     return true;
@@ -53,6 +67,7 @@ static bool fuse(struct rewrite *rewrite, int node) {
     if (project->in[CONV_ADD] && project->in[CONV_ADD] != half.x) return false;
     half.attr.project = attr_of(project)->shape;
     half.attr.add = project->in[CONV_ADD] != 0;
+    if (half.attr.add) half_add_dense(rewrite, &half);
     half.in[IR_PROJECT] = rewrite->map[project->in[CONV_W]];
     half.in[IR_PROJECT_BIAS] = rewrite->map[project->in[CONV_BIAS]];
     rewrite->map[project->out[CONV_Y]] = op_value(rewrite->to, &op_fused_inverted_residual, &half.attr,

@@ -62,6 +62,7 @@ static void run_conv(const struct kernels *kernels, struct conv_forward *job) {
     case_scratch_release(scratch, bytes);
 }
 
+/* A residual is of x, or of what the dense convolution made. */
 static void run_apart(const struct kernels *kernels, const struct block_case *k, const struct block_data *d, float *y) {
     int64_t inner = k->n * k->h * k->w * k->hidden, outer = k->n * k->p * k->q * k->hidden;
     float *expanded = case_output(inner), *middle = case_output(outer);
@@ -82,7 +83,7 @@ static void run_apart(const struct kernels *kernels, const struct block_case *k,
     case_scratch_release(scratch, bytes);
     struct conv_forward job = {.s = pointwise(k->n, k->p, k->q, k->hidden, k->k), .in = {.x = middle}, .y = y};
     job.packed = pack(kernels, job.s, d->project), job.bias = k->bias ? d->project_bias : NULL;
-    job.add = k->add ? d->x : NULL;
+    job.add = k->add ? k->dense ? expanded : d->x : NULL;
     run_conv(kernels, &job);
     free((void *)(uintptr_t)job.packed);
     case_release(expanded, inner), case_release(middle, outer);
@@ -215,7 +216,7 @@ static void check_double(const struct block_case *k, const struct block_data *d,
         for (int64_t o = 0; o < k->k; o++) {
             double sum = k->bias ? (double)d->project_bias[o] : 0.0, size = 10.0 + 5.0 * (double)k->hidden;
             for (int64_t j = 0; j < k->hidden; j++) sum += middle[j] * d->project[j * k->k + o];
-            if (k->add) sum += (double)d->x[i * k->c + o];
+            if (k->add) sum += k->dense ? hidden[i * k->hidden + o] : (double)d->x[i * k->c + o];
             case_close("y", i * k->k + o, y[i * k->k + o], sum, size, 2e-6);
         }
     }
@@ -306,6 +307,11 @@ static void test_dense(void **state) {
         struct block_case k = {2, 17, widths[i], 3, 32, 16, 3, 1, 1, 0, 0, true, false, true, ACT_RELU6, 3, 2};
         assert_true(block_takes(&(struct conv_shape){.p = k.h, .q = k.w, .k = k.hidden, .groups = 1}));
         block_case(k);
+        k.add = true, k.hidden = k.k, k.act = ACT_HARDSWISH;
+        block_case(k);
+        k.r = 5, k.pad = 2, k.dense_stride = 1;
+        block_case(k);
+        k.add = false, k.r = 3, k.pad = 1, k.act = ACT_RELU6;
         k.stride = 2, k.dense_stride = 1, k.hidden = 16, k.c = 5, k.p = k.q = 0;
         block_case(k);
     }
