@@ -13,6 +13,8 @@
 
 /* Pixels that a lane takes at once: two pictures of 224, whose 7x7 maps together are whole register tiles. */
 enum { LANE_PIXELS = 2 * 224 * 224 };
+/* Or more, while their activations take no more than this: a chunk reads all weights once. */
+enum { LANE_BYTES = 2 << 20 };
 
 struct runner_lane {
     struct workspace workspace;
@@ -97,6 +99,22 @@ static void choose_lanes(struct runner *runner, bool profile) {
     runner->chunk = pictures < 1 ? 1 : pictures > share ? share : pictures;
 }
 
+/* The graph of a chunk, and twice as many pictures as long as a small network allows it. */
+static sk_status chunk_graph(struct runner *runner, const struct runner_options *wanted,
+                             const struct plan_options *options, struct graph **graph) {
+    TRY(runner_graph(runner, runner->chunk, wanted, graph));
+    while (runner->lane_count > 1 && 2 * runner->chunk * 2 * runner->lane_count <= runner->batch) {
+        struct graph *lowered;
+        struct plan *plan;
+        TRY(passes_run(&runner->arena, *graph, &(struct lowering){.kernels = options->kernels}, &lowered));
+        TRY(plan_new(&runner->arena, lowered, options, &plan));
+        if (2 * plan->arena_bytes > LANE_BYTES) break;
+        runner->chunk *= 2;
+        TRY(runner_graph(runner, runner->chunk, wanted, graph));
+    }
+    return SK_OK;
+}
+
 static sk_status plan_engine(struct runner *runner, const struct runner_options *wanted) {
     enum isa isa;
     TRY(cpu_isa(&isa));
@@ -104,11 +122,11 @@ static sk_status plan_engine(struct runner *runner, const struct runner_options 
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     choose_lanes(runner, wanted->profile);
     struct graph *graph, *lowered;
-    TRY(runner_graph(runner, runner->chunk, wanted, &graph));
     runner->lanes = arena_array(&runner->arena, (size_t)runner->lane_count, sizeof *runner->lanes);
     if (!runner->lanes) return SK_EMEMORY;
     int threads = runner->lane_count > 1 ? 1 : team_size(runner->team);
     struct plan_options options = {.kernels = kernels, .threads = threads, .constants = true, .release = wanted->once};
+    TRY(chunk_graph(runner, wanted, &options, &graph));
     for (int i = 0; i < runner->lane_count; i++) { /* a graph each: planning marks its constants */
         TRY(passes_run(&runner->arena, graph, &(struct lowering){.kernels = kernels}, &lowered));
         TRY(lane_new(runner, &runner->lanes[i], lowered, &options, wanted->profile));
