@@ -86,7 +86,9 @@ static size_t plan_rows(struct inverted_residual *job, int threads) {
 
 size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int threads) {
     job->phases = 1, job->shared_floats = 0, job->group = 0, job->images = 1;
-    bool shared = !job->k && threads > 1 && pieces(job->hidden, PANEL) >= 2 * threads;
+    /* The channels of a map without projection are shared out where its strips of sums would not go round. */
+    bool strips = job->n * pieces(job->p, strip_rows(job->q)) >= threads;
+    bool shared = !job->k && !strips && threads > 1 && pieces(job->hidden, PANEL) >= 2 * threads;
     int64_t small = shared ? HEAD_MAP : BLOCK_SMALL_MAP;
     /* Groups of one image hand the whole hidden tensor from core to core; bands of rows, only their edges. */
     bool bands = job->k && threads > 1 && job->n < 2 * threads && pieces(job->h, threads) >= BAND_ROWS;

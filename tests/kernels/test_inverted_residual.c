@@ -292,7 +292,7 @@ static void test_sizes(void **state) {
     block_case((struct block_case){13, 7, 7, 8, 104, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
     block_case((struct block_case){2, 28, 28, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
     block_case((struct block_case){1, 28, 28, 8, 200, 8, 5, 1, 2, 0, 0, true, true, true, ACT_HARDSWISH, 0, 0});
-    block_case((struct block_case){1, 28, 27, 8, 136, 8, 5, 2, 2, 0, 0, true, false, true, ACT_SILU, 0, 0});
+    block_case((struct block_case){1, 28, 27, 8, 200, 8, 5, 2, 2, 0, 0, true, false, true, ACT_SILU, 0, 0});
     block_case((struct block_case){5, 16, 13, 8, 48, 8, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
     block_case((struct block_case){1, 3, 120, 8, 8, 8, 3, 2, 1, 0, 0, false, false, true, ACT_RELU6, 0, 0});
     block_case((struct block_case){1, 120, 3, 4, 24, 4, 3, 1, 1, 0, 0, true, true, true, ACT_RELU6, 0, 0});
