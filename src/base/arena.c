@@ -120,10 +120,16 @@ static void *map_pages(size_t bytes, bool sparse) {
     return map + before;
 }
 
+/* Whole pages; a huge one at the end, too, where more than half of it is wanted: its parts would cost more. */
+static size_t whole_pages(size_t bytes) {
+    size_t unit = bytes % HUGE_PAGE > HUGE_PAGE / 2 ? HUGE_PAGE : ANY_PAGE;
+    return (bytes + unit - 1) / unit * unit;
+}
+
 /* Up to some pages the heap serves: it is watched by the sanitizers and costs no page that is not full. */
 static sk_status region_make(struct region *region, size_t bytes, bool sparse) {
     *region = (struct region){0};
-    size_t whole = (bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE;
+    size_t whole = whole_pages(bytes);
     void *data = NULL;
     if (bytes >= MAPPED_LEAST)
         data = whole < bytes ? NULL : map_pages(whole, sparse);
@@ -145,7 +151,7 @@ sk_status region_new_sparse(struct region *region, size_t bytes) {
 
 void region_free(struct region *region) {
     if (region->bytes >= MAPPED_LEAST)
-        munmap(region->data, (region->bytes + ANY_PAGE - 1) / ANY_PAGE * ANY_PAGE);
+        munmap(region->data, whole_pages(region->bytes));
     else
         free(region->data);
     *region = (struct region){0};

@@ -34,7 +34,7 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
 void arena_free(struct arena *arena);
 
 /* A large zeroed block: activations, packed weights, parameters. From 256 KiB on it is aligned to 2 MiB and takes
- * memory from the system where it is first written, from 2 MiB on by MADV_HUGEPAGE; a smaller one is aligned to 64 KiB. */
+ * memory from the system where it is first written, from 1 MiB on by MADV_HUGEPAGE; a smaller one is aligned to 64 KiB. */
 struct region {
     void *data;
     size_t bytes;

@@ -334,7 +334,8 @@ static void entropy_engine(struct arena *arena, const struct json *one, const st
     ok(workspace_allocate(&workspace));
     float *params = as_floats(arena, e->reference->params, e->graph->param_elements), state;
     float *gradients = arena_array(arena, (size_t)e->graph->param_elements, sizeof *gradients);
-    ok(bound_plan_new(&bound, arena, plan, &workspace, &(struct model_blocks){params, &state, gradients, NULL}));
+    struct model_blocks blocks = {.params = params, .state = &state, .gradients = gradients};
+    ok(bound_plan_new(&bound, arena, plan, &workspace, &blocks));
     bound_plan_input(&bound, "target", as_floats(arena, e->reference->values[e->target], d[0] * d[1]));
     plan_run(plan, team, &(struct run_env){0});
     double want = json_number(one, "loss", NAN);
