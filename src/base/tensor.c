@@ -72,17 +72,8 @@ static float float_of(uint32_t bits) {
     return value;
 }
 
-float bf16_to_f32(uint16_t bits) {
-    return float_of((uint32_t)bits << 16);
-}
-
-uint16_t f32_to_bf16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    /* A NaN whose payload sits in the low half would round to infinity: keep it quiet instead. */
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u);
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
+extern inline float bf16_to_f32(uint16_t bits);
+extern inline uint16_t f32_to_bf16(float value);
 
 /* By bits alone, so that flushing denormals cannot change a result. */
 float f16_to_f32(uint16_t bits) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -38,8 +39,19 @@ bool shape_equal(const struct shape *a, const struct shape *b);
 const char *shape_text(const struct shape *shape, char *text, size_t size);
 
 /* bf16 and f16 <-> f32, nearest even. */
-float bf16_to_f32(uint16_t bits);
-uint16_t f32_to_bf16(float value);
+inline float bf16_to_f32(uint16_t bits) {
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+inline uint16_t f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    /* A NaN whose payload sits in the low half would round to infinity: keep it quiet instead. */
+    bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    return (uint16_t)((nan ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
 float f16_to_f32(uint16_t bits);
 
 /* Convert `count` elements to f32 (every dtype but I64 exactly or nearest-even). */

@@ -9,9 +9,9 @@
 
 /* ---- g = (dz + add) * act'(scale*x + shift), sums of g and g*x ---- */
 
-/* Activations that are no clamps; `act` is a constant in each instance. */
+/* Activations that are no clamps; `act` and whether everything is bf16 or nothing are constants in each instance. */
 DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *sums, int64_t row, int rows,
-                                      enum act act) {
+                                      enum act act, bool bf16) {
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero();
@@ -19,26 +19,28 @@ DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *
         if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
-            vf g = stored_load(job->dz, false, at, lanes), x = stored_load(job->in.x, false, at, lanes);
-            if (job->add) g = vadd(g, stored_load(job->add, false, at, lanes));
+            vf g = stored_load(job->dz, bf16, at, lanes), x = stored_load(job->in.x, bf16, at, lanes);
+            if (job->add) g = vadd(g, stored_load(job->add, bf16, at, lanes));
             g = act_times_slope(act, g, vfma(scale, x, shift));
-            if (job->g) stored_store(job->g, false, at, g, lanes);
+            if (job->g) g = stored_round(g, bf16), stored_store(job->g, bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
         if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
     }
 }
 
-#define ACT(id, name)                                                                                                  \
-    static void backward_##name(const struct affine_backward *job, float *sums, struct range b) {                      \
+#define BACKWARD(function, act, bf16)                                                                                  \
+    static void function(const struct affine_backward *job, float *sums, struct range b) {                             \
         int64_t row = b.from;                                                                                          \
-        for (; row + 4 <= b.to; row += 4) affine_smooth_backward(job, sums, row, 4, ACT_##id);                         \
-        for (; row < b.to; row++) affine_smooth_backward(job, sums, row, 1, ACT_##id);                                 \
+        for (; row + 4 <= b.to; row += 4) affine_smooth_backward(job, sums, row, 4, act, bf16);                        \
+        for (; row < b.to; row++) affine_smooth_backward(job, sums, row, 1, act, bf16);                                \
     }
+#define ACT(id, name) BACKWARD(backward_##name, ACT_##id, false) BACKWARD(backward_bf16_##name, ACT_##id, true)
 #include "kernels/acts.def"
 #undef ACT
+#undef BACKWARD
 
-/* The same where something is bf16: by pieces of a row through buffers in L1. */
+/* The same where something is bf16 and something not: by pieces of a row through buffers in L1. */
 static void affine_smooth_stored(const struct affine_backward *job, float *sums, int64_t row) {
     enum { PIECE = 512 };
     _Alignas(64) float g[PIECE], v[PIECE];
@@ -68,13 +70,14 @@ static void affine_smooth_stored(const struct affine_backward *job, float *sums,
 }
 
 static void affine_smooth_block(const struct affine_backward *job, float *sums, struct range b) {
-    static void (*const blocks[])(const struct affine_backward *job, float *sums, struct range b) = {
-#define ACT(id, name) backward_##name,
+    static void (*const blocks[][2])(const struct affine_backward *job, float *sums, struct range b) = {
+#define ACT(id, name) {backward_##name, backward_bf16_##name},
 #include "kernels/acts.def"
 #undef ACT
     };
-    if (!job->in.bf16 && !job->dz_bf16 && !(job->g && job->g_bf16) && !(job->add && job->add_bf16)) {
-        blocks[job->in.act](job, sums, b);
+    bool bf16 = job->dz_bf16;
+    if (job->in.bf16 == bf16 && (!job->g || job->g_bf16 == bf16) && (!job->add || job->add_bf16 == bf16)) {
+        blocks[job->in.act][bf16](job, sums, b);
         return;
     }
     for (int64_t row = b.from; row < b.to; row++) affine_smooth_stored(job, sums, row);
@@ -104,10 +107,12 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
 
 static void affine_clamp_block(const struct affine_backward *job, float *sums, struct range b) {
     bool x = job->in.bf16, dz = job->dz_bf16, g = job->g ? job->g_bf16 : dz, add = job->add ? job->add_bf16 : dz;
-    bool f32 = !x && !dz && !add && !g, bf16 = x && dz && add && g && job->g;
+    bool f32 = !x && !dz && !add && !g, bf16 = x && dz && add && g;
     int64_t row = b.from;
     for (; f32 && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, false, false, false, false);
-    for (; bf16 && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, true, true, true, true);
+    for (; bf16 && job->g && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, true, true, true, true);
+    /* Nothing is stored: one row after the other, for memory is the bound and likes it best (four at once: a quarter slower). */
+    for (; bf16 && !job->g && row < b.to; row++) affine_backward_rows(job, sums, row, 1, true, true, true, false);
     for (; row < b.to; row++) affine_backward_rows(job, sums, row, 1, x, dz, add, job->g && g);
 }
 

@@ -286,8 +286,9 @@ struct avg_pool_job {
     int64_t n, h, w, c, p, q; /* as in conv_shape */
     int kernel, stride, padding;
     bool exclude_padding;
-    const float *x; /* (N,H,W,C); backward: dy (N,P,Q,C) */
-    float *y;       /* (N,P,Q,C); backward: dx (N,H,W,C) */
+    const void *x;  /* (N,H,W,C); backward: dy (N,P,Q,C) */
+    void *y;        /* (N,P,Q,C); backward: dx (N,H,W,C) */
+    bool x_bf16, y_bf16;
     int64_t tiles;
 };
 
@@ -297,9 +298,10 @@ struct max_pool_job {
     int64_t n, h, w, c, p, q; /* as in conv_shape */
     int kernel, stride;
     int64_t top, left; /* by how much the first window begins before the picture */
-    const float *x;    /* (N,H,W,C); backward: dy (N,P,Q,C) */
-    float *y;          /* (N,P,Q,C); backward: dx (N,H,W,C) */
-    float *where;      /* (N,P,Q,C); forward NULL: not wanted */
+    const void *x;     /* (N,H,W,C); backward: dy (N,P,Q,C) */
+    void *y;           /* (N,P,Q,C); backward: dx (N,H,W,C) */
+    void *where;       /* (N,P,Q,C); forward NULL: not wanted. bf16 holds places of windows up to 16 x 16 */
+    bool x_bf16, y_bf16, where_bf16;
     int64_t tiles;
 };
 

@@ -61,6 +61,8 @@ static sk_status avg_pool_plan(const struct plan_request *request, struct step_p
     *job = (struct avg_pool_job){.n = d[0], .h = d[1], .w = d[2], .c = d[3], .p = o[1], .q = o[2]};
     job->kernel = attr->kernel, job->stride = attr->stride, job->padding = attr->padding;
     job->exclude_padding = attr->exclude_padding;
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[0]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->avg_pool_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -83,6 +85,8 @@ static struct op_window avg_pool_window(const struct node *node) {
 
 const struct op op_avg_pool = {
     .name = "avg_pool",
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = avg_pool_infer,
     .window = avg_pool_window,

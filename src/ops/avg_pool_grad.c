@@ -43,6 +43,8 @@ static sk_status avg_pool_grad_plan(const struct plan_request *request, struct s
     *job = (struct avg_pool_job){.n = d[0], .h = d[1], .w = d[2], .c = d[3], .p = o[1], .q = o[2]};
     job->kernel = attr->kernel, job->stride = attr->stride, job->padding = attr->padding;
     job->exclude_padding = attr->exclude_padding;
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[APG_DY]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     request->kernels->avg_pool_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -61,6 +63,8 @@ static void avg_pool_grad_run(const struct kernels *kernels, const void *job, in
 
 const struct op op_avg_pool_grad = {
     .name = "avg_pool_grad",
+    .bf16_in = SLOT(APG_DY) | SLOT(APG_X),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = avg_pool_grad_infer,
     .reference = avg_pool_grad_reference,

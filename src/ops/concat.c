@@ -1,11 +1,10 @@
 /* concat.c — tensors side by side along the channels: (…,C0), (…,C1), … -> (…,C0+C1+…). Its gradient is slices.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "ops/attrs.h"
 #include "ops/build.h"
 #include "ops/gradients.h"
+#include "ops/scalar.h"
 
 enum { CONCAT_INPUTS = 8, CONCAT_TILE_FLOATS = 1 << 14 };
 
@@ -64,8 +63,9 @@ static void concat_reference(const struct reference_call *call) {
 
 struct concat_job {
     int64_t rows, c, tile_rows, channels[CONCAT_INPUTS];
-    const float *x[CONCAT_INPUTS];
-    float *y;
+    const void *x[CONCAT_INPUTS];
+    void *y;
+    bool x_bf16[CONCAT_INPUTS], y_bf16;
 };
 
 static sk_status concat_plan(const struct plan_request *request, struct step_plan *step) {
@@ -73,8 +73,11 @@ static sk_status concat_plan(const struct plan_request *request, struct step_pla
     if (!job) return SK_EMEMORY;
     job->c = channels_of(request->graph, request->node->out[0]);
     job->rows = value_elements(request->graph, request->node->out[0]) / job->c;
-    for (int i = 0; i < CONCAT_INPUTS && request->node->in[i]; i++)
+    for (int i = 0; i < CONCAT_INPUTS && request->node->in[i]; i++) {
         job->channels[i] = channels_of(request->graph, request->node->in[i]);
+        job->x_bf16[i] = value_is_bf16(request->graph, request->node->in[i]);
+    }
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     job->tile_rows = CONCAT_TILE_FLOATS / job->c + 1;
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {(job->rows + job->tile_rows - 1) / job->tile_rows}};
     return SK_OK;
@@ -91,14 +94,16 @@ static void concat_run(const struct kernels *kernels, const void *from, int phas
     (void)kernels, (void)phase, (void)lane;
     int64_t end = (tile + 1) * job->tile_rows < job->rows ? (tile + 1) * job->tile_rows : job->rows;
     for (int64_t row = tile * job->tile_rows; row < end; row++) {
-        float *y = job->y + row * job->c;
-        for (int i = 0; i < CONCAT_INPUTS && job->channels[i]; y += job->channels[i++])
-            memcpy(y, job->x[i] + row * job->channels[i], (size_t)job->channels[i] * sizeof *y);
+        int64_t to = row * job->c;
+        for (int i = 0; i < CONCAT_INPUTS && job->channels[i]; to += job->channels[i++])
+            scalar_copy(job->y, job->y_bf16, to, job->x[i], job->x_bf16[i], row * job->channels[i], job->channels[i]);
     }
 }
 
 const struct op op_concat = {
     .name = "concat",
+    .bf16_in = SLOT(CONCAT_INPUTS) - 1,
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = concat_infer,
     .gradient = concat_gradient,

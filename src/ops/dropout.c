@@ -89,13 +89,22 @@ static void dropout_bind(const struct bind_request *request, void *to) {
 }
 
 /* Zeros are not products: what is dropped may be infinite. */
-static void row_f32(const struct dropout_job *job, int64_t from, float keep) {
-    const float *x = (const float *)job->x + from;
-    float *y = (float *)job->y + from;
+static inline void keep_row(const struct dropout_job *job, int64_t from, float keep, bool x_bf16, bool y_bf16) {
+    size_t size = y_bf16 ? sizeof(uint16_t) : sizeof(float);
     if (keep == 0)
-        memset(y, 0, (size_t)job->size * sizeof *y);
+        memset((char *)job->y + (size_t)from * size, 0, (size_t)job->size * size);
     else
-        for (int64_t j = 0; j < job->size; j++) y[j] = x[j] * keep;
+        for (int64_t j = from; j < from + job->size; j++)
+            scalar_put(job->y, y_bf16, j, scalar_at(job->x, x_bf16, j) * keep);
+}
+
+static void row_dropout(const struct dropout_job *job, int64_t from, float keep) {
+    if (!job->x_bf16 && !job->y_bf16)
+        keep_row(job, from, keep, false, false);
+    else if (job->x_bf16 && job->y_bf16)
+        keep_row(job, from, keep, true, true);
+    else
+        keep_row(job, from, keep, job->x_bf16, job->y_bf16);
 }
 
 static void dropout_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
@@ -103,13 +112,12 @@ static void dropout_run(const struct kernels *kernels, const void *from, int pha
     (void)kernels, (void)phase;
     struct rng rng = row_numbers(&job->attr, lane->env, tile);
     float keep = (float)(1 / (1 - job->attr.p));
-    bool rows = job->attr.rows, dropped = rows && rng_float(&rng) < job->attr.p;
-    if (rows && !job->x_bf16 && !job->y_bf16) {
-        row_f32(job, tile * job->size, dropped ? 0 : keep);
+    if (job->attr.rows) {
+        row_dropout(job, tile * job->size, rng_float(&rng) < job->attr.p ? 0 : keep);
         return;
     }
     for (int64_t j = tile * job->size; j < (tile + 1) * job->size; j++) {
-        bool zero = rows ? dropped : rng_float(&rng) < job->attr.p;
+        bool zero = rng_float(&rng) < job->attr.p;
         scalar_put(job->y, job->y_bf16, j, zero ? 0 : scalar_at(job->x, job->x_bf16, j) * keep);
     }
 }

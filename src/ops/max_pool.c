@@ -8,6 +8,7 @@
 #include "ops/build.h"
 
 enum { MP_Y, MP_WHERE };
+enum { POOL_MOST = 16 }; /* places in a window are exact in bf16 up to 256 */
 
 int build_max_pool(struct graph *graph, int x, struct pool pool, const char *name) {
     return op_value(graph, &op_max_pool, &pool, sizeof pool, &x, 1, name);
@@ -19,6 +20,8 @@ static sk_status max_pool_infer(struct graph *graph, int node) {
     FAIL_IF(x.rank != 4 || pool->kernel < 1 || pool->stride < 1 || pool->padding * 2 > pool->kernel, SK_ESHAPE,
             "%s: a max pool of kernel %d, stride %d, padding %d does not fit its input", graph->nodes[node].name,
             pool->kernel, pool->stride, pool->padding);
+    FAIL_IF(pool->kernel > POOL_MOST, SK_ESHAPE, "%s: a max pool's window of %d is larger than %d",
+            graph->nodes[node].name, pool->kernel, POOL_MOST);
     for (int i = 1; i <= 2; i++) {
         FAIL_IF(!pool->same && x.dim[i] + 2 * pool->padding < pool->kernel, SK_ESHAPE, "%s: the input is smaller than the window of %d", graph->nodes[node].name,
                 pool->kernel);
@@ -43,7 +46,7 @@ static struct window window_at(const struct pool *pool, const int64_t *x, const 
     return at;
 }
 
-/* Where: the window position of the maximum, as (row in window)*kernel + column: small enough to be exact in f32. */
+/* Where: the window position of the maximum, as (row in window)*kernel + column: small enough to be exact in bf16. */
 static void max_pool_reference(const struct reference_call *call) {
     const struct pool *pool = call->node->attr;
     const int64_t *d = value_shape(call->graph, call->node->in[0])->dim;
@@ -95,6 +98,9 @@ static sk_status max_pool_plan(const struct plan_request *request, struct step_p
     const struct node *node = request->node;
     made->job = max_pool_job(node->attr, value_shape(request->graph, node->in[0])->dim,
                              value_shape(request->graph, node->out[MP_Y])->dim);
+    made->job.x_bf16 = value_is_bf16(request->graph, node->in[0]);
+    made->job.y_bf16 = value_is_bf16(request->graph, node->out[MP_Y]);
+    made->job.where_bf16 = value_is_bf16(request->graph, node->out[MP_WHERE]);
     made->want_where = is_read(request->graph, node->out[MP_WHERE]);
     request->kernels->max_pool_plan(&made->job);
     *step = (struct step_plan){.job = made, .phases = 1, .tiles = {made->job.tiles}};
@@ -120,6 +126,8 @@ static struct op_window max_pool_window(const struct node *node) {
 
 const struct op op_max_pool = {
     .name = "max_pool",
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(MP_Y) | SLOT(MP_WHERE),
     .outputs = 2,
     .infer = max_pool_infer,
     .window = max_pool_window,

@@ -39,6 +39,9 @@ static sk_status max_pool_grad_plan(const struct plan_request *request, struct s
     const struct node *node = request->node;
     *job = max_pool_job(node->attr, value_shape(request->graph, node->in[MPG_X])->dim,
                         value_shape(request->graph, node->in[MPG_DY])->dim);
+    job->x_bf16 = value_is_bf16(request->graph, node->in[MPG_DY]);
+    job->where_bf16 = value_is_bf16(request->graph, node->in[MPG_WHERE]);
+    job->y_bf16 = value_is_bf16(request->graph, node->out[0]);
     request->kernels->max_pool_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
     return SK_OK;
@@ -57,6 +60,8 @@ static void max_pool_grad_run(const struct kernels *kernels, const void *job, in
 
 const struct op op_max_pool_grad = {
     .name = "max_pool_grad",
+    .bf16_in = SLOT(MPG_DY) | SLOT(MPG_WHERE) | SLOT(MPG_X),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = max_pool_grad_infer,
     .reference = max_pool_grad_reference,

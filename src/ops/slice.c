@@ -1,9 +1,8 @@
 /* slice.c — some neighbouring channels of a tensor: what the gradient of concat gives each of its inputs.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "ops/attrs.h"
+#include "ops/scalar.h"
 
 enum { SLICE_TILE_FLOATS = 1 << 14 };
 
@@ -30,8 +29,9 @@ static void slice_reference(const struct reference_call *call) {
 struct slice_job {
     struct slice_attr attr;
     int64_t rows, c, tile_rows;
-    const float *x;
-    float *y;
+    const void *x;
+    void *y;
+    bool x_bf16, y_bf16;
 };
 
 static sk_status slice_plan(const struct plan_request *request, struct step_plan *step) {
@@ -41,6 +41,8 @@ static sk_status slice_plan(const struct plan_request *request, struct step_plan
     job->attr = *(const struct slice_attr *)request->node->attr;
     job->c = x->dim[x->rank - 1];
     job->rows = shape_elements(x) / job->c;
+    job->x_bf16 = value_is_bf16(request->graph, request->node->in[0]);
+    job->y_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     job->tile_rows = SLICE_TILE_FLOATS / job->attr.count + 1;
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {(job->rows + job->tile_rows - 1) / job->tile_rows}};
     return SK_OK;
@@ -56,11 +58,13 @@ static void slice_run(const struct kernels *kernels, const void *from, int phase
     (void)kernels, (void)phase, (void)lane;
     int64_t count = job->attr.count;
     for (int64_t row = tile * job->tile_rows; row < (tile + 1) * job->tile_rows && row < job->rows; row++)
-        memcpy(job->y + row * count, job->x + row * job->c + job->attr.from, (size_t)count * sizeof *job->y);
+        scalar_copy(job->y, job->y_bf16, row * count, job->x, job->x_bf16, row * job->c + job->attr.from, count);
 }
 
 const struct op op_slice = {
     .name = "slice",
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = slice_infer,
     .reference = slice_reference,

@@ -2,9 +2,8 @@
  *
  * JAX's padding='CIRCULAR' and numpy's mode='wrap', before a convolution without padding.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "ops/build.h"
+#include "ops/scalar.h"
 #include "ops/wrapping.h"
 
 enum { WRAP_MOST = 1 << 14 };
@@ -54,6 +53,8 @@ static sk_status wrap_pad_plan(const struct plan_request *request, struct step_p
     *job = (struct wrap_job){.wrap = *(const struct wrap *)request->node->attr,
                              .inner = *value_shape(request->graph, request->node->in[0]),
                              .outer = *value_shape(request->graph, request->node->out[0])};
+    job->from_bf16 = value_is_bf16(request->graph, request->node->in[0]);
+    job->to_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->outer.dim[0] * job->outer.dim[1]}};
     return SK_OK;
 }
@@ -63,23 +64,27 @@ static void wrap_pad_bind(const struct bind_request *request, void *to) {
     job->from = request->in[0], job->to = request->out[0];
 }
 
+static void wrap_copy(const struct wrap_job *job, int64_t to, int64_t from, int64_t count) {
+    scalar_copy(job->to, job->to_bf16, to, job->from, job->from_bf16, from, count);
+}
+
 static void wrap_pad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile, struct lane *lane) {
     const struct wrap_job *job = from;
     (void)kernels, (void)phase, (void)lane;
     int64_t c = job->inner.dim[3], h = job->inner.dim[1], w = job->inner.dim[2];
     int64_t n = tile / job->outer.dim[1], row = wrapped_index(tile % job->outer.dim[1] - job->wrap.top, h);
-    const float *x = job->from + (n * h + row) * w * c;
-    float *y = job->to + tile * job->outer.dim[2] * c;
-    for (int64_t j = 0; j < job->wrap.left; j++)
-        memcpy(y + j * c, x + wrapped_index(j - job->wrap.left, w) * c, (size_t)c * sizeof *y);
-    y += job->wrap.left * c;
-    memcpy(y, x, (size_t)(w * c) * sizeof *y);
+    int64_t x = (n * h + row) * w * c, y = tile * job->outer.dim[2] * c;
+    for (int64_t j = 0; j < job->wrap.left; j++, y += c)
+        wrap_copy(job, y, x + wrapped_index(j - job->wrap.left, w) * c, c);
+    wrap_copy(job, y, x, w * c);
     y += w * c;
-    for (int64_t j = 0; j < job->wrap.right; j++) memcpy(y + j * c, x + j % w * c, (size_t)c * sizeof *y);
+    for (int64_t j = 0; j < job->wrap.right; j++, y += c) wrap_copy(job, y, x + j % w * c, c);
 }
 
 const struct op op_wrap_pad = {
     .name = "wrap_pad",
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = wrap_pad_infer,
     .gradient = wrap_pad_gradient,

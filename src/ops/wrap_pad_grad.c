@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "ops/scalar.h"
 #include "ops/wrapping.h"
 
 static sk_status wrap_pad_grad_infer(struct graph *graph, int node) {
@@ -35,7 +36,11 @@ static sk_status wrap_pad_grad_plan(const struct plan_request *request, struct s
     *job = (struct wrap_job){.wrap = *(const struct wrap *)request->node->attr,
                              .inner = *value_shape(request->graph, request->node->out[0]),
                              .outer = *value_shape(request->graph, request->node->in[0])};
+    job->from_bf16 = value_is_bf16(request->graph, request->node->in[0]);
+    job->to_bf16 = value_is_bf16(request->graph, request->node->out[0]);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->inner.dim[0] * job->inner.dim[1]}};
+    /* sums are f32, and rounded once */
+    if (job->to_bf16) step->lane_scratch = (size_t)(job->inner.dim[2] * job->inner.dim[3]) * sizeof(float);
     return SK_OK;
 }
 
@@ -44,25 +49,30 @@ static void wrap_pad_grad_bind(const struct bind_request *request, void *to) {
     job->from = request->in[0], job->to = request->out[0];
 }
 
+static void add_pixel(const struct wrap_job *job, int64_t at, float *to, int64_t c) {
+    for (int64_t k = 0; job->from_bf16 && k < c; k++) to[k] += scalar_at(job->from, true, at + k);
+    for (int64_t k = 0; !job->from_bf16 && k < c; k++) to[k] += scalar_at(job->from, false, at + k);
+}
+
 static void wrap_pad_grad_run(const struct kernels *kernels, const void *from, int phase, int64_t tile,
                               struct lane *lane) {
     const struct wrap_job *job = from;
-    (void)kernels, (void)phase, (void)lane;
+    (void)kernels, (void)phase;
     int64_t c = job->inner.dim[3], h = job->inner.dim[1], w = job->inner.dim[2];
     int64_t n = tile / h, rows = job->outer.dim[1], columns = job->outer.dim[2];
-    float *dx = job->to + tile * w * c;
+    float *dx = job->to_bf16 ? lane->scratch : (float *)job->to + tile * w * c;
     memset(dx, 0, (size_t)(w * c) * sizeof *dx);
     for (int64_t row = wrapped_index(tile % h + job->wrap.top, h); row < rows; row += h) {
-        const float *dy = job->from + (n * rows + row) * columns * c;
-        for (int64_t j = 0; j < columns; j++) {
-            float *to = dx + wrapped_index(j - job->wrap.left, w) * c;
-            for (int64_t k = 0; k < c; k++) to[k] += dy[j * c + k];
-        }
+        for (int64_t j = 0; j < columns; j++)
+            add_pixel(job, ((n * rows + row) * columns + j) * c, dx + wrapped_index(j - job->wrap.left, w) * c, c);
     }
+    if (job->to_bf16) scalar_copy(job->to, true, tile * w * c, dx, false, 0, w * c);
 }
 
 const struct op op_wrap_pad_grad = {
     .name = "wrap_pad_grad",
+    .bf16_in = SLOT(0),
+    .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = wrap_pad_grad_infer,
     .reference = wrap_pad_grad_reference,

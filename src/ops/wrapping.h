@@ -9,8 +9,9 @@
 struct wrap_job {
     struct wrap wrap;
     struct shape inner, outer; /* without and with the padding */
-    const float *from;
-    float *to;
+    const void *from;
+    void *to;
+    bool from_bf16, to_bf16;
 };
 
 /* i modulo n, never negative. */

@@ -5,8 +5,7 @@
  * Node by node, because a network magnifies roundings: behind a few layers any two bf16 runs differ by what bf16 leaves
  * open. Fixture: tests/golden/make_models.py. SPDX-License-Identifier: Apache-2.0 */
 #include "models/family_case.h"
-#include "plan/engine.h"
-#include "plan/reference.h"
+#include "plan/nodes.h"
 
 static struct arena fixture;
 static const struct json *cases;
@@ -43,20 +42,8 @@ static void mixed_run(struct mixed *m, const struct json *item, const struct ker
     *m = (struct mixed){.env = {.seed = (uint64_t)json_integer(item, "seed", 0)}};
     ok(model_graph(&e->arena, &args, &(struct model_request){.batch = batch, .training = true, .loss = true},
                    &e->graph));
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){.kernels = kernels, .training = true, .bf16 = bf16},
-                  &e->lowered));
-    for (size_t v = 1; keep && v < e->lowered->value_count; v++) e->lowered->values[v].keep = true;
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){.kernels = kernels, .threads = threads}, &e->plan));
-    ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
-    ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64));
-    ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
-    workspace_want(&e->workspace, e->plan);
-    ok(workspace_allocate(&e->workspace));
-    memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
-    struct model_blocks blocks = {
-        .params = e->params.data, .state = e->state.data, .gradients = e->gradients.data};
-    ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
-    formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
+    e->kernels = kernels, e->bf16 = bf16, e->keep = keep;
+    engine_make(e, true, threads);
     float *images = arena_array(&e->arena, (size_t)(batch * args.height * args.width * 3), sizeof *images);
     float *target = arena_array(&e->arena, (size_t)(batch * args.num_classes), sizeof *target);
     formula_images(0, batch, args.height, images, NULL);
@@ -74,77 +61,6 @@ static void mixed_free(struct mixed *m) {
 
 /* ---- node by node ---- */
 
-static double *doubles_of(struct arena *arena, const struct plan *plan, int v) {
-    const struct graph *graph = plan->graph;
-    const struct node *panels = graph->values[v].node < 0 ? NULL : &graph->nodes[graph->values[v].node];
-    if (panels && panels->op == &op_panels) v = panels->in[0]; /* references know no panels */
-    int64_t count = value_elements(graph, v);
-    double *to = arena_array(arena, (size_t)count + 1, sizeof *to);
-    const void *from = plan_value(plan, v);
-    assert_non_null(to);
-    for (int64_t j = 0; j < count; j++)
-        to[j] = value_is_bf16(graph, v) ? (double)bf16_to_f32(((const uint16_t *)from)[j])
-                                        : (double)((const float *)from)[j];
-    return to;
-}
-
-struct found {
-    int values, bf16;                        /* values that were compared; those of bf16 */
-    double numbers, flipped;                 /* of bf16; those that are not the reference's own bits */
-    double worst_f32, worst_sums, worst_ulp; /* sums: of bf16 numbers of the same node */
-};
-
-/* The spacing of bf16 at x. */
-static double bf16_ulp(double x) {
-    return x == 0 ? 0 : ldexp(1, ilogb(x) - 7);
-}
-
-/* bf16: a number that lies between two may be rounded either way by two ways of summing, but no further. */
-static void compare_bf16(const double *engine, const double *reference, int64_t count, double largest,
-                         struct found *found) {
-    for (int64_t j = 0; j < count; j++) {
-        double off = fabs(engine[j] - reference[j]) - 4e-6 * largest; /* f32's own share, where sums cancel */
-        double ulps = off > 0 ? off / bf16_ulp(reference[j]) : 0;
-        found->flipped += engine[j] != reference[j];
-        if (!(ulps <= found->worst_ulp)) found->worst_ulp = ulps;
-    }
-    found->numbers += (double)count;
-    found->bf16++;
-}
-
-static void check_node(const struct mixed *m, const struct node *node, struct found *found) {
-    const struct plan *plan = m->e.plan;
-    const struct graph *graph = plan->graph;
-    struct arena arena = {0};
-    struct reference_call call = {.graph = graph, .node = node, .env = &m->env};
-    for (int slot = 0; slot < NODE_INPUTS; slot++)
-        if (node->in[slot]) call.in[slot] = doubles_of(&arena, plan, node->in[slot]);
-    for (int slot = 0; slot < NODE_OUTPUTS; slot++)
-        if (node->out[slot])
-            call.out[slot] = arena_array(&arena, (size_t)value_elements(graph, node->out[slot]) + 1, sizeof(double));
-    node->op->reference(&call);
-    for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
-        if (!node->out[slot]) continue;
-        int64_t count = value_elements(graph, node->out[slot]);
-        const double *engine = doubles_of(&arena, plan, node->out[slot]);
-        double largest = 0, off = 0;
-        for (int64_t j = 0; j < count; j++) {
-            double r = call.out[slot][j] = reference_stored(&call, slot, call.out[slot][j]);
-            if (fabs(r) > largest) largest = fabs(r);
-            if (!(fabs(engine[j] - r) <= off)) off = fabs(engine[j] - r);
-        }
-        bool sums = !value_is_bf16(graph, node->out[slot]) && slot > 0 && value_is_bf16(graph, node->out[0]) &&
-                    value_shape(graph, node->out[slot])->rank == 3;
-        double *worst = sums ? &found->worst_sums : &found->worst_f32;
-        if (value_is_bf16(graph, node->out[slot]))
-            compare_bf16(engine, call.out[slot], count, largest, found);
-        else if (largest > 0 && !(off / largest <= *worst))
-            *worst = off / largest;
-        found->values++;
-    }
-    arena_free(&arena);
-}
-
 /* At the level in force: the next test says that the others give the same bits. */
 static void nodes_equal_references(void **state) {
     enum isa isa;
@@ -152,10 +68,9 @@ static void nodes_equal_references(void **state) {
     ok(cpu_isa(&isa));
     for (const struct json *item = next_network(NULL); item; item = next_network(item)) {
         struct mixed m;
-        struct found found = {0};
+        struct nodes_found found = {0};
         mixed_run(&m, item, kernels_of(isa), 2, true, true);
-        for (int s = 0; s < m.e.plan->step_count; s++)
-            if (m.e.plan->steps[s].node->op != &op_panels) check_node(&m, m.e.plan->steps[s].node, &found);
+        nodes_check_all(m.e.plan, &m.env, &found);
         print_message("%s, %s: %d values, %d of bf16, of which %.2g of the numbers are rounded otherwise (%.2g "
                       "ulp); sums of them off by %.2g, other f32 values by %.2g\n",
                       json_string(json_get(item, "args"), "name", ""), cpu_isa_name(isa), found.values, found.bf16,

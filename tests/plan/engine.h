@@ -13,6 +13,8 @@
 #include "plan/workspace.h"
 
 struct engine {
+    const struct kernels *kernels; /* NULL: of the level in force */
+    bool bf16, keep;               /* precision: bf16; every value stays to the end of the run */
     struct arena arena;
     struct graph *graph, *lowered;
     struct plan *plan;
@@ -25,8 +27,10 @@ struct engine {
 static inline void engine_make(struct engine *e, bool training, int threads) {
     enum isa isa;
     ok(cpu_isa(&isa));
-    const struct kernels *kernels = kernels_of(isa);
-    ok(passes_run(&e->arena, e->graph, &(struct lowering){.kernels = kernels, .training = training}, &e->lowered));
+    const struct kernels *kernels = e->kernels ? e->kernels : kernels_of(isa);
+    struct lowering lowering = {.kernels = kernels, .training = training, .bf16 = e->bf16};
+    ok(passes_run(&e->arena, e->graph, &lowering, &e->lowered));
+    for (size_t v = 1; e->keep && v < e->lowered->value_count; v++) e->lowered->values[v].keep = true;
     ok(plan_new(&e->arena, e->lowered, &(struct plan_options){.kernels = kernels, .threads = threads, .constants = !training}, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
     ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64)); /* some networks have none */

@@ -6,9 +6,8 @@
 
 #include "base/rng.h"
 #include "ops/build.h"
-#include "plan/engine.h"
 #include "plan/memory.h"
-#include "plan/reference.h"
+#include "plan/nodes.h"
 
 enum { CLASSES = 5 };
 
@@ -323,8 +322,8 @@ static void gradients_are_finite_differences(void **state) {
     assert_true(checked > (with_freezing ? 100 : 300) && kinks < checked / 10);
 }
 
-static void engine_new(struct engine *e, uint64_t seed, bool training, int threads) {
-    *e = (struct engine){0};
+static void engine_new_as(struct engine *e, uint64_t seed, bool training, int threads, bool bf16) {
+    *e = (struct engine){.bf16 = bf16, .keep = bf16};
     e->graph = random_graph(&e->arena, seed, training);
     engine_make(e, training, threads);
     float *image = arena_array(&e->arena, (size_t)value_elements(e->graph, graph_find_port(e->graph, "image")), 4);
@@ -336,6 +335,10 @@ static void engine_new(struct engine *e, uint64_t seed, bool training, int threa
     ok(team_new(&team, threads));
     engine_run(e, team, &env);
     team_free(team);
+}
+
+static void engine_new(struct engine *e, uint64_t seed, bool training, int threads) {
+    engine_new_as(e, seed, training, threads, false);
 }
 
 static double difference(const float *a, const double *b, int64_t n) {
@@ -422,6 +425,33 @@ static void threads_change_no_bit(void **state) {
         assert_memory_equal(bound_plan_output(&one.bound, "loss"), bound_plan_output(&three.bound, "loss"), 4);
         engine_free(&one);
         engine_free(&three);
+    }
+}
+
+/* With precision: bf16: every op that has pixels, and mixtures of f32 and bf16. */
+static void bf16_nodes_equal_references(void **state) {
+    static const struct op *const ops[] = {&op_max_pool, &op_max_pool_grad, &op_avg_pool, &op_avg_pool_grad,
+                                           &op_concat,   &op_slice,         &op_wrap_pad, &op_wrap_pad_grad};
+    enum { OPS = sizeof ops / sizeof *ops };
+    int kept[OPS] = {0};
+    struct nodes_found found = {0};
+    (void)state;
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        struct engine e;
+        engine_new_as(&e, seed, true, 2, true);
+        nodes_check_all(e.plan, &env, &found);
+        for (size_t i = 0; i < e.lowered->node_count; i++)
+            for (int op = 0; op < OPS; op++)
+                kept[op] += e.lowered->nodes[i].op == ops[op] && value_is_bf16(e.lowered, e.lowered->nodes[i].out[0]);
+        engine_free(&e);
+    }
+    print_message("%d values, %d of bf16, of which %.2g of the numbers are rounded otherwise (%.2g ulp)\n", found.values,
+                  found.bf16, found.flipped / found.numbers, found.worst_ulp);
+    assert_true(found.worst_ulp <= 1.0);
+    assert_true(found.flipped < 1e-2 * found.numbers);
+    for (int op = 0; op < OPS; op++) {
+        if (kept[op] < 5) print_error("%s: %d times bf16\n", ops[op]->name, kept[op]);
+        assert_true(kept[op] >= 5);
     }
 }
 
@@ -515,6 +545,7 @@ int main(void) {
         cmocka_unit_test(gradients_are_finite_differences),
         cmocka_unit_test(engine_equals_reference),
         cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(bf16_nodes_equal_references),
         cmocka_unit_test(threads_change_no_logit),
         cmocka_unit_test(items_alive_at_once_do_not_overlap),
         cmocka_unit_test(values_alive_at_once_do_not_overlap),
