@@ -99,8 +99,8 @@ size_t KERNEL_NAME(inverted_residual_plan)(struct inverted_residual *job, int th
 /* ---- parts that both ways share ---- */
 
 /* A product whose weights are not at hand: while a panel is used, the next one comes, and behind the last one `next`
- * (`floats` of it). */
-static void product(const struct matmul *m, const float *next, int64_t floats) {
+ * (`floats` of it). gap: floats left out in C behind every `width` rows, a multiple of MM_ROWS; or 0. */
+static void product(const struct matmul *m, const float *next, int64_t floats, int64_t width, int64_t gap) {
     int64_t blocks = pieces(m->rows, MM_ROWS), panel = m->panel_depth * MM_COLS;
     for (int64_t col = 0; col < m->cols; col += MM_COLS) {
         bool more = col + MM_COLS < m->cols;
@@ -115,7 +115,7 @@ static void product(const struct matmul *m, const float *next, int64_t floats) {
             if (coming) dw_prefetch(coming + block * share, share);
             part.rows = dw_min(MM_ROWS, m->rows - row);
             part.a = m->a + row * m->lda;
-            part.c = (float *)m->c + row * m->ldc + col;
+            part.c = (float *)m->c + row * m->ldc + row / width * gap + col;
             part.add = stored_at(m->add, false, row * m->ldadd + col);
             KERNEL_NAME(matmul)(&part);
         }
@@ -129,6 +129,7 @@ struct expansion {
     float *out;     /* rows out_step apart */
     int64_t out_step;
     const float *next; /* what is multiplied with after this */
+    int64_t gap;       /* by groups: floats left out behind every row of the map */
 };
 
 /* A row of the hidden map by a dense convolution. */
@@ -152,7 +153,7 @@ static void expand(const struct inverted_residual *job, const struct expansion *
     m.bias = job->expand_bias ? job->expand_bias + e->from : NULL;
     m.c = e->out, m.ldc = e->out_step;
     if (job->group)
-        product(&m, e->next, GROUP * MM_COLS);
+        product(&m, e->next, GROUP * MM_COLS, job->w, e->gap);
     else
         KERNEL_NAME(matmul)(&m);
 }
@@ -176,7 +177,7 @@ static void project(const struct inverted_residual *job, const struct projection
         m.ldadd = e->add ? e->add_step : job->c;
     }
     if (job->group)
-        product(&m, e->next, job->c * MM_COLS);
+        product(&m, e->next, job->c * MM_COLS, m.rows, 0);
     else
         KERNEL_NAME(matmul)(&m);
 }
@@ -281,14 +282,19 @@ static struct group_memory group_memory(const struct inverted_residual *job, voi
     return m;
 }
 
-/* One map, from compact to padded rows. */
+/* Where register tiles do not cross the rows of a map, which is alone, it is expanded right into padded rows. */
+static bool expands_padded(const struct inverted_residual *job) {
+    return job->images == 1 && job->expand && job->w % MM_ROWS == 0 && read_columns(job) == job->w;
+}
+
+/* One map, from compact to padded rows; or only their zeros, where `compact` is NULL. */
 static void pad_map(const struct inverted_residual *job, const float *compact, const struct group_memory *m) {
     int64_t columns = padded_columns(job), step = job->group, left = dw_min(job->pad_left, columns) * step;
     int64_t used = read_columns(job) * step;
     for (int64_t h = 0; h < job->h; h++) {
         float *row = m->padded + h * columns * step;
         dw_zero(row, left);
-        memcpy(row + left, compact + h * job->w * step, (size_t)used * sizeof *row);
+        if (compact) memcpy(row + left, compact + h * job->w * step, (size_t)used * sizeof *row);
         dw_zero(row + left + used, columns * step - left - used);
     }
 }
@@ -298,7 +304,9 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
                       const struct group_memory *m, float *out, int64_t out_step) {
     int64_t count = dw_min(job->group, job->hidden - from), columns = padded_columns(job), step = job->group;
     struct expansion e = {.from = from, .count = count, .rows = images * job->h * job->w};
+    bool padded = images == 1 && expands_padded(job);
     e.x = job->x + image * job->h * job->w * job->c, e.out = m->compact, e.out_step = step;
+    if (padded) e.out = m->padded + job->pad_left * step, e.gap = (columns - job->w) * step;
     e.next = job->phases == 1 && job->k ? job->project + from * MM_COLS : NULL;
     expand(job, &e);
     struct dw_row d = depthwise_job(job, from, count);
@@ -307,7 +315,7 @@ static void run_group(const struct inverted_residual *job, int64_t image, int64_
     }
     d.w = m->taps, d.step = step, d.rows = m->rows, d.y_step = out_step;
     for (int64_t i = 0; i < images; i++) {
-        pad_map(job, m->compact + i * job->h * job->w * step, m);
+        pad_map(job, padded ? NULL : m->compact + i * job->h * job->w * step, m);
         for (int64_t p = 0; p < job->p; p++) {
             for (int r = 0; r < job->r; r++) {
                 int64_t h = p * job->stride - job->pad_top + r;
