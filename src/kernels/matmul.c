@@ -40,6 +40,8 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     }
     if (m->act == ACT_HARDSWISH && !m->add_first) {
         UNROLL for (int i = 0; i < rows; i++) c[i] = act_value_of(ACT_HARDSWISH, c[i]);
+    } else if (m->act == ACT_RELU && !m->add_first) {
+        UNROLL for (int i = 0; i < rows; i++) c[i] = vmax(low, c[i]); /* the clamp, whose upper end is infinite */
     } else if (m->act != ACT_NONE && !m->add_first) {
         UNROLL for (int i = 0; i < rows; i++) c[i] = vclamp(c[i], low, high);
     }
