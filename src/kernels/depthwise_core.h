@@ -36,15 +36,6 @@ static inline int64_t dw_step(int64_t channels) {
 static inline int dw_lanes(int64_t left) {
     return left < VL ? (int)left : VL;
 }
-DW_INLINE vf dw_load(const float *p, int lanes) {
-    return lanes == VL ? vload(p) : vload_n(p, lanes);
-}
-DW_INLINE void dw_store(float *p, vf x, int lanes) {
-    if (lanes == VL)
-        vstore(p, x);
-    else
-        vstore_n(p, x, lanes);
-}
 
 /* Memory on its way to L2. (__builtin_prefetch: C has no other word for it.) */
 DW_INLINE void dw_prefetch(const float *p, int64_t floats) {
@@ -125,7 +116,7 @@ DW_INLINE void dw_put(float *p, vf x, int lanes, bool stream) {
     if (stream)
         vstream(p, x);
     else
-        dw_store(p, x, lanes);
+        vstore_lanes(p, x, lanes);
 }
 
 DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
@@ -140,9 +131,9 @@ DW_INLINE void dw_finish_forward(const struct dw_row *d, struct dw_lane *k, vf a
 DW_INLINE void dw_finish_gradient(const struct dw_row *d, struct dw_lane *k, vf acc, int64_t column) {
     int64_t at = column * d->y_step + k->channel - d->from;
     const float *add = d->add, *values = d->x;
-    if (add) acc = vadd(acc, dw_load(add + at, k->lanes));
+    if (add) acc = vadd(acc, vload_lanes(add + at, k->lanes));
     if (values) {
-        vf x = dw_load(values + at, k->lanes);
+        vf x = vload_lanes(values + at, k->lanes);
         if (d->act != ACT_NONE) acc = vkeep_between(acc, vfma(x, k->scale, k->shift), k->low, k->high);
         k->square = vfma(acc, x, k->square);
     }
@@ -166,9 +157,9 @@ DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const
     const float *add = d->add, *x = d->x;
     for (int t = 0; t < tile; t++) {
         int64_t at = (column + t) * d->y_step + k->channel;
-        vf sum = d->gradient && add ? vadd(acc[t], dw_load(add + at, k->lanes)) : acc[t];
+        vf sum = d->gradient && add ? vadd(acc[t], vload_lanes(add + at, k->lanes)) : acc[t];
         vstore(y + t * VL, d->gradient ? sum : vadd(sum, k->bias));
-        if (d->gradient) vstore(v + t * VL, vfma(dw_load(x + at, k->lanes), k->scale, k->shift));
+        if (d->gradient) vstore(v + t * VL, vfma(vload_lanes(x + at, k->lanes), k->scale, k->shift));
     }
     if (d->gradient)
         KERNEL_NAME(act_slopes)(d->act, y, v, tile * VL);
@@ -178,7 +169,7 @@ DW_INLINE void dw_finish_smooth(const struct dw_row *d, struct dw_lane *k, const
         int64_t at = (column + t) * d->y_step + k->channel;
         vf made = vload(y + t * VL);
         k->sum = vadd(k->sum, made);
-        if (d->sums) k->square = vfma(made, d->gradient ? dw_load(x + at, k->lanes) : made, k->square);
+        if (d->sums) k->square = vfma(made, d->gradient ? vload_lanes(x + at, k->lanes) : made, k->square);
         dw_put((float *)d->y + at, made, k->lanes, d->stream);
     }
 }
@@ -257,21 +248,21 @@ DW_INLINE void dw_lane_open(const struct dw_row *d, struct dw_lane *k, int64_t c
     k->channel = channel, k->lanes = dw_lanes(d->channels - channel);
     k->low = vset(act_low(d->act)), k->high = vset(act_high(d->act));
     k->bias = k->shift = k->sum = k->square = vzero(), k->scale = vset(1.0f);
-    if (d->bias) k->bias = dw_load(d->bias + channel, k->lanes);
+    if (d->bias) k->bias = vload_lanes(d->bias + channel, k->lanes);
     if (d->scale) {
-        k->scale = dw_load(d->scale + channel, k->lanes);
-        k->shift = dw_load(d->shift + channel, k->lanes);
+        k->scale = vload_lanes(d->scale + channel, k->lanes);
+        k->shift = vload_lanes(d->shift + channel, k->lanes);
     }
     if (d->sums) {
-        k->sum = dw_load(d->sums + channel, k->lanes);
-        k->square = dw_load(d->sums + d->sums_step + channel, k->lanes);
+        k->sum = vload_lanes(d->sums + channel, k->lanes);
+        k->square = vload_lanes(d->sums + d->sums_step + channel, k->lanes);
     }
 }
 
 DW_INLINE void dw_lane_close(const struct dw_row *d, const struct dw_lane *k) {
     if (!d->sums) return;
-    dw_store(d->sums + k->channel, k->sum, k->lanes);
-    dw_store(d->sums + d->sums_step + k->channel, k->square, k->lanes);
+    vstore_lanes(d->sums + k->channel, k->sum, k->lanes);
+    vstore_lanes(d->sums + d->sums_step + k->channel, k->square, k->lanes);
 }
 
 /* Beside the taps, whether it is a gradient and whether the activation is smooth are constants too. */

@@ -12,10 +12,10 @@ DW_INLINE void dw_load_columns(const struct dw_load_row *l, int64_t column, int 
         int lanes = dw_lanes(l->channels - c);
         int64_t from = column * l->in_step + c, to = column * l->out_step + c;
         vf scale = vset(1.0f), shift = vzero(), b = vzero();
-        if (l->scale) scale = dw_load(l->scale + c, lanes), shift = dw_load(l->shift + c, lanes);
-        if (l->a) scale = dw_load(l->a + c, lanes);
-        if (l->c) shift = dw_load(l->c + c, lanes);
-        if (l->y) b = dw_load(l->b + c, lanes);
+        if (l->scale) scale = vload_lanes(l->scale + c, lanes), shift = vload_lanes(l->shift + c, lanes);
+        if (l->a) scale = vload_lanes(l->a + c, lanes);
+        if (l->c) shift = vload_lanes(l->c + c, lanes);
+        if (l->y) b = vload_lanes(l->b + c, lanes);
         DW_UNROLL for (int j = 0; j < tile; j++) {
             int64_t at = from + j * l->in_step;
             vf v = stored_load(l->x, x_bf16, at, lanes);
@@ -88,14 +88,14 @@ static void part_smooth(const struct dw_row *d, int64_t from, int64_t to) {
     float *sums = d->part, *at = d->part + d->count * DW_PART;
     for (int64_t c = from; d->gradient && c < to; c += VL) {
         int lanes = dw_lanes(to - c);
-        vf scale = d->scale ? dw_load(d->scale + c, lanes) : vset(1.0f);
-        vf shift = d->scale ? dw_load(d->shift + c, lanes) : vzero();
+        vf scale = d->scale ? vload_lanes(d->scale + c, lanes) : vset(1.0f);
+        vf shift = d->scale ? vload_lanes(d->shift + c, lanes) : vzero();
         for (int64_t j = 0; j < d->count; j++) {
             int64_t i = j * DW_PART + c - from, stored = j * d->y_step + c;
-            vf sum = dw_load(sums + i, lanes);
+            vf sum = vload_lanes(sums + i, lanes);
             if (d->add) sum = vadd(sum, stored_load(d->add, d->add_bf16, stored, lanes));
-            dw_store(sums + i, sum, lanes);
-            dw_store(at + i, vfma(stored_load(d->x, d->x_bf16, stored, lanes), scale, shift), lanes);
+            vstore_lanes(sums + i, sum, lanes);
+            vstore_lanes(at + i, vfma(stored_load(d->x, d->x_bf16, stored, lanes), scale, shift), lanes);
         }
     }
     for (int64_t j = 0; j < d->count; j++) {
@@ -111,7 +111,7 @@ static void part_smooth(const struct dw_row *d, int64_t from, int64_t to) {
 DW_INLINE vf part_end(const struct dw_row *d, struct dw_lane *k, int64_t column, int64_t from, bool gradient,
                       bool smooth) {
     int64_t at = column * d->y_step + k->channel;
-    vf sum = dw_load(d->part + column * DW_PART + k->channel - from, k->lanes), x = sum;
+    vf sum = vload_lanes(d->part + column * DW_PART + k->channel - from, k->lanes), x = sum;
     if (gradient && d->x) x = stored_load(d->x, d->x_bf16, at, k->lanes);
     if (gradient && d->add && !smooth) sum = vadd(sum, stored_load(d->add, d->add_bf16, at, k->lanes));
     if (gradient && !smooth && d->act != ACT_NONE)

@@ -16,7 +16,7 @@ static void affine_smooth(const struct affine_job *job, int64_t row, int rows) {
     KERNEL_NAME(act_values)(job->in.act, job->in.scale ? z : x, z, count);
     for (int64_t i = 0; job->add && i < count; i += VL) {
         int lanes = dw_lanes(count - i);
-        dw_store(z + i, vadd(dw_load(z + i, lanes), dw_load(add + i, lanes)), lanes);
+        vstore_lanes(z + i, vadd(vload_lanes(z + i, lanes), vload_lanes(add + i, lanes)), lanes);
     }
 }
 
@@ -29,7 +29,7 @@ static void affine_smooth_row(const struct affine_job *job, int64_t row) {
         view_load_row(&job->in, at, v, from, count);
         for (int64_t i = 0; i < count; i += VL) {
             int lanes = dw_lanes(count - i);
-            vf z = dw_load(v + i, lanes);
+            vf z = vload_lanes(v + i, lanes);
             if (job->add) z = vadd(z, stored_load(job->add, job->add_bf16, at + i, lanes));
             stored_store(job->z, job->z_bf16, at + i, stored_round(z, job->z_bf16), lanes);
         }
@@ -42,7 +42,7 @@ DW_INLINE void affine_rows_of(const struct affine_job *job, int64_t row, int row
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero();
-        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+        if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             vf v = stored_load(job->in.x, x_bf16, at, lanes);

@@ -15,8 +15,8 @@ DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero();
-        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
-        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
+        if (sums) sum = vload_lanes(sums + c, lanes), product = vload_lanes(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             vf g = stored_load(job->dz, bf16, at, lanes), x = stored_load(job->in.x, bf16, at, lanes);
@@ -25,7 +25,7 @@ DW_INLINE void affine_smooth_backward(const struct affine_backward *job, float *
             if (job->g) g = stored_round(g, bf16), stored_store(job->g, bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
-        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+        if (sums) vstore_lanes(sums + c, sum, lanes), vstore_lanes(sums + job->c + c, product, lanes);
     }
 }
 
@@ -49,22 +49,22 @@ static void affine_smooth_stored(const struct affine_backward *job, float *sums,
         for (int64_t i = 0; i < count; i += VL) {
             int lanes = dw_lanes(count - i);
             vf dz = stored_load(job->dz, job->dz_bf16, at + i, lanes), scale = vset(1.0f), shift = vzero();
-            if (job->in.scale) scale = dw_load(job->in.scale + from + i, lanes);
-            if (job->in.scale) shift = dw_load(job->in.shift + from + i, lanes);
+            if (job->in.scale) scale = vload_lanes(job->in.scale + from + i, lanes);
+            if (job->in.scale) shift = vload_lanes(job->in.shift + from + i, lanes);
             if (job->add) dz = vadd(dz, stored_load(job->add, job->add_bf16, at + i, lanes));
-            dw_store(g + i, dz, lanes);
-            dw_store(v + i, vfma(scale, stored_load(job->in.x, job->in.bf16, at + i, lanes), shift), lanes);
+            vstore_lanes(g + i, dz, lanes);
+            vstore_lanes(v + i, vfma(scale, stored_load(job->in.x, job->in.bf16, at + i, lanes), shift), lanes);
         }
         KERNEL_NAME(act_slopes)(job->in.act, g, v, count);
         for (int64_t i = 0; i < count; i += VL) {
             int lanes = dw_lanes(count - i);
-            vf made = stored_round(dw_load(g + i, lanes), job->g && job->g_bf16);
+            vf made = stored_round(vload_lanes(g + i, lanes), job->g && job->g_bf16);
             if (job->g) stored_store(job->g, job->g_bf16, at + i, made, lanes);
             if (!sums) continue;
             float *sum = sums + from + i, *product = sum + job->c;
             vf x = stored_load(job->in.x, job->in.bf16, at + i, lanes);
-            dw_store(sum, vadd(dw_load(sum, lanes), made), lanes);
-            dw_store(product, vfma(made, x, dw_load(product, lanes)), lanes);
+            vstore_lanes(sum, vadd(vload_lanes(sum, lanes), made), lanes);
+            vstore_lanes(product, vfma(made, x, vload_lanes(product, lanes)), lanes);
         }
     }
 }
@@ -89,8 +89,8 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero();
-        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
-        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
+        if (sums) sum = vload_lanes(sums + c, lanes), product = vload_lanes(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             vf g = stored_load(job->dz, dz_bf16, at, lanes);
@@ -101,7 +101,7 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
             if (job->g) stored_store(job->g, g_bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
-        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+        if (sums) vstore_lanes(sums + c, sum, lanes), vstore_lanes(sums + job->c + c, product, lanes);
     }
 }
 
@@ -140,11 +140,11 @@ static void combine_row(const struct grad_view *dy, const struct combine_job *jo
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         int64_t at = row * job->c + c;
-        vf v = stored_load(dy->g, dy->g_bf16, at, lanes), a = dy->a ? dw_load(dy->a + c, lanes) : vset(1.0f);
+        vf v = stored_load(dy->g, dy->g_bf16, at, lanes), a = dy->a ? vload_lanes(dy->a + c, lanes) : vset(1.0f);
         vf rest = vzero();
         if (dy->y)
-            rest =
-                vfma(dw_load(dy->b + c, lanes), stored_load(dy->y, dy->y_bf16, at, lanes), dw_load(dy->c + c, lanes));
+            rest = vfma(vload_lanes(dy->b + c, lanes), stored_load(dy->y, dy->y_bf16, at, lanes),
+                        vload_lanes(dy->c + c, lanes));
         if (dy->y || dy->a) v = vfma(a, v, rest);
         stored_store(job->out, job->out_bf16, at, stored_round(v, job->out_bf16), lanes);
     }
@@ -164,12 +164,12 @@ void KERNEL_NAME(combine_run)(const struct combine_job *job, int64_t tile) {
 DW_INLINE void stats_rows(const struct stats_job *job, float *sums, int64_t row, int rows, bool bf16) {
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
-        vf sum = dw_load(sums + c, lanes), square = dw_load(sums + job->c + c, lanes);
+        vf sum = vload_lanes(sums + c, lanes), square = vload_lanes(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             vf x = stored_load(job->x, bf16, (row + i) * job->c + c, lanes);
             sum = vadd(sum, x), square = vfma(x, x, square);
         }
-        dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, square, lanes);
+        vstore_lanes(sums + c, sum, lanes), vstore_lanes(sums + job->c + c, square, lanes);
     }
 }
 

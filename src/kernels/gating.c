@@ -29,9 +29,9 @@ DW_INLINE void forward_rows(const struct gate_forward *job, const float *gate, i
             gate_view(&job->in, at + i * job->c, view + i * GATE_GROUP, first, count);
         for (int64_t c = 0; c < count; c += VL) {
             int lanes = dw_lanes(count - c);
-            vf factor = dw_load(gate + first + c, lanes);
+            vf factor = vload_lanes(gate + first + c, lanes);
             DW_UNROLL for (int i = 0; i < rows; i++) {
-                vf y = stored_round(vmul(dw_load(from + i * step + c, lanes), factor), job->y_bf16);
+                vf y = stored_round(vmul(vload_lanes(from + i * step + c, lanes), factor), job->y_bf16);
                 stored_store(job->y, job->y_bf16, at + i * job->c + c, y, lanes);
             }
         }

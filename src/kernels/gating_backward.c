@@ -30,14 +30,14 @@ DW_INLINE void backward_rows(const struct gate_backward *job, struct gate_part *
         gate_view(&job->in, at + i * job->c, part->view + i * GATE_GROUP, part->first, part->count);
     for (int64_t c = 0; c < part->count; c += VL) {
         int lanes = dw_lanes(part->count - c);
-        vf factor = dw_load(part->gate + c, lanes), sum = dw_load(part->sums + c, lanes);
+        vf factor = vload_lanes(part->gate + c, lanes), sum = vload_lanes(part->sums + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t j = at + i * job->c + c;
             vf dy = stored_load(job->dy, job->dy_bf16, j, lanes);
-            sum = vfma(dy, dw_load(x + i * step + c, lanes), sum);
+            sum = vfma(dy, vload_lanes(x + i * step + c, lanes), sum);
             if (job->dx) stored_store(job->dx, job->dx_bf16, j, stored_round(vmul(dy, factor), job->dx_bf16), lanes);
         }
-        dw_store(part->sums + c, sum, lanes);
+        vstore_lanes(part->sums + c, sum, lanes);
     }
 }
 

@@ -35,7 +35,7 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
                        enum stored_form form) {
     vf low = vset(act_low(m->act)), high = vset(act_high(m->act));
     if (m->bias) {
-        vf bias = mm_load(m->bias + at, lanes);
+        vf bias = vload_lanes(m->bias + at, lanes);
         UNROLL for (int i = 0; i < rows; i++) c[i] = vadd(c[i], bias);
     }
     if (m->act == ACT_HARDSWISH && !m->add_first) {
@@ -56,22 +56,24 @@ INLINE void mm_forward(const struct matmul *m, vf *c, int64_t row, int64_t at, i
     if (!m->sums) return;
     float *sums = m->sums + at;
     bool first = row == 0 && !m->sums_go_on;
-    vf sum = first ? vzero() : mm_load(sums, lanes), square = first ? vzero() : mm_load(sums + m->ldsums, lanes);
+    vf sum = first ? vzero() : vload_lanes(sums, lanes),
+       square = first ? vzero() : vload_lanes(sums + m->ldsums, lanes);
     UNROLL for (int i = 0; i < rows; i++) {
         sum = vadd(sum, c[i]);
         square = vfma(c[i], c[i], square);
     }
-    mm_store(sums, sum, lanes);
-    mm_store(sums + m->ldsums, square, lanes);
+    vstore_lanes(sums, sum, lanes);
+    vstore_lanes(sums + m->ldsums, square, lanes);
 }
 
 INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, int rows, int lanes,
                         enum stored_form form) {
     float *sums = m->sums + at;
     bool first = !m->sums || (row == 0 && !m->sums_go_on);
-    vf sum = first ? vzero() : mm_load(sums, lanes), product = first ? vzero() : mm_load(sums + m->ldsums, lanes);
-    vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
-    vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
+    vf sum = first ? vzero() : vload_lanes(sums, lanes),
+       product = first ? vzero() : vload_lanes(sums + m->ldsums, lanes);
+    vf scale = m->scale ? vload_lanes(m->scale + at, lanes) : vset(1.0f);
+    vf shift = m->scale ? vload_lanes(m->shift + at, lanes) : vzero();
     vf low = m->act == ACT_NONE ? vset(-INFINITY) : vzero(), high = vset(act_high(m->act));
     UNROLL for (int i = 0; i < rows; i++) {
         vf x = stored_load(m->x, form != STORED_F32, (row + i) * m->ldx + at, lanes);
@@ -82,8 +84,8 @@ INLINE void mm_gradient(const struct matmul *m, vf *c, int64_t row, int64_t at, 
         product = vfma(c[i], x, product);
     }
     if (!m->sums) return;
-    mm_store(sums, sum, lanes);
-    mm_store(sums + m->ldsums, product, lanes);
+    vstore_lanes(sums, sum, lanes);
+    vstore_lanes(sums + m->ldsums, product, lanes);
 }
 
 /* Whole vectors of columns, rounded: two are a line of bf16 a row. */
@@ -137,7 +139,7 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v ? lanes1 : lanes0;
         UNROLL for (int i = 0; i < rows; i++) acc.whole[v][i] =
-            m->accumulate ? mm_load(held + i * ldheld + v * VL, lanes) : vzero();
+            m->accumulate ? vload_lanes(held + i * ldheld + v * VL, lanes) : vzero();
     }
     if (half) {
         int lanes = vectors ? lanes1 : lanes0;
@@ -158,7 +160,7 @@ INLINE void mm_tile(const struct matmul *m, int64_t row, int64_t col, int rows, 
         if (m->stream && lanes == VL) {
             UNROLL for (int i = 0; i < rows; i++) vstream(c + i * ldc + v * VL, acc.whole[v][i]);
         } else {
-            UNROLL for (int i = 0; i < rows; i++) mm_store(c + i * ldc + v * VL, acc.whole[v][i], lanes);
+            UNROLL for (int i = 0; i < rows; i++) vstore_lanes(c + i * ldc + v * VL, acc.whole[v][i], lanes);
         }
     }
     if (form != STORED_F32) mm_store_lines(m, &acc, row, col, rows, vectors, form == STORED_NATIVE);
@@ -320,8 +322,8 @@ static void mm_before_slopes(struct mm_finish *f) {
     for (int j = 0; j < f->cols; j += VL) {
         int64_t at = f->col + j;
         int lanes = lanes_of(f->cols - j);
-        vf scale = m->scale ? mm_load(m->scale + at, lanes) : vset(1.0f);
-        vf shift = m->scale ? mm_load(m->shift + at, lanes) : vzero();
+        vf scale = m->scale ? vload_lanes(m->scale + at, lanes) : vset(1.0f);
+        vf shift = m->scale ? vload_lanes(m->shift + at, lanes) : vzero();
         for (int i = 0; i < f->rows; i++) {
             float *c = f->c + i * MM_COLS + j;
             vf x = stored_load(m->x, m->x_bf16, (f->row + i) * m->ldx + at, lanes);
@@ -344,16 +346,16 @@ INLINE void mm_lane_open(const struct mm_finish *f, struct mm_lane *k, int j) {
     bool first = !m->sums || (f->row == 0 && !m->sums_go_on);
     k->at = f->col + j, k->lanes = lanes_of(f->cols - j);
     k->low = vset(act_low(m->act)), k->high = vset(act_high(m->act));
-    k->scale = m->scale ? mm_load(m->scale + k->at, k->lanes) : vset(1.0f);
-    k->shift = m->scale ? mm_load(m->shift + k->at, k->lanes) : vzero();
-    k->sum = first ? vzero() : mm_load(m->sums + k->at, k->lanes);
-    k->product = first ? vzero() : mm_load(m->sums + m->ldsums + k->at, k->lanes);
+    k->scale = m->scale ? vload_lanes(m->scale + k->at, k->lanes) : vset(1.0f);
+    k->shift = m->scale ? vload_lanes(m->shift + k->at, k->lanes) : vzero();
+    k->sum = first ? vzero() : vload_lanes(m->sums + k->at, k->lanes);
+    k->product = first ? vzero() : vload_lanes(m->sums + m->ldsums + k->at, k->lanes);
 }
 
 INLINE void mm_lane_close(const struct mm_finish *f, const struct mm_lane *k) {
     if (!f->m->sums) return;
-    mm_store(f->m->sums + k->at, k->sum, k->lanes);
-    mm_store(f->m->sums + f->m->ldsums + k->at, k->product, k->lanes);
+    vstore_lanes(f->m->sums + k->at, k->sum, k->lanes);
+    vstore_lanes(f->m->sums + f->m->ldsums + k->at, k->product, k->lanes);
 }
 
 /* One vector of a row: as in mm_forward and mm_gradient; behind a smooth activation its value or slope is in already. */

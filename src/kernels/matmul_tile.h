@@ -11,16 +11,6 @@
 #define INLINE static inline __attribute__((always_inline, no_sanitize("undefined")))
 #define UNROLL _Pragma("GCC unroll 16")
 
-INLINE vf mm_load(const float *p, int lanes) {
-    return lanes == VL ? vload(p) : vload_n(p, lanes);
-}
-INLINE void mm_store(float *p, vf x, int lanes) {
-    if (lanes == VL)
-        vstore(p, x);
-    else
-        vstore_n(p, x, lanes);
-}
-
 /* Lanes of a vector that begins where `left` columns are left. */
 INLINE int lanes_of(int64_t left) {
     return left <= 0 ? 0 : left < VL ? (int)left : VL;

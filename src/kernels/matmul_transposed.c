@@ -13,10 +13,11 @@ INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col,
     int64_t ldu = m->ldu, ldd = m->ldd, ldw = m->ldw, depth = m->rows;
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v ? lanes1 : lanes0;
-        UNROLL for (int i = 0; i < rows; i++) acc[v][i] = m->from_zero ? vzero() : mm_load(w + i * ldw + v * VL, lanes);
+        UNROLL for (int i = 0; i < rows; i++) acc[v][i] =
+            m->from_zero ? vzero() : vload_lanes(w + i * ldw + v * VL, lanes);
     }
     for (int64_t r = 0; r < depth; r++, u += ldu, d += ldd) {
-        vf d0 = mm_load(d, lanes0), d1 = vectors > 1 ? mm_load(d + VL, lanes1) : vzero();
+        vf d0 = vload_lanes(d, lanes0), d1 = vectors > 1 ? vload_lanes(d + VL, lanes1) : vzero();
         UNROLL for (int i = 0; i < rows; i++) {
             vf x = vset(u[i]);
             acc[0][i] = vfma(x, d0, acc[0][i]);
@@ -25,7 +26,7 @@ INLINE void mt_tile(const struct matmul_transposed *m, int64_t row, int64_t col,
     }
     UNROLL for (int v = 0; v < vectors; v++) {
         int lanes = v ? lanes1 : lanes0;
-        UNROLL for (int i = 0; i < rows; i++) mm_store(w + i * ldw + v * VL, acc[v][i], lanes);
+        UNROLL for (int i = 0; i < rows; i++) vstore_lanes(w + i * ldw + v * VL, acc[v][i], lanes);
     }
 }
 

@@ -15,7 +15,7 @@ static vf gap_smooth(const struct gap_forward *job, int64_t first, int64_t from,
     _Alignas(64) float v[ROWS * VL];
     int lanes = dw_lanes(job->c - c);
     vf sum = vzero(), scale = vset(1.0f), shift = vzero();
-    if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+    if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
     int64_t end = dw_min(from + BLOCK_ROWS, job->hw);
     for (int64_t row = from; row < end; row += ROWS) {
         int rows = (int)dw_min(ROWS, end - row);
@@ -36,7 +36,7 @@ static void gap_vector(const struct gap_forward *job, int64_t image, int64_t c) 
     vf total = vzero();
     int64_t first = image * job->hw * job->c + c;
     bool smooth = !act_is_clamp(job->in.act);
-    if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
+    if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
     for (int64_t from = 0; from < job->hw; from += BLOCK_ROWS) {
         vf sum = smooth ? gap_smooth(job, first, from, c) : vzero();
         for (int64_t i = from; !smooth && i < dw_min(from + BLOCK_ROWS, job->hw); i++) {
@@ -46,7 +46,7 @@ static void gap_vector(const struct gap_forward *job, int64_t image, int64_t c) 
         }
         total = vadd(total, sum);
     }
-    dw_store(job->y + image * job->c + c, vmul(total, vset(1.0f / (float)job->hw)), lanes);
+    vstore_lanes(job->y + image * job->c + c, vmul(total, vset(1.0f / (float)job->hw)), lanes);
 }
 
 static int64_t pool_groups(int64_t c) {

@@ -18,13 +18,13 @@ static void gap_smooth_backward(const struct gap_backward *job, float *sums, int
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(), g[4], x[4], v[4];
-        vf mean = vmul(dw_load(dy + c, lanes), vset(1.0f / (float)job->hw));
-        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
-        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+        vf mean = vmul(vload_lanes(dy + c, lanes), vset(1.0f / (float)job->hw));
+        if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
+        if (sums) sum = vload_lanes(sums + c, lanes), product = vload_lanes(sums + job->c + c, lanes);
         for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             x[i] = stored_load(job->in.x, job->in.bf16, at, lanes), v[i] = vfma(scale, x[i], shift);
-            g[i] = gap_incoming(job, at, mean, dw_load(gate + c, lanes), lanes);
+            g[i] = gap_incoming(job, at, mean, vload_lanes(gate + c, lanes), lanes);
         }
         view_slopes(job->in.act, g, v, rows);
         for (int i = 0; i < rows; i++) {
@@ -32,7 +32,7 @@ static void gap_smooth_backward(const struct gap_backward *job, float *sums, int
             stored_store(job->g, job->g_bf16, (row + i) * job->c + c, g[i], lanes);
             sum = vadd(sum, g[i]), product = vfma(g[i], x[i], product);
         }
-        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+        if (sums) vstore_lanes(sums + c, sum, lanes), vstore_lanes(sums + job->c + c, product, lanes);
     }
 }
 
@@ -44,9 +44,9 @@ DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, in
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero(),
-           mean = vmul(dw_load(dy + c, lanes), part), factor = dw_load(gate + c, lanes);
-        if (job->in.scale) scale = dw_load(job->in.scale + c, lanes), shift = dw_load(job->in.shift + c, lanes);
-        if (sums) sum = dw_load(sums + c, lanes), product = dw_load(sums + job->c + c, lanes);
+           mean = vmul(vload_lanes(dy + c, lanes), part), factor = vload_lanes(gate + c, lanes);
+        if (job->in.scale) scale = vload_lanes(job->in.scale + c, lanes), shift = vload_lanes(job->in.shift + c, lanes);
+        if (sums) sum = vload_lanes(sums + c, lanes), product = vload_lanes(sums + job->c + c, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + c;
             vf x = with_x ? stored_load(job->in.x, job->in.bf16, at, lanes) : vzero();
@@ -55,7 +55,7 @@ DW_INLINE void gap_backward_rows(const struct gap_backward *job, float *sums, in
             stored_store(job->g, job->g_bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
         }
-        if (sums) dw_store(sums + c, sum, lanes), dw_store(sums + job->c + c, product, lanes);
+        if (sums) vstore_lanes(sums + c, sum, lanes), vstore_lanes(sums + job->c + c, product, lanes);
     }
 }
 

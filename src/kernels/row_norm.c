@@ -22,7 +22,7 @@ void KERNEL_NAME(layer_norm_forward_run)(const struct layer_norm_forward *job, i
         for (int64_t j = 0; j < c; j += VL) {
             int lanes = dw_lanes(c - j);
             vf h = vmul(vsub(stored_load(job->x, job->x_bf16, row * c + j, lanes), mean), invstd);
-            vf y = vfma(h, dw_load(job->weight + j, lanes), dw_load(job->bias + j, lanes));
+            vf y = vfma(h, vload_lanes(job->weight + j, lanes), vload_lanes(job->bias + j, lanes));
             stored_store(job->y, job->y_bf16, row * c + j, stored_round(y, job->y_bf16), lanes);
         }
     }

@@ -43,7 +43,7 @@ DW_INLINE int part_lanes(int64_t left, int i) {
 DW_INLINE vf mean_lanes(float mean, int lanes) {
     float all[VL];
     for (int i = 0; i < VL; i++) all[i] = mean;
-    return dw_load(all, lanes);
+    return vload_lanes(all, lanes);
 }
 
 DW_INLINE struct row_norm row_norm_of(const void *x, bool bf16, int64_t at, int64_t c, float eps) {

@@ -20,7 +20,7 @@ static struct row_gradient row_gradient(const struct layer_norm_backward *job, i
             int lanes = part_lanes(job->c - j, i);
             int64_t at = j + i * VL;
             if (!lanes) break;
-            vf g = vmul(stored_load(job->dy, job->dy_bf16, first + at, lanes), dw_load(weight + at, lanes));
+            vf g = vmul(stored_load(job->dy, job->dy_bf16, first + at, lanes), vload_lanes(weight + at, lanes));
             vf h = vmul(vsub(stored_load(job->x, job->x_bf16, first + at, lanes), mean), invstd);
             sum.part[i] = vadd(sum.part[i], g);
             product.part[i] = vfma(g, h, product.part[i]);
@@ -35,8 +35,8 @@ DW_INLINE void backward_rows(const struct layer_norm_backward *job, float *sums,
     for (int i = 0; i < rows; i++) of[i] = row_gradient(job, row + i);
     for (int64_t j = 0; j < job->c; j += VL) {
         int lanes = dw_lanes(job->c - j);
-        vf weight = dw_load(job->weight + j, lanes);
-        vf sum = dw_load(sums + j, lanes), product = dw_load(sums + job->c + j, lanes);
+        vf weight = vload_lanes(job->weight + j, lanes);
+        vf sum = vload_lanes(sums + j, lanes), product = vload_lanes(sums + job->c + j, lanes);
         DW_UNROLL for (int i = 0; i < rows; i++) {
             int64_t at = (row + i) * job->c + j;
             vf dy = stored_load(job->dy, job->dy_bf16, at, lanes), invstd = vset(of[i].norm.invstd);
@@ -45,7 +45,7 @@ DW_INLINE void backward_rows(const struct layer_norm_backward *job, float *sums,
             stored_store(job->dx, job->dx_bf16, at, stored_round(vmul(g, invstd), job->dx_bf16), lanes);
             sum = vadd(sum, dy), product = vfma(dy, h, product);
         }
-        dw_store(sums + j, sum, lanes), dw_store(sums + job->c + j, product, lanes);
+        vstore_lanes(sums + j, sum, lanes), vstore_lanes(sums + job->c + j, product, lanes);
     }
 }
 

@@ -530,4 +530,16 @@ static inline void interleave_three(const uint8_t *red, const uint8_t *green, co
 }
 #endif
 
+/* The first `lanes` of a vector, of 1 to VL; where all of them are there, by the instruction for whole ones. Forced inline:
+ * callers count on `lanes` being a constant. */
+static inline __attribute__((always_inline)) vf vload_lanes(const float *p, int lanes) {
+    return lanes == VL ? vload(p) : vload_n(p, lanes);
+}
+static inline __attribute__((always_inline)) void vstore_lanes(float *p, vf x, int lanes) {
+    if (lanes == VL)
+        vstore(p, x);
+    else
+        vstore_n(p, x, lanes);
+}
+
 #endif

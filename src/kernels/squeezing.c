@@ -34,8 +34,9 @@ static void squeeze_mean(const struct squeeze_job *job, float *mean) {
         for (int64_t c = 0; c < job->c; c += VL) {
             int lanes = dw_lanes(job->c - c);
             vf total = vzero();
-            for (int64_t i = 0; i < job->strips; i++) total = vadd(total, dw_load(sums + i * 2 * job->c + c, lanes));
-            dw_store(mean + image * job->c + c, vmul(total, vset(job->scale)), lanes);
+            for (int64_t i = 0; i < job->strips; i++)
+                total = vadd(total, vload_lanes(sums + i * 2 * job->c + c, lanes));
+            vstore_lanes(mean + image * job->c + c, vmul(total, vset(job->scale)), lanes);
         }
     }
 }
