@@ -105,7 +105,7 @@ static void packs_from_the_file_what_others_copy(void **state) {
         uint8_t *bytes;
         size_t size, off = i % 2; /* an odd address: every tensor is copied */
         ok(model_defaults(names[i], &args));
-        args.num_classes = CLASSES, args.height = args.width = SIDE;
+        args.width_mult = 0.5, args.num_classes = CLASSES, args.height = args.width = SIDE;
         ok(network_new(&network, &args));
         model_initialise(network->graph, &args, INIT_TORCHVISION, 5, network->params, network->state);
         for (int64_t j = 0; j < network->graph->state_elements; j++) network->state[j] += 0.25f; /* folding shows */
