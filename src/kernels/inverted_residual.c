@@ -2,7 +2,8 @@
  *
  * The expanded tensor never leaves L2. Large maps go by strips of output rows: a ring keeps the expanded rows, so
  * that none is made twice within a tile. Small maps go by groups of hidden channels over the whole map; with too few
- * images for all threads the groups are tiles of a first phase and the projection is a second one.
+ * images for all threads the groups are tiles of a first phase and the projection is a second one, or, where each thread
+ * has rows enough, small maps go by strips, too.
  * A block without a projection (a squeeze-excite comes before it) is that first phase, or the strips without their last step.
  * Every element has the same chain of additions as in the three convolutions apart: equal bits.
  * SPDX-License-Identifier: Apache-2.0 */
