@@ -29,6 +29,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENGINES = {"infer": ("onnxruntime", "openvino", "torch-eager", "torch-compile"),
            "train": ("torch-eager", "torch-eager-channels-last", "torch-compile")}
+# Of peers.py: the same state is kept and the same work done.
+PEERS_OPTIMIZER = ["optimizer.name=rmsprop", "optimizer.alpha=0.9", "optimizer.eps=0.0316", "optimizer.momentum=0.9",
+                   "weight_decay.value=1e-5", "schedule.lr=1e-4"]
 DISTURBED = 0.1  # others' share of the machine in a turn, above which the turn does not count
 COLUMNS = ("date", "cpu", "model", "mode", "batch", "threads", "engine", "version", "images_per_s", "ratio",
            "fma_share", "copy_share", "peak_mb")
@@ -120,6 +123,7 @@ class Siskin:
         self.command = [a.siskin, "bench", a.model, "--batch", str(batch), "--threads", str(threads), "--json"]
         self.command += ["--train"] if mode == "train" else []
         self.command += [f"model.input_size={a.size}"] if a.size != 224 else []
+        self.command += PEERS_OPTIMIZER if mode == "train" else []
         self.command += a.siskin_args.split()
         self.version = first_line([a.siskin, "version"])
 

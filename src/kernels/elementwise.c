@@ -47,8 +47,9 @@ DW_INLINE void affine_rows_of(const struct affine_job *job, int64_t row, int row
             int64_t at = (row + i) * job->c + c;
             vf v = stored_load(job->in.x, x_bf16, at, lanes);
             if (job->in.scale) v = vfma(scale, v, shift);
+            if (job->add && job->add_first) v = vadd(v, stored_load(job->add, add_bf16, at, lanes));
             v = vclamp(v, low, high);
-            if (job->add && !smooth) v = vadd(v, stored_load(job->add, add_bf16, at, lanes));
+            if (job->add && !job->add_first && !smooth) v = vadd(v, stored_load(job->add, add_bf16, at, lanes));
             stored_store(job->z, z_bf16, at, stored_round(v, z_bf16), lanes);
         }
     }

@@ -85,7 +85,7 @@ static void affine_smooth_block(const struct affine_backward *job, float *sums, 
 
 DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *sums, int64_t row, int rows, bool x_bf16,
                                     bool dz_bf16, bool add_bf16, bool g_bf16) {
-    bool with_x = job->in.act != ACT_NONE || sums;
+    bool with_x = (job->in.act != ACT_NONE && !job->made) || sums;
     for (int64_t c = 0; c < job->c; c += VL) {
         int lanes = dw_lanes(job->c - c);
         vf scale = vset(1.0f), shift = vzero(), sum = vzero(), product = vzero();
@@ -96,7 +96,8 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
             vf g = stored_load(job->dz, dz_bf16, at, lanes);
             vf x = with_x ? stored_load(job->in.x, x_bf16, at, lanes) : vzero();
             if (job->add) g = vadd(g, stored_load(job->add, add_bf16, at, lanes));
-            if (job->in.act != ACT_NONE) g = view_mask(g, vfma(scale, x, shift), job->in.act);
+            vf at_slope = job->made ? stored_load(job->made, add_bf16, at, lanes) : vfma(scale, x, shift);
+            if (job->in.act != ACT_NONE) g = view_mask(g, at_slope, job->in.act);
             g = stored_round(g, g_bf16);
             if (job->g) stored_store(job->g, g_bf16, at, g, lanes);
             sum = vadd(sum, g), product = vfma(g, x, product);
@@ -106,7 +107,8 @@ DW_INLINE void affine_backward_rows(const struct affine_backward *job, float *su
 }
 
 static void affine_clamp_block(const struct affine_backward *job, float *sums, struct range b) {
-    bool x = job->in.bf16, dz = job->dz_bf16, g = job->g ? job->g_bf16 : dz, add = job->add ? job->add_bf16 : dz;
+    bool x = job->in.bf16, dz = job->dz_bf16, g = job->g ? job->g_bf16 : dz;
+    bool add = job->add ? job->add_bf16 : job->made ? job->made_bf16 : dz;
     bool f32 = !x && !dz && !add && !g, bf16 = x && dz && add && g;
     int64_t row = b.from;
     for (; f32 && row + 4 <= b.to; row += 4) affine_backward_rows(job, sums, row, 4, false, false, false, false);

@@ -220,23 +220,24 @@ bool pixel_mlp_takes(int64_t rows, int64_t c, int64_t hidden);
 
 /* ---- elementwise and pooling ---- */
 
-/* z = act(scale*x + shift) + add, rows x C. */
+/* z = act(scale*x + shift) + add, rows x C; add_first: act(scale*x + shift + add), of clamps alone. */
 struct affine_job {
     int64_t rows, c;
     struct load_view in;
     const void *add; /* (rows,C) or NULL */
     void *z;
-    bool add_bf16, z_bf16;
+    bool add_first, add_bf16, z_bf16;
     int64_t tiles;
 };
 
-/* g = (dz + add) * act'(scale*x + shift); sums over BLOCK_ROWS blocks of g and g*x. g may be NULL (sums only; then act must be none). */
+/* g = (dz + add) * act'(scale*x + shift); sums over BLOCK_ROWS blocks of g and g*x. g may be NULL (sums only; then act must be none).
+ * made: what a clamp gave, which tells where its slope is 0 in place of scale*x + shift; then there is no add. */
 struct affine_backward {
     int64_t rows, c;
-    const void *dz, *add;
+    const void *dz, *add, *made;
     struct load_view in;
     void *g;
-    bool dz_bf16, add_bf16, g_bf16;
+    bool dz_bf16, add_bf16, made_bf16, g_bf16;
     float *sums; /* (conv_blocks(rows), 2, C) or NULL */
     int64_t tiles;
 };

@@ -1,5 +1,6 @@
 /* affine.c — z = act(scale[c]*x + shift[c]) + add: a view written out, with a residual; every part optional.
  *
+ * With add_first what is added comes under the activation, a clamp: where its slope is 0 is seen in z.
  * Activations, residual additions and the application of a norm are lowered to it where no producer's store and no
  * consumer's load takes them. SPDX-License-Identifier: Apache-2.0 */
 #include "ops/attrs.h"
@@ -12,14 +13,40 @@ static sk_status affine_infer(struct graph *graph, int node) {
     FAIL_IF(in[AF_ADD] && !shape_equal(x, value_shape(graph, in[AF_ADD])), SK_ESHAPE,
             "%s: cannot add tensors of %lld and %lld numbers", graph->nodes[node].name, (long long)shape_elements(x),
             (long long)value_elements(graph, in[AF_ADD]));
+    const struct affine_attr *attr = graph->nodes[node].attr;
+    FAIL_IF(attr->add_first && attr->act > ACT_RELU6, SK_EINTERNAL, "%s: only a clamp follows a sum",
+            graph->nodes[node].name);
     graph_output(graph, node, 0, F32, *x);
     return graph->status;
+}
+
+/* Of act(scale*x + shift + add): g reaches both, and one walk over z and x makes it and its sums. */
+static void sum_gradient(struct gradients *gradients, int node) {
+    struct graph *graph = gradients->graph;
+    struct node n = graph->nodes[node];
+    struct affine_grad_attr grad = {((const struct affine_attr *)n.attr)->act, true,
+                                    gradients_wanted(gradients, n.in[AF_SCALE])};
+    int in[AG_INPUTS] = {[AG_DZ] = gradients_plain(gradients, n.out[0]),
+                         [AG_X] = grad.want_sums ? n.in[AF_X] : n.out[0],
+                         [AG_MADE] = n.out[0]};
+    int made = op_node(graph, &op_affine_grad, &grad, sizeof grad, in, AG_INPUTS, n.name);
+    int g = node_out(graph, made, AG_G);
+    gradients_add(gradients, n.in[AF_ADD], g);
+    if (grad.want_sums) gradients->of[n.in[AF_SCALE]].sums = node_out(graph, made, AG_SUMS);
+    if (n.in[AF_SCALE])
+        gradients_view(gradients, n.in[AF_X], g, n.in[AF_SCALE]);
+    else
+        gradients_add(gradients, n.in[AF_X], g);
 }
 
 static void affine_gradient(struct gradients *gradients, int node) {
     struct graph *graph = gradients->graph;
     struct node n = graph->nodes[node];
     const struct affine_attr *attr = n.attr;
+    if (attr->add_first && n.in[AF_ADD]) {
+        sum_gradient(gradients, node);
+        return;
+    }
     int dz = gradients_plain(gradients, n.out[0]);
     if (n.in[AF_ADD]) gradients_add(gradients, n.in[AF_ADD], dz);
     if (!n.in[AF_SCALE] && attr->act == ACT_NONE) {
@@ -44,8 +71,10 @@ static void affine_reference(const struct reference_call *call) {
     const struct shape *x = value_shape(call->graph, call->node->in[AF_X]);
     int64_t channels = x->dim[x->rank - 1], count = shape_elements(x);
     for (int64_t j = 0; j < count; j++) {
-        double z = view_value(attr->act, call->in[AF_SCALE], call->in[AF_SHIFT], j % channels, call->in[AF_X][j]);
-        call->out[0][j] = z + (call->in[AF_ADD] ? call->in[AF_ADD][j] : 0);
+        double add = call->in[AF_ADD] ? call->in[AF_ADD][j] : 0;
+        enum act act = attr->add_first ? ACT_NONE : attr->act;
+        double z = view_value(act, call->in[AF_SCALE], call->in[AF_SHIFT], j % channels, call->in[AF_X][j]) + add;
+        call->out[0][j] = attr->add_first ? act_value(attr->act, z) : z;
     }
 }
 
@@ -57,6 +86,7 @@ static sk_status affine_op_plan(const struct plan_request *request, struct step_
     job->c = x->dim[x->rank - 1];
     job->rows = shape_elements(x) / job->c;
     job->in.act = attr->act;
+    job->add_first = attr->add_first;
     job->in.bf16 = value_is_bf16(request->graph, request->node->in[AF_X]);
     job->add_bf16 = value_is_bf16(request->graph, request->node->in[AF_ADD]);
     job->z_bf16 = value_is_bf16(request->graph, request->node->out[0]);

@@ -1,6 +1,7 @@
 /* affine_grad.c — g = dz * act'(scale*x + shift), and the partial sums of g and g*x.
  *
- * Without an activation g is dz itself and only the sums are wanted. SPDX-License-Identifier: Apache-2.0 */
+ * Without an activation g is dz itself and only the sums are wanted. A clamp's slope is 0 where what it gave lies at its
+ * ends: with that as an input, x is read for the sums alone. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "ops/attrs.h"
@@ -24,7 +25,10 @@ static void affine_grad_reference(const struct reference_call *call) {
     for (int64_t j = 0; j < count; j++) {
         int64_t c = j % channels;
         double v = call->in[AG_X][j];
-        double g = call->in[AG_DZ][j] * view_slope(attr->act, call->in[AG_SCALE], call->in[AG_SHIFT], c, v);
+        const double *made = call->in[AG_MADE];
+        double slope = made ? view_slope(attr->act, NULL, NULL, c, made[j])
+                            : view_slope(attr->act, call->in[AG_SCALE], call->in[AG_SHIFT], c, v);
+        double g = call->in[AG_DZ][j] * slope;
         g = reference_stored(call, AG_G, g);
         if (call->out[AG_G]) call->out[AG_G][j] = g;
         if (sums) {
@@ -45,6 +49,7 @@ static sk_status affine_grad_plan(const struct plan_request *request, struct ste
     job->in.act = attr->act;
     job->in.bf16 = value_is_bf16(request->graph, request->node->in[AG_X]);
     job->dz_bf16 = value_is_bf16(request->graph, request->node->in[AG_DZ]);
+    job->made_bf16 = value_is_bf16(request->graph, request->node->in[AG_MADE]);
     job->g_bf16 = value_is_bf16(request->graph, request->node->out[AG_G]);
     request->kernels->affine_backward_plan(job);
     *step = (struct step_plan){.job = job, .phases = 1, .tiles = {job->tiles}};
@@ -53,7 +58,7 @@ static sk_status affine_grad_plan(const struct plan_request *request, struct ste
 
 static void affine_grad_bind(const struct bind_request *request, void *to) {
     struct affine_backward *job = to;
-    job->dz = request->in[AG_DZ];
+    job->dz = request->in[AG_DZ], job->made = request->in[AG_MADE];
     job->in.x = request->in[AG_X], job->in.scale = request->in[AG_SCALE], job->in.shift = request->in[AG_SHIFT];
     job->g = request->out[AG_G], job->sums = request->out[AG_SUMS];
 }
@@ -66,7 +71,7 @@ static void affine_grad_run(const struct kernels *kernels, const void *job, int 
 
 const struct op op_affine_grad = {
     .name = "affine_grad",
-    .bf16_in = SLOT(AG_DZ) | SLOT(AG_X),
+    .bf16_in = SLOT(AG_DZ) | SLOT(AG_X) | SLOT(AG_MADE),
     .bf16_out = SLOT(AG_G),
     .outputs = 2,
     .infer = affine_grad_infer,

@@ -78,13 +78,14 @@ struct fold_norm_attr {
     double eps;
 };
 
-/* affine: z = act(scale*x + shift) + add. */
+/* affine: z = act(scale*x + shift) + add; add_first, of clamps alone: act(scale*x + shift + add). */
 enum { AF_X, AF_SCALE, AF_SHIFT, AF_ADD, AF_INPUTS };
 struct affine_attr {
     enum act act;
+    bool add_first;
 };
-/* affine_grad: g = dz * act'(scale*x+shift), sums of g and g*x. */
-enum { AG_DZ, AG_X, AG_SCALE, AG_SHIFT, AG_INPUTS };
+/* affine_grad: g = dz * act'(scale*x+shift), sums of g and g*x. With `made`, what a clamp gave, the slope is known of that. */
+enum { AG_DZ, AG_X, AG_SCALE, AG_SHIFT, AG_MADE, AG_INPUTS };
 enum { AG_G, AG_SUMS };
 struct affine_grad_attr {
     enum act act;
@@ -125,6 +126,12 @@ enum { SC_SCALE, SC_SHIFT };
 struct avg_pool_attr {
     int kernel, stride, padding;
     bool exclude_padding;
+};
+
+/* max_pool_grad: only the shape of what was pooled is asked for. */
+struct max_pool_grad_attr {
+    struct pool pool;
+    struct shape x;
 };
 
 /* A max pool's windows over a side of n: how many, and where the first begins before it. */

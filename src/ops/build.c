@@ -132,7 +132,7 @@ int build_batch_norm(struct graph *graph, int x, struct norm norm, const char *n
 }
 
 int build_act(struct graph *graph, int x, enum act act, const char *name) {
-    struct affine_attr attr = {act};
+    struct affine_attr attr = {.act = act};
     return act == ACT_NONE ? x : op_value(graph, &op_act, &attr, sizeof attr, &x, 1, name);
 }
 
@@ -158,7 +158,7 @@ int build_combine(struct graph *graph, struct gradient gradient, int x) {
 }
 
 int build_sum(struct graph *graph, int a, int b) {
-    struct affine_attr attr = {ACT_NONE};
+    struct affine_attr attr = {.act = ACT_NONE};
     int in[AF_INPUTS] = {[AF_X] = a, [AF_ADD] = b};
     return op_value(graph, &op_affine, &attr, sizeof attr, in, AF_INPUTS, "sum");
 }

@@ -68,8 +68,9 @@ static void max_pool_reference(const struct reference_call *call) {
 
 static void max_pool_gradient(struct gradients *gradients, int node) {
     struct node n = gradients->graph->nodes[node];
-    int in[3] = {gradients_plain(gradients, n.out[MP_Y]), n.out[MP_WHERE], n.in[0]};
-    int dx = op_value(gradients->graph, &op_max_pool_grad, n.attr, sizeof(struct pool), in, 3, n.name);
+    int in[2] = {gradients_plain(gradients, n.out[MP_Y]), n.out[MP_WHERE]};
+    struct max_pool_grad_attr attr = {*(const struct pool *)n.attr, *value_shape(gradients->graph, n.in[0])};
+    int dx = op_value(gradients->graph, &op_max_pool_grad, &attr, sizeof attr, in, 2, n.name);
     gradients_add(gradients, n.in[0], dx);
 }
 

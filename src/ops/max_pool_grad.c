@@ -6,10 +6,11 @@
 #include "ops/attrs.h"
 #include "ops/build.h"
 
-enum { MPG_DY, MPG_WHERE, MPG_X };
+enum { MPG_DY, MPG_WHERE };
 
 static sk_status max_pool_grad_infer(struct graph *graph, int node) {
-    graph_output(graph, node, 0, F32, *value_shape(graph, graph->nodes[node].in[MPG_X]));
+    const struct max_pool_grad_attr *attr = graph->nodes[node].attr;
+    graph_output(graph, node, 0, F32, attr->x);
     return graph->status;
 }
 
@@ -21,8 +22,9 @@ static int64_t source(const struct pool *pool, const int64_t *x, int64_t p, int6
 }
 
 static void max_pool_grad_reference(const struct reference_call *call) {
-    const struct pool *pool = call->node->attr;
-    const int64_t *d = value_shape(call->graph, call->node->in[MPG_X])->dim;
+    const struct max_pool_grad_attr *attr = call->node->attr;
+    const struct pool *pool = &attr->pool;
+    const int64_t *d = attr->x.dim;
     const int64_t *o = value_shape(call->graph, call->node->in[MPG_DY])->dim;
     double *dx = call->out[0];
     memset(dx, 0, (size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *dx);
@@ -37,8 +39,8 @@ static sk_status max_pool_grad_plan(const struct plan_request *request, struct s
     struct max_pool_job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) return SK_EMEMORY;
     const struct node *node = request->node;
-    *job = max_pool_job(node->attr, value_shape(request->graph, node->in[MPG_X])->dim,
-                        value_shape(request->graph, node->in[MPG_DY])->dim);
+    const struct max_pool_grad_attr *attr = node->attr;
+    *job = max_pool_job(&attr->pool, attr->x.dim, value_shape(request->graph, node->in[MPG_DY])->dim);
     job->x_bf16 = value_is_bf16(request->graph, node->in[MPG_DY]);
     job->where_bf16 = value_is_bf16(request->graph, node->in[MPG_WHERE]);
     job->y_bf16 = value_is_bf16(request->graph, node->out[0]);
@@ -60,7 +62,7 @@ static void max_pool_grad_run(const struct kernels *kernels, const void *job, in
 
 const struct op op_max_pool_grad = {
     .name = "max_pool_grad",
-    .bf16_in = SLOT(MPG_DY) | SLOT(MPG_WHERE) | SLOT(MPG_X),
+    .bf16_in = SLOT(MPG_DY) | SLOT(MPG_WHERE),
     .bf16_out = SLOT(0),
     .outputs = 1,
     .infer = max_pool_grad_infer,

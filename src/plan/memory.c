@@ -1,10 +1,9 @@
-/* memory.c — first fit by falling size.
+/* memory.c — first fit by falling size, what has its place already first.
  *
  * As XNNPACK's and TFLite's planners do: "greedy by size", Pisarchyk and Lee 2020.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "plan/memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 enum { MEMORY_ALIGN = 64 };
@@ -19,6 +18,7 @@ static bool overlap(const struct memory_item *a, const struct memory_item *b) {
 
 static int by_falling_size(const void *left, const void *right) {
     const struct memory_item *a = *(struct memory_item *const *)left, *b = *(struct memory_item *const *)right;
+    if (a->fixed != b->fixed) return a->fixed ? -1 : 1;
     if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
     if (a->first != b->first) return a->first < b->first ? -1 : 1;
     return a < b ? -1 : a > b;
@@ -45,7 +45,7 @@ sk_status memory_place(struct arena *scratch, struct memory_item *items, size_t 
     *peak = 0;
     for (size_t i = 0; i < count; i++) {
         struct memory_item *item = order[i];
-        item->offset = lowest_fit(item, placed, i);
+        if (!item->fixed) item->offset = lowest_fit(item, placed, i);
         size_t end = item->offset + aligned(item->bytes), slot = i;
         if (end > *peak) *peak = end;
         for (; slot > 0 && placed[slot - 1]->offset > item->offset; slot--) placed[slot] = placed[slot - 1];

@@ -4,6 +4,7 @@
 #ifndef SK_PLAN_MEMORY_H
 #define SK_PLAN_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -11,10 +12,12 @@
 struct memory_item {
     size_t bytes;
     int first, last; /* phases in which it is alive, both included */
-    size_t offset;   /* the answer: a multiple of 64 */
+    size_t offset;   /* the answer: a multiple of 64; of a fixed item given */
+    bool fixed;
 };
 
-/* Place the items so that no two alive at once overlap; *peak is the arena's size. `scratch` is working memory. */
+/* Place the items so that no two alive at once overlap (fixed ones do not among themselves); *peak is the arena's size.
+ * `scratch` is working memory. */
 sk_status memory_place(struct arena *scratch, struct memory_item *items, size_t count, size_t *peak);
 
 /* The largest sum of bytes alive at once: what no plan can go below. */

@@ -14,7 +14,7 @@ static void lower_act(struct rewrite *rewrite, int node) {
 
 static void lower_add(struct rewrite *rewrite, int node) {
     const struct node *old = &rewrite->from->nodes[node];
-    struct affine_attr attr = {ACT_NONE};
+    struct affine_attr attr = {.act = ACT_NONE};
     int in[AF_INPUTS] = {[AF_X] = rewrite->map[old->in[0]], [AF_ADD] = rewrite->map[old->in[1]]};
     rewrite->map[old->out[0]] = op_value(rewrite->to, &op_affine, &attr, sizeof attr, in, AF_INPUTS, old->name);
 }
@@ -39,7 +39,7 @@ static void lower_batch_norm(struct rewrite *rewrite, int node) {
         rewrite->map[old->out[BN_BATCH_MEAN]] = node_out(to, coef, NC_BATCH_MEAN);
         rewrite->map[old->out[BN_BATCH_VARIANCE]] = node_out(to, coef, NC_BATCH_VARIANCE);
     }
-    struct affine_attr affine = {ACT_NONE};
+    struct affine_attr affine = {.act = ACT_NONE};
     int affine_in[AF_INPUTS] = {in[BN_X], node_out(to, coef, NC_SCALE), node_out(to, coef, NC_SHIFT), 0};
     rewrite->map[old->out[BN_Y]] = op_value(to, &op_affine, &affine, sizeof affine, affine_in, AF_INPUTS, old->name);
 }
@@ -48,7 +48,7 @@ static void lower_layer_scale(struct rewrite *rewrite, int node) {
     const struct node *old = &rewrite->from->nodes[node];
     struct graph *to = rewrite->to;
     int coef = op_node(to, &op_scale_coef, NULL, 0, &rewrite->map[old->in[LS_SCALE]], 1, old->name);
-    struct affine_attr attr = {ACT_NONE};
+    struct affine_attr attr = {.act = ACT_NONE};
     int in[AF_INPUTS] = {rewrite->map[old->in[LS_X]], node_out(to, coef, SC_SCALE), node_out(to, coef, SC_SHIFT), 0};
     rewrite->map[old->out[0]] = op_value(to, &op_affine, &attr, sizeof attr, in, AF_INPUTS, old->name);
 }

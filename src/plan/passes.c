@@ -17,7 +17,8 @@ static const struct row inference[] = {
     {pass_mlp, &op_layer_norm}, {pass_winograd, NULL},
 };
 /* Fusion for training happens before the gradient: a fused op has its own rule. */
-static const struct row training[] = {{pass_lower, NULL}, {pass_merge, NULL}, {pass_stats, NULL}, {pass_views, NULL}};
+static const struct row training[] = {
+    {pass_lower, NULL}, {pass_merge, NULL}, {pass_sum, NULL}, {pass_stats, NULL}, {pass_views, NULL}};
 
 static bool has_op(const struct graph *graph, const struct op *op) {
     for (size_t i = 0; i < graph->node_count; i++)
@@ -41,6 +42,7 @@ sk_status passes_run(struct arena *arena, const struct graph *from, const struct
         int loss = graph_find_port(graph, "loss");
         FAIL_IF(!loss, SK_EINTERNAL, "a graph to be trained has no loss");
         TRY(gradient_build(graph, loss));
+        TRY(pass_recompute(arena, graph, &graph));
     }
     TRY(pass_pack(arena, graph, lowering->kernels, to));
     if (lowering->training && lowering->bf16) pass_bf16(*to);

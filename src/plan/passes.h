@@ -13,6 +13,7 @@ pass pass_fold_norm;  /* inference: batch-norm with running statistics into the 
 pass pass_lower;      /* act, add, batch_norm -> affine, stats, norm_coef: what has kernels */
 pass pass_fold_scale; /* inference: a layer scale into the convolution before it */
 pass pass_merge;      /* affine after affine -> one */
+pass pass_sum;        /* training: a clamp behind a sum -> one affine */
 pass pass_stats;      /* statistics formed in the convolution's store */
 pass pass_views;      /* affine into its only reader's load */
 pass pass_store;      /* inference: activation and residual into the convolution's store */
@@ -21,6 +22,9 @@ pass pass_block;      /* inference: expand, depthwise, project -> fused_inverted
 pass pass_mlp;        /* inference: layer norm, 1x1 up, 1x1 down -> fused_pixel_mlp */
 pass pass_winograd;   /* inference: dense 3x3 convolutions by Winograd's transforms, where the shape favours them */
 pass pass_squeeze;    /* inference: expand, depthwise and their sums -> one step; a squeeze-excite's gate -> another */
+
+/* Training, behind the gradient: what is cheap to make again from what is kept anyway is made again, not kept. */
+pass pass_recompute;
 
 /* Insert `panels` nodes for the kernels in force: always last. */
 sk_status pass_pack(struct arena *arena, const struct graph *from, const struct kernels *kernels, struct graph **to);

@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/memory.h"
@@ -104,7 +105,7 @@ static sk_status place_constants(struct plan *plan, struct arena *arena, const b
             if (last < INT_MAX && !graph->values[v].keep) {
                 value_of[count] = v;
                 if (last < plan->steps[i].last_level) last = plan->steps[i].last_level; /* nobody reads it */
-                items[count++] = (struct memory_item){bytes, first, last, 0};
+                items[count++] = (struct memory_item){bytes, first, last, 0, false};
                 continue;
             }
             plan->offsets[v] = plan->constant_bytes;
@@ -118,11 +119,45 @@ static sk_status place_constants(struct plan *plan, struct arena *arena, const b
     return SK_OK;
 }
 
+static int by_offset(const void *left, const void *right) {
+    const struct memory_item *a = left, *b = right;
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+/* Parameters' gradients lie in their block's order from when they are made to the end; between them lies what the owner
+ * clears after the run: no kept value may. */
+static sk_status place_gradients(struct plan *plan, struct arena *arena, struct memory_item *items, size_t *count) {
+    const struct graph *graph = plan->graph;
+    struct memory_item *first = items + *count, *item = first;
+    for (int i = 0; i < plan->step_count; i++)
+        for (int slot = 0; slot < NODE_OUTPUTS; slot++) {
+            int v = plan->steps[i].node->out[slot];
+            const struct value *value = &graph->values[v];
+            if (!v || value->place != PLACE_GRADIENT) continue;
+            *item++ = (struct memory_item){value_bytes(graph, v), plan->steps[i].first_phase, plan->phase_count,
+                                           (size_t)value->offset * sizeof(float), true};
+        }
+    size_t made = (size_t)(item - first), end = 0;
+    qsort(first, made, sizeof *first, by_offset);
+    plan->gaps = arena_array(arena, made + 1, sizeof *plan->gaps);
+    if (!plan->gaps) return SK_EMEMORY;
+    for (size_t i = 0; i <= made; i++) {
+        size_t next = i < made ? first[i].offset : (size_t)graph->param_elements * sizeof(float);
+        if (next > end) plan->gaps[plan->gap_count++] = (struct plan_gap){end, next - end};
+        size_t from = (end + 63) / 64 * 64; /* a line that a gradient shares is reserved with it */
+        if (next > from) *item++ = (struct memory_item){next - from, plan->phase_count, plan->phase_count, from, true};
+        if (i < made) end = next + first[i].bytes;
+    }
+    *count = (size_t)(item - items);
+    return SK_OK;
+}
+
 /* Lifetimes in phases -> offsets. A value made in a phase is alive from the first phase of its step. */
 static sk_status place_values(struct plan *plan, struct arena *arena, const bool *constant) {
     const struct graph *graph = plan->graph;
     size_t count = 0, values = graph->value_count;
-    struct memory_item *items = arena_array(arena, values + (size_t)plan->step_count, sizeof *items);
+    struct memory_item *items =
+        arena_array(arena, values + graph->param_count + 1 + (size_t)plan->step_count, sizeof *items);
     int *item_of = arena_array(arena, values, sizeof *item_of);
     if (!items || !item_of) return SK_EMEMORY;
     for (int i = 0; i < plan->step_count; i++) {
@@ -132,7 +167,7 @@ static sk_status place_values(struct plan *plan, struct arena *arena, const bool
             if (v && !constant[v] && graph->values[v].place == PLACE_ARENA) {
                 item_of[v] = (int)count + 1;
                 int last = graph->values[v].keep ? plan->phase_count : step->last_phase;
-                items[count++] = (struct memory_item){value_bytes(graph, v), step->first_phase, last, 0};
+                items[count++] = (struct memory_item){value_bytes(graph, v), step->first_phase, last, 0, false};
             }
         }
         for (int slot = 0; slot < NODE_INPUTS; slot++) {
@@ -145,13 +180,17 @@ static sk_status place_values(struct plan *plan, struct arena *arena, const bool
         items[item_of[graph->updates[u].mean] - 1].last = plan->phase_count;
         items[item_of[graph->updates[u].variance] - 1].last = plan->phase_count;
     }
+    if (plan->options.gradients) TRY(place_gradients(plan, arena, items, &count));
     size_t scratch_from = count;
     for (int i = 0; i < plan->step_count; i++) {
         const struct step *step = &plan->steps[i];
         if (step->plan.shared_scratch)
-            items[count++] = (struct memory_item){step->plan.shared_scratch, step->first_phase, step->last_phase, 0};
+            items[count++] =
+                (struct memory_item){step->plan.shared_scratch, step->first_phase, step->last_phase, 0, false};
     }
     TRY(memory_place(arena, items, count, &plan->arena_bytes));
+    size_t block = (size_t)graph->param_elements * sizeof(float);
+    if (plan->options.gradients && plan->arena_bytes < block) plan->arena_bytes = block;
     plan->bound_bytes = memory_bound(items, count);
     for (size_t v = 1; v < values; v++)
         if (item_of[v]) plan->offsets[v] = items[item_of[v] - 1].offset;

@@ -15,7 +15,9 @@ struct plan_options {
     const struct kernels *kernels;
     int threads;
     bool constants; /* inference: what depends on parameters alone is computed once, by plan_prepare */
-    bool release;   /* plan_prepare is called once, and drops the parameters that only constants are made of */
+    bool
+        gradients; /* training: the gradient block lies at the arena's start, each gradient there from when it is made on */
+    bool release; /* plan_prepare is called once, and drops the parameters that only constants are made of */
 };
 
 struct step {
@@ -43,6 +45,11 @@ struct claim {
     char apart[64 - sizeof(int64_t)];
 };
 
+/* A part of the gradient block that is frozen, padding or below a cut: nothing kept lies there, and its owner clears it. */
+struct plan_gap {
+    size_t offset, bytes;
+};
+
 struct plan {
     const struct graph *graph;
     struct plan_options options;
@@ -55,11 +62,13 @@ struct plan {
     int *last_use;   /* [value]: the last level whose constant steps read it; INT_MAX where the run does, too */
     struct preparation *preparation; /* plan/prepare.c's */
     size_t arena_bytes, constant_bytes, lane_bytes;
-    size_t kept_bytes;  /* the front part of the constants: the rest is used by plan_prepare alone */
-    size_t bound_bytes; /* the largest sum of bytes alive at once, for the report */
+    size_t kept_bytes;     /* the front part of the constants: the rest is used by plan_prepare alone */
+    size_t bound_bytes;    /* the largest sum of bytes alive at once, for the report */
+    struct plan_gap *gaps; /* with options.gradients: where in the block the run leaves no gradient */
+    size_t gap_count;
     struct plan_memory *memory;
-    struct claim *claims;     /* [phase * threads + member] */
-    double *seconds;          /* [phase], where asked for by plan_profile; else NULL */
+    struct claim *claims; /* [phase * threads + member] */
+    double *seconds;      /* [phase], where asked for by plan_profile; else NULL */
 };
 
 /* Where the blocks are; owned by the caller, shared by plans of one model. */

@@ -49,11 +49,11 @@ static void gather_range(void *arg, int64_t index, int member) {
     (void)member;
     if (end > trainer->graph->param_elements) end = trainer->graph->param_elements;
     if (trainer->options.reference) {
-        double *g = trainer->gradients.data, *sum = trainer->gathered.data, share = call->part->share;
+        double *g = trainer->gradients, *sum = trainer->gathered.data, share = call->part->share;
         double *to = call->part->last ? g : sum;
         for (int64_t j = begin; j < end; j++) to[j] = first ? share * g[j] : sum[j] + share * g[j];
     } else {
-        float *g = trainer->gradients.data, *sum = trainer->gathered.data, share = (float)call->part->share;
+        float *g = trainer->gradients, *sum = trainer->gathered.data, share = (float)call->part->share;
         float *to = call->part->last ? g : sum;
         for (int64_t j = begin; j < end; j++) to[j] = first ? share * g[j] : sum[j] + share * g[j];
     }

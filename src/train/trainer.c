@@ -11,9 +11,11 @@
 /* A stage's training graph, as models say it, for a size of batch. */
 static sk_status stage_graph(const struct trainer *trainer, struct arena *arena, int stage, int64_t batch,
                              struct graph **graph) {
-    struct model_request request = {
-        .batch = batch, .training = true, .loss = true, .rule = trainer->loss,
-        .freezing = freeze_of(&trainer->freeze, stage)};
+    struct model_request request = {.batch = batch,
+                                    .training = true,
+                                    .loss = true,
+                                    .rule = trainer->loss,
+                                    .freezing = freeze_of(&trainer->freeze, stage)};
     const struct graph_cut *cut = &trainer->stages[stage].cut;
     TRY(model_graph(arena, &trainer->args, &request, graph));
     return cut->name ? cut_above(arena, *graph, cut, graph) : SK_OK;
@@ -60,11 +62,10 @@ static sk_status plan_engine(struct trainer *trainer, int stage, int64_t batch, 
     FAIL_IF(!kernels, SK_EINTERNAL, "this build has no kernels for %s", cpu_isa_name(isa));
     struct graph *graph, *lowered;
     TRY(stage_graph(trainer, &trainer->arena, stage, batch, &graph));
-    struct lowering lowering = {.kernels = kernels,
-                                .training = true,
-                                .bf16 = trainer->options.recipe->precision == CHOICE_PRECISION_BF16};
+    struct lowering lowering = {
+        .kernels = kernels, .training = true, .bf16 = trainer->options.recipe->precision == CHOICE_PRECISION_BF16};
     TRY(passes_run(&trainer->arena, graph, &lowering, &lowered));
-    struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team)};
+    struct plan_options options = {.kernels = kernels, .threads = team_size(trainer->options.team), .gradients = true};
     TRY(plan_new(&trainer->arena, lowered, &options, out));
     if (trainer->options.profile) TRY(plan_profile(*out, &trainer->arena));
     workspace_want(&trainer->workspace, *out);
@@ -85,8 +86,9 @@ static sk_status check_memory(const struct trainer *trainer) {
     bool exact = recipe->accumulate_batch_norm == CHOICE_ACCUMULATE_EXACT;
     if (want <= left) return SK_OK;
     return recipe_fail(recipe, exact ? RECIPE_accumulate_batch_norm : RECIPE_batch_size,
-                       "a pass over %lld pictures needs %zu bytes, and %zu are available; %s", (long long)trainer->group,
-                       want, left, exact ? "use micro, or a smaller batch" : "use a smaller batch and accumulate");
+                       "a pass over %lld pictures needs %zu bytes, and %zu are available; %s",
+                       (long long)trainer->group, want, left,
+                       exact ? "use micro, or a smaller batch" : "use a smaller batch and accumulate");
 }
 
 /* Every stage's plans, before the first step: they never run at the same time and share one workspace. */
@@ -108,9 +110,10 @@ static sk_status plan_all(struct trainer *trainer) {
     }
     TRY(check_memory(trainer));
     TRY(workspace_allocate(&trainer->workspace));
+    if (!trainer->options.reference) trainer->gradients = trainer->workspace.arena.data;
     struct model_blocks blocks = {.params = trainer->options.network->params,
                                   .state = trainer->options.network->state,
-                                  .gradients = trainer->gradients.data};
+                                  .gradients = trainer->gradients};
     for (int i = 0; i < count; i++)
         if (made[i])
             TRY(bound_plan_new(&plan_at(trainer, i)->bound, &trainer->arena, made[i], &trainer->workspace, &blocks));
@@ -152,7 +155,6 @@ static sk_status make_blocks(struct trainer *trainer) {
     bool reference = trainer->options.reference;
     size_t size = reference ? sizeof(double) : sizeof(float);
     int64_t elements = trainer->graph->param_elements;
-    TRY(region_new(&trainer->gradients, (size_t)elements * size));
     if (trainer->accumulate > 1) TRY(region_new(&trainer->accumulator, (size_t)elements * size));
     for (int slot = 0; slot < trainer->optimizer.slots; slot++) {
         TRY(region_new(&trainer->slots[slot], (size_t)elements * size));
@@ -170,6 +172,8 @@ static sk_status make_blocks(struct trainer *trainer) {
     if (!trainer->range_sums) return SK_EMEMORY;
     if (!reference) return SK_OK;
     const struct network *network = trainer->options.network;
+    TRY(region_new(&trainer->gradients64, (size_t)elements * size));
+    trainer->gradients = trainer->gradients64.data;
     TRY(region_new(&trainer->params64, (size_t)elements * size));
     TRY(region_new(&trainer->state64, (size_t)trainer->graph->state_elements * size));
     for (int64_t j = 0; j < elements; j++) ((double *)trainer->params64.data)[j] = network->params[j];
@@ -224,8 +228,8 @@ void trainer_free(struct trainer *trainer) {
         runner_free(trainer->stages[s].below);
     }
     workspace_free(&trainer->workspace);
-    struct region *regions[] = {&trainer->features, &trainer->target, &trainer->gradients, &trainer->accumulator, &trainer->params64,
-                                &trainer->state64, &trainer->statistics, &trainer->gathered};
+    struct region *regions[] = {&trainer->features, &trainer->target,  &trainer->gradients64, &trainer->accumulator,
+                                &trainer->params64, &trainer->state64, &trainer->statistics,  &trainer->gathered};
     for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) region_free(regions[i]);
     for (int slot = 0; slot < OPTIMIZER_SLOTS; slot++) region_free(&trainer->slots[slot]);
     trainer_ema_free(trainer);
@@ -328,9 +332,9 @@ void trainer_memory(const struct trainer *trainer, size_t *peak, size_t *bound) 
 }
 
 const float *trainer_gradients_f32(const struct trainer *trainer) {
-    return trainer->options.reference ? NULL : trainer->gradients.data;
+    return trainer->options.reference ? NULL : trainer->gradients;
 }
 
 const double *trainer_gradients_f64(const struct trainer *trainer) {
-    return trainer->options.reference ? trainer->gradients.data : NULL;
+    return trainer->options.reference ? trainer->gradients : NULL;
 }

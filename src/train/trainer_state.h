@@ -25,8 +25,8 @@ enum { TRAINER_RANGE = 16384 }; /* elements a thread takes at once in flat loops
 /* What a stage of the unfreezing has of its own. */
 struct trainer_stage {
     struct trainer_plan full, rest;
-    struct pace *paces; /* of the segments */
-    struct graph_cut cut;     /* nowhere: the graph is run whole */
+    struct pace *paces;   /* of the segments */
+    struct graph_cut cut; /* nowhere: the graph is run whole */
     struct runner *below;
     int64_t floats; /* of a picture's features */
 };
@@ -34,7 +34,7 @@ struct trainer_stage {
 struct trainer {
     struct arena arena;
     struct trainer_options options;
-    struct model_args args; /* the network's, but for augment.size */
+    struct model_args args;    /* the network's, but for augment.size */
     const struct graph *graph; /* the network's: layout of the blocks */
     struct freeze freeze;
     struct trainer_stage stages[FREEZE_STAGES];
@@ -51,14 +51,16 @@ struct trainer {
     int64_t ranges;
     double *range_sums; /* (ranges) */
 
-    bool below_known;                     /* what lies below the cuts has today's weights */
-    struct region features;               /* (batch,…) of the stage's cut */
-    const float *kept;                    /* [picture] features of the running stage, or NULL */
-    struct region target;                 /* (batch,classes) f32 */
-    double mean_weight;                   /* of the batch's labels, under class weights */
-    struct region statistics;             /* the state block's layout in f64: what a batch's parts gather (groups.h) */
-    struct region gathered;               /* gradients of a batch's parts, where there is more than one */
-    struct region gradients, accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
+    bool below_known;          /* what lies below the cuts has today's weights */
+    struct region features;    /* (batch,…) of the stage's cut */
+    const float *kept;         /* [picture] features of the running stage, or NULL */
+    struct region target;      /* (batch,classes) f32 */
+    double mean_weight;        /* of the batch's labels, under class weights */
+    struct region statistics;  /* the state block's layout in f64: what a batch's parts gather (groups.h) */
+    struct region gathered;    /* gradients of a batch's parts, where there is more than one */
+    void *gradients;           /* the parameter block's layout: at the start of the workspace's arena, or gradients64 */
+    struct region gradients64; /* reference runs */
+    struct region accumulator; /* the parameter block's layout; f32, or f64 in reference runs */
     struct region slots[OPTIMIZER_SLOTS];
     struct region params64, state64; /* reference runs: the network's blocks in double */
 

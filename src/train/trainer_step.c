@@ -51,9 +51,9 @@ static void gather_range(void *arg, int64_t index, int member) {
     (void)member;
     trainer_range(trainer, index, &begin, &end);
     if (trainer->options.reference)
-        accumulate_f64(trainer->accumulator.data, trainer->gradients.data, call->gathered, begin, end);
+        accumulate_f64(trainer->accumulator.data, trainer->gradients, call->gathered, begin, end);
     else
-        accumulate_f32(trainer->accumulator.data, trainer->gradients.data, call->gathered, begin, end);
+        accumulate_f32(trainer->accumulator.data, trainer->gradients, call->gathered, begin, end);
 }
 
 static void clip_range(void *arg, int64_t index, int member) {
@@ -110,11 +110,18 @@ static struct step_input find_input(struct trainer *trainer, int index, const st
     return (struct step_input){"features", rows, trainer->target.data, stage->floats};
 }
 
+/* The gradient block lies in the plan's arena (plan_options.gradients): where no gradient came, another tensor was. */
+static void clear_gaps(const struct plan *plan, void *gradients) {
+    for (size_t i = 0; i < plan->gap_count; i++)
+        memset((unsigned char *)gradients + plan->gaps[i].offset, 0, plan->gaps[i].bytes);
+}
+
 static void run_engine(struct trainer *trainer, struct trainer_plan *plan, const struct step_input *input,
                        const struct run_env *env, double *loss) {
     bound_plan_input(&plan->bound, input->port, input->data);
     bound_plan_input(&plan->bound, "target", input->target);
     plan_run(plan->bound.plan, trainer->options.team, env);
+    clear_gaps(plan->bound.plan, trainer->gradients);
     *loss = bound_plan_output(&plan->bound, "loss")[0];
 }
 
@@ -148,7 +155,7 @@ static void run_reference(struct trainer *trainer, struct trainer_plan *plan, co
     fill_reference(trainer, plan->reference, input, batch);
     reference_run(plan->reference, env);
     *loss = plan->reference->values[graph_find_port(plan->reference->graph, "loss")][0];
-    copy_doubles(trainer->gradients.data, plan->reference->gradients, trainer->graph->param_elements);
+    copy_doubles(trainer->gradients, plan->reference->gradients, trainer->graph->param_elements);
 }
 
 static int64_t count_right(const struct trainer *trainer, const struct trainer_plan *plan, const struct batch *batch) {
@@ -179,7 +186,7 @@ static void optimize(struct trainer *trainer, const struct trainer_stage *stage,
                                   .segment_count = trainer->segment_count,
                                   .paces = stage->paces};
     struct flat_call call = {.trainer = trainer, .step = &step, .norm = result->gradient_norm};
-    call.gradient = trainer->accumulate > 1 ? trainer->accumulator.data : trainer->gradients.data;
+    call.gradient = trainer->accumulate > 1 ? trainer->accumulator.data : trainer->gradients;
     if (trainer->accumulate > 1) call.norm = result->gradient_norm = gradient_norm(trainer, call.gradient);
     if (clip_acts(&trainer->clip, call.norm)) team_for(trainer->options.team, trainer->ranges, clip_range, &call);
     team_for(trainer->options.team, trainer->ranges, optimize_range, &call);
@@ -237,7 +244,7 @@ static sk_status run_part(struct trainer *trainer, const struct batch *whole, co
         run_reference(trainer, plan, &input, &batch, &env, &loss);
     else
         run_engine(trainer, plan, &input, &env, &loss);
-    result->gradient_norm = gradient_norm(trainer, trainer->gradients.data);
+    result->gradient_norm = gradient_norm(trainer, trainer->gradients);
     if (!isfinite(loss) || !isfinite(result->gradient_norm)) return diverged(trainer, &input, &batch, &env, loss);
     double share = (double)batch.count / whole->count;
     groups_gather(trainer, &(struct group_part){plan, share, first == 0, first + batch.count == whole->count});
@@ -256,7 +263,7 @@ sk_status trainer_step(struct trainer *trainer, const struct batch *batch, bool 
     struct step_input input = find_input(trainer, index, batch);
     for (int64_t first = 0; first < batch->count; first += plan->batch)
         TRY(run_part(trainer, batch, &input, first, &plan, result));
-    if (batch->count > trainer->group) result->gradient_norm = gradient_norm(trainer, trainer->gradients.data);
+    if (batch->count > trainer->group) result->gradient_norm = gradient_norm(trainer, trainer->gradients);
 
     groups_move(trainer, plan);
     trainer->position.micro_step++;

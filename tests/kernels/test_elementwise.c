@@ -214,8 +214,49 @@ static void test_sums_alone(void **state) {
     rows_close(&d);
 }
 
+/* A clamp of a sum, and its gradient told by what it gave: the bits of the sum alone, and of the masked gradient's sums. */
+static void sum_case(struct rows_case k) {
+    struct rows_data d = rows_open(&k);
+    int64_t size = k.rows * k.c, count = conv_blocks(k.rows) * 2 * k.c;
+    struct load_view sum = d.in;
+    sum.act = ACT_NONE;
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kernels = case_level(isa);
+        if (!kernels) continue;
+        float *plain = case_output(size), *z = case_output(size), *g = case_output(size), *masked = case_output(size);
+        float *sums = case_output(count), *alone = case_output(count);
+        struct affine_job forward = {.rows = k.rows, .c = k.c, .in = sum, .add = d.added, .z = plain};
+        kernels->affine_plan(&forward);
+        for (int64_t i = 0; i < forward.tiles; i++) kernels->affine_run(&forward, i);
+        forward.in.act = k.act, forward.add_first = true, forward.z = z;
+        for (int64_t i = 0; i < forward.tiles; i++) kernels->affine_run(&forward, i);
+        for (int64_t i = 0; i < size; i++) {
+            plain[i] = (float)act_value(k.act, plain[i]);
+            masked[i] = act_slope(k.act, z[i]) > 0 ? d.dz[i] : 0;
+        }
+        struct affine_backward job = {.rows = k.rows, .c = k.c, .dz = d.dz, .made = z, .g = g, .sums = sums};
+        job.in = (struct load_view){.x = d.x, .act = k.act};
+        kernels->affine_backward_plan(&job);
+        for (int64_t i = 0; i < job.tiles; i++) kernels->affine_backward_run(&job, i);
+        job.in.act = ACT_NONE, job.made = NULL, job.dz = masked, job.g = NULL, job.sums = alone;
+        for (int64_t i = 0; i < job.tiles; i++) kernels->affine_backward_run(&job, i);
+        case_equal("clamped sum", z, plain, size), case_equal("masked g", g, masked, size);
+        case_equal("sums of masked g", sums, alone, count);
+        case_release(plain, size), case_release(z, size), case_release(g, size), case_release(masked, size);
+        case_release(sums, count), case_release(alone, count);
+    }
+    rows_close(&d);
+}
+
+static void test_sum_first(void **state) {
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        sum_case((struct rows_case){i < 4 ? 250 : 113, i & 2 ? 33 : 16, i & 1, true, true, i % 3 ? ACT_RELU : ACT_RELU6});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_channels), cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_rows), cmocka_unit_test(test_sums_alone)};
+                                       cmocka_unit_test(test_rows), cmocka_unit_test(test_sums_alone),
+                                       cmocka_unit_test(test_sum_first)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,10 @@ static inline void engine_make(struct engine *e, bool training, int threads) {
     ok(cpu_isa(&isa));
     const struct kernels *kernels = e->kernels ? e->kernels : kernels_of(isa);
     struct lowering lowering = {.kernels = kernels, .training = training, .bf16 = e->bf16};
+    struct plan_options options = {.kernels = kernels, .threads = threads, .constants = !training, .gradients = training};
     ok(passes_run(&e->arena, e->graph, &lowering, &e->lowered));
     for (size_t v = 1; e->keep && v < e->lowered->value_count; v++) e->lowered->values[v].keep = true;
-    ok(plan_new(&e->arena, e->lowered, &(struct plan_options){.kernels = kernels, .threads = threads, .constants = !training}, &e->plan));
+    ok(plan_new(&e->arena, e->lowered, &options, &e->plan));
     ok(region_new(&e->params, (size_t)e->graph->param_elements * 4));
     ok(region_new(&e->state, (size_t)e->graph->state_elements * 4 + 64)); /* some networks have none */
     ok(region_new(&e->gradients, (size_t)e->graph->param_elements * 4));
@@ -39,7 +40,7 @@ static inline void engine_make(struct engine *e, bool training, int threads) {
     ok(workspace_allocate(&e->workspace));
     memset(e->workspace.arena.data, 0xff, e->workspace.arena.bytes); /* what is read before written becomes NaN */
     struct model_blocks blocks = {
-        .params = e->params.data, .state = e->state.data, .gradients = e->gradients.data};
+        .params = e->params.data, .state = e->state.data, .gradients = e->workspace.arena.data};
     ok(bound_plan_new(&e->bound, &e->arena, e->plan, &e->workspace, &blocks));
     formula_fill(e->graph, blocks.params, blocks.state, NULL, NULL);
 }
@@ -47,6 +48,12 @@ static inline void engine_make(struct engine *e, bool training, int threads) {
 static inline void engine_run(struct engine *e, struct team *team, const struct run_env *env) {
     plan_prepare(e->plan, team);
     plan_run(e->plan, team, env);
+    for (size_t i = 0; e->plan->options.gradients && i < e->lowered->param_count; i++) {
+        const struct param *param = &e->lowered->params[i];
+        if (param->state || param->frozen) continue;
+        memcpy((float *)e->gradients.data + param->offset, (const float *)e->workspace.arena.data + param->offset,
+               (size_t)param->count * sizeof(float));
+    }
 }
 
 static inline void engine_free(struct engine *e) {

@@ -67,7 +67,8 @@ static int random_next(struct graph *g, struct rng *rng, int x, const char *name
     snprintf(part, sizeof part, "%s.ln", name);
     y = build_layer_norm(g, y, 1e-3, part);
     snprintf(part, sizeof part, "%s.1", name);
-    y = build_act(g, build_conv(g, y, (struct conv){.out = 2 * c, .bias = true, .linear = true}, part), any_act(rng), part);
+    y = build_act(g, build_conv(g, y, (struct conv){.out = 2 * c, .bias = true, .linear = true}, part), any_act(rng),
+                  part);
     snprintf(part, sizeof part, "%s.2", name);
     y = build_conv(g, y, (struct conv){.out = c, .bias = pick(rng, 2), .linear = true}, part);
     snprintf(part, sizeof part, "%s.layer_scale", name);
@@ -128,7 +129,8 @@ static int random_newer(struct graph *g, struct rng *rng, int x, const char *nam
     if (kind == 2) return build_layer_norm(g, x, 1e-3, name);
     if (kind == 3) return build_layer_scale(g, x, name);
     if (kind == 4 && s.dim[1] >= 3 && s.dim[2] >= 3)
-        return build_avg_pool(g, x, (struct pool){2 + pick(rng, 2), 1 + pick(rng, 2), pick(rng, 2), false}, pick(rng, 2), name);
+        return build_avg_pool(g, x, (struct pool){2 + pick(rng, 2), 1 + pick(rng, 2), pick(rng, 2), false},
+                              pick(rng, 2), name);
     snprintf(part, sizeof part, "%s.c", name);
     int in[3] = {x, build_conv(g, x, (struct conv){.out = 1 + pick(rng, 9), .kernel = 3}, part), x};
     return build_concat(g, in, 2 + pick(rng, 2), name);
@@ -363,7 +365,8 @@ static bool at_corner(const struct reference *reference) {
 static bool variance_cancels(const struct reference *reference) {
     const struct graph *g = reference->graph;
     for (size_t u = 0; u < g->update_count; u++) {
-        const double *mean = reference->values[g->updates[u].mean], *variance = reference->values[g->updates[u].variance];
+        const double *mean = reference->values[g->updates[u].mean],
+                     *variance = reference->values[g->updates[u].variance];
         for (int64_t c = 0; c < value_elements(g, g->updates[u].mean); c++) {
             if (variance[c] < 5e-4 * mean[c] * mean[c]) return true;
         }
@@ -400,8 +403,9 @@ static void engine_equals_reference(void **state) {
                 d = fmax(d, difference(plan_value(e.plan, made->mean), reference->values[want->mean], c));
                 d = fmax(d, difference(plan_value(e.plan, made->variance), reference->values[want->variance], c));
             }
-            bool learnt = d < 2e-4 || !(training && d < 0.1 && (at_corner(reference) || variance_cancels(reference) ||
-                                                            gradient_vanishes(reference)));
+            bool learnt =
+                d < 2e-4 || !(training && d < 0.1 &&
+                              (at_corner(reference) || variance_cancels(reference) || gradient_vanishes(reference)));
             if (learnt && !(d < 2e-4))
                 print_error("seed %d, %s: off by %g\n", (int)seed, training ? "training" : "inference", d);
             assert_true(!learnt || d < 2e-4);
@@ -445,8 +449,8 @@ static void bf16_nodes_equal_references(void **state) {
                 kept[op] += e.lowered->nodes[i].op == ops[op] && value_is_bf16(e.lowered, e.lowered->nodes[i].out[0]);
         engine_free(&e);
     }
-    print_message("%d values, %d of bf16, of which %.2g of the numbers are rounded otherwise (%.2g ulp)\n", found.values,
-                  found.bf16, found.flipped / found.numbers, found.worst_ulp);
+    print_message("%d values, %d of bf16, of which %.2g of the numbers are rounded otherwise (%.2g ulp)\n",
+                  found.values, found.bf16, found.flipped / found.numbers, found.worst_ulp);
     assert_true(found.worst_ulp <= 1.0);
     assert_true(found.flipped < 1e-2 * found.numbers);
     for (int op = 0; op < OPS; op++) {
@@ -479,7 +483,7 @@ static void items_alive_at_once_do_not_overlap(void **state) {
         size_t count = 1 + (size_t)pick(&rng, 80), peak;
         for (size_t i = 0; i < count; i++) {
             int first = pick(&rng, 40);
-            items[i] = (struct memory_item){(size_t)pick(&rng, 100000), first, first + pick(&rng, 12), 0};
+            items[i] = (struct memory_item){(size_t)pick(&rng, 100000), first, first + pick(&rng, 12), 0, false};
         }
         struct arena arena = {0};
         ok(memory_place(&arena, items, count, &peak));
@@ -498,6 +502,27 @@ static void items_alive_at_once_do_not_overlap(void **state) {
     print_message("random lifetimes: peak at most %.3f of the bound\n", worst);
 }
 
+static bool in_arena(const struct value *value) {
+    return value->place == PLACE_ARENA || value->place == PLACE_GRADIENT;
+}
+
+/* Parameters' gradients lie at the arena's start, in their block's order. */
+static size_t place_of(const struct engine *e, size_t v) {
+    const struct value *value = &e->plan->graph->values[v];
+    return value->place == PLACE_GRADIENT ? (size_t)value->offset * 4 : e->plan->offsets[v];
+}
+
+/* What is read after the run does not lie where the gradients' owner clears. */
+static void kept_values_lie_outside_gaps(const struct engine *e) {
+    const struct graph *g = e->plan->graph;
+    for (size_t v = 1; v < g->value_count; v++)
+        for (size_t i = 0; g->values[v].keep && g->values[v].place == PLACE_ARENA && i < e->plan->gap_count; i++) {
+            const struct plan_gap *gap = &e->plan->gaps[i];
+            size_t from = e->plan->offsets[v], end = from + (size_t)value_elements(g, (int)v) * 4;
+            assert_true(end <= gap->offset || gap->offset + gap->bytes <= from);
+        }
+}
+
 /* Values of a real plan that are alive in one phase lie apart. Lifetimes are found again here, from the steps. */
 static void values_alive_at_once_do_not_overlap(void **state) {
     (void)state;
@@ -514,14 +539,17 @@ static void values_alive_at_once_do_not_overlap(void **state) {
             for (int slot = 0; slot < NODE_INPUTS; slot++)
                 if (last[step->node->in[slot]] < step->last_phase) last[step->node->in[slot]] = step->last_phase;
         }
+        for (size_t v = 1; v < g->value_count; v++)
+            if (g->values[v].place == PLACE_GRADIENT) last[v] = e.plan->phase_count;
         for (size_t a = 1; a < g->value_count; a++)
             for (size_t b = 1; b < a; b++) {
-                if (g->values[a].place != PLACE_ARENA || g->values[b].place != PLACE_ARENA) continue;
+                if (!in_arena(&g->values[a]) || !in_arena(&g->values[b])) continue;
                 if (first[a] > last[b] || first[b] > last[a]) continue;
-                size_t end_a = e.plan->offsets[a] + (size_t)value_elements(g, (int)a) * 4;
-                size_t end_b = e.plan->offsets[b] + (size_t)value_elements(g, (int)b) * 4;
-                assert_true(end_a <= e.plan->offsets[b] || end_b <= e.plan->offsets[a]);
+                size_t from_a = place_of(&e, a), end_a = from_a + (size_t)value_elements(g, (int)a) * 4;
+                size_t from_b = place_of(&e, b), end_b = from_b + (size_t)value_elements(g, (int)b) * 4;
+                assert_true(end_a <= from_b || end_b <= from_a);
             }
+        kept_values_lie_outside_gaps(&e);
         engine_free(&e);
     }
 }
@@ -549,6 +577,7 @@ int main(void) {
         cmocka_unit_test(threads_change_no_logit),
         cmocka_unit_test(items_alive_at_once_do_not_overlap),
         cmocka_unit_test(values_alive_at_once_do_not_overlap),
+        cmocka_unit_test_setup_teardown(values_alive_at_once_do_not_overlap, freeze, thaw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
